@@ -1,0 +1,237 @@
+//! The attempts to get a session: paced, bounded, racing as far as the policy allows.
+
+use alloc::vec::Vec;
+
+use crate::backoff::Budget;
+use crate::desk::{Desk, earlier};
+use crate::error::{Cause, CauseKind};
+use crate::event::Event;
+use crate::id::{IncidentId, SessionId};
+use crate::output::Output;
+use crate::time::Timestamp;
+
+/// The incident that a campaign is to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Incident {
+    pub(crate) id: IncidentId,
+    pub(crate) cause: Cause,
+    pub(crate) since: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Dial {
+    session: SessionId,
+    gives_up_at: Timestamp,
+}
+
+/// One series of attempts, from the first dial to a joined session or to the end of the call.
+#[derive(Clone, Debug)]
+pub(crate) struct Campaign {
+    /// What is being recovered from; `None` while the call is set up for the first time.
+    pub(crate) incident: Option<Incident>,
+    pub(crate) started: Timestamp,
+    /// Attempts of this campaign, as opposed to those of the budget.
+    pub(crate) attempts: u32,
+    /// What the first failed attempt and the last one ended with.
+    pub(crate) first_failure: Option<Cause>,
+    pub(crate) last_failure: Option<Cause>,
+    window_ends: Timestamp,
+    next_attempt: Option<Timestamp>,
+    dials: Vec<Dial>,
+}
+
+/// How a campaign stands after time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Something is in flight or will be.
+    Running,
+    /// Attempts or window are used up.
+    Exhausted,
+}
+
+impl Campaign {
+    pub(crate) fn start(
+        incident: Option<Incident>,
+        budget: &mut Budget,
+        desk: &mut Desk<'_>,
+    ) -> Self {
+        let policy = &desk.config.policy;
+        let left = policy.window.saturating_sub(budget.spent);
+        let mut campaign = Self {
+            incident,
+            started: desk.now,
+            attempts: 0,
+            first_failure: None,
+            last_failure: None,
+            window_ends: desk.now + left,
+            next_attempt: None,
+            dials: Vec::new(),
+        };
+        campaign.schedule(budget, desk);
+        campaign
+    }
+
+    pub(crate) fn incident_id(&self) -> Option<IncidentId> {
+        self.incident.as_ref().map(|incident| incident.id)
+    }
+
+    pub(crate) fn window_ends(&self) -> Timestamp {
+        self.window_ends
+    }
+
+    pub(crate) fn is_dialing(&self, session: SessionId) -> bool {
+        self.dials.iter().any(|dial| dial.session == session)
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.dials.len()
+    }
+
+    /// While a session is joining, no further attempt is made, so only the window counts.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let dials = self.dials.iter().map(|dial| dial.gives_up_at).min();
+        earlier(earlier(self.next_attempt, dials), Some(self.window_ends))
+            .unwrap_or(self.window_ends)
+    }
+
+    /// Gives up late dials and makes the attempt that is due.
+    pub(crate) fn advance(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) -> Standing {
+        while let Some(late) = self
+            .dials
+            .iter()
+            .position(|dial| dial.gives_up_at <= desk.now)
+        {
+            let session = self.dials[late].session;
+            desk.out.push(Output::CloseSession { session });
+            self.failed(session, Cause::new(CauseKind::TimedOut), budget, desk);
+        }
+        if desk.now >= self.window_ends {
+            return Standing::Exhausted;
+        }
+        if self.next_attempt.is_some_and(|at| at <= desk.now) {
+            self.attempt(budget, desk);
+        }
+        self.standing()
+    }
+
+    /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
+    pub(crate) fn hurry(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        if self.dials.is_empty() && self.next_attempt.is_some() {
+            self.attempt(budget, desk);
+        }
+    }
+
+    /// A dial failed. An outdated one changes nothing.
+    pub(crate) fn failed(
+        &mut self,
+        session: SessionId,
+        cause: Cause,
+        budget: &mut Budget,
+        desk: &mut Desk<'_>,
+    ) {
+        let Some(index) = self.dials.iter().position(|dial| dial.session == session) else {
+            return;
+        };
+        self.dials.remove(index);
+        desk.telemetry.attempts_in_flight -= 1;
+        desk.telemetry.attempts_failed += 1;
+        self.note_failure(cause, desk);
+        if self.next_attempt.is_none() {
+            self.schedule(budget, desk);
+        }
+    }
+
+    /// The session that an attempt had led to was lost before it had joined.
+    pub(crate) fn resume(&mut self, cause: Cause, budget: &mut Budget, desk: &mut Desk<'_>) {
+        self.note_failure(cause, desk);
+        self.schedule(budget, desk);
+    }
+
+    /// A dial succeeded: the race is over, and the others are closed.
+    pub(crate) fn won(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        self.dials.retain(|dial| dial.session != session);
+        desk.telemetry.attempts_in_flight -= 1;
+        desk.telemetry.attempts_succeeded += 1;
+        self.cancel(desk);
+    }
+
+    /// Closes every dial and plans no further one.
+    pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
+        self.next_attempt = None;
+        for dial in self.dials.drain(..) {
+            desk.telemetry.attempts_in_flight -= 1;
+            desk.telemetry.attempts_cancelled += 1;
+            desk.out.push(Output::CloseSession {
+                session: dial.session,
+            });
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        if self.dials.is_empty() && self.next_attempt.is_none() {
+            Standing::Exhausted
+        } else {
+            Standing::Running
+        }
+    }
+
+    fn note_failure(&mut self, cause: Cause, desk: &mut Desk<'_>) {
+        desk.out.event(Event::AttemptFailed {
+            incident: self.incident_id(),
+            cause: cause.clone(),
+        });
+        if self.first_failure.is_none() {
+            self.first_failure = Some(cause.clone());
+        }
+        self.last_failure = Some(cause);
+    }
+
+    /// Plans the next attempt, unless the budget is used up or the window would be over by then.
+    fn schedule(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        let policy = &desk.config.policy;
+        let at_once = budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
+        let at = if at_once {
+            desk.now
+        } else {
+            desk.now + budget.pause(policy, desk.rng)
+        };
+        let allowed = budget.attempts < policy.attempts && at < self.window_ends;
+        self.next_attempt = allowed.then_some(at);
+    }
+
+    fn attempt(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        let policy = &desk.config.policy;
+        if self.dials.len() >= usize::from(policy.racing) {
+            let oldest = self.dials.remove(0);
+            desk.telemetry.attempts_in_flight -= 1;
+            desk.telemetry.attempts_cancelled += 1;
+            desk.out.push(Output::CloseSession {
+                session: oldest.session,
+            });
+        }
+        let relay = &desk.config.relays[budget.attempts as usize % desk.config.relays.len()];
+        budget.attempts += 1;
+        self.attempts += 1;
+        desk.telemetry.attempts += 1;
+        desk.telemetry.attempts_in_flight += 1;
+        let session = SessionId(desk.mint.next());
+        self.dials.push(Dial {
+            session,
+            gives_up_at: desk.now + policy.attempt_timeout,
+        });
+        desk.out.event(Event::AttemptStarted {
+            incident: self.incident_id(),
+            attempt: budget.attempts,
+            of: policy.attempts,
+            relay: relay.clone(),
+        });
+        desk.out.push(Output::Dial {
+            session,
+            relay: relay.clone(),
+        });
+        self.next_attempt = None;
+        if policy.racing > 1 {
+            self.schedule(budget, desk);
+        }
+    }
+}

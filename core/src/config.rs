@@ -1,0 +1,168 @@
+//! What a call is told before it begins. Checked once, at the edge.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Policy;
+
+/// The configuration of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The relays' addresses, as the driver understands them; tried in turn.
+    pub relays: Vec<String>,
+    /// The room: the first part of every namespace of the call.
+    pub room: String,
+    /// Our own name in the room.
+    pub participant: String,
+    /// The epoch of the first session's namespace, `<room>/<participant>/<epoch>`. Each session
+    /// takes the next one, and listeners follow the highest, so it must be higher than any that
+    /// this participant has used in this room: milliseconds since 1970 will do.
+    pub first_epoch: u64,
+    /// How hard and how long to try.
+    pub policy: Policy,
+    /// How often the path is looked at while a session is up.
+    pub probe_interval: Duration,
+    /// How long a relay may take to accept our namespace and follow the other participants.
+    pub join_timeout: Duration,
+    /// How long one group of a published track lasts.
+    pub group_duration: Duration,
+}
+
+impl Config {
+    /// How many relays, tracks and participants a call may have.
+    pub const MOST_RELAYS: usize = 16;
+    /// How many tracks a call may publish, and as many that it may subscribe to (a session carries
+    /// at most 128 subscriptions).
+    pub const MOST_TRACKS: usize = 64;
+    /// How long the name of a room, participant or track may be, in bytes.
+    pub const LONGEST_NAME: usize = 128;
+
+    /// A configuration with every default.
+    pub fn new(
+        relay: impl Into<String>,
+        room: impl Into<String>,
+        participant: impl Into<String>,
+    ) -> Self {
+        Self {
+            relays: alloc::vec![relay.into()],
+            room: room.into(),
+            participant: participant.into(),
+            first_epoch: 1,
+            policy: Policy::default(),
+            probe_interval: Duration::from_millis(100),
+            join_timeout: Duration::from_secs(5),
+            group_duration: Duration::from_secs(1),
+        }
+    }
+
+    /// Refuses what cannot work, by the name of the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let ensure = |ok, field, problem| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ConfigError { field, problem })
+            }
+        };
+        ensure(
+            !self.relays.is_empty(),
+            "relays",
+            "must name at least one relay",
+        )?;
+        ensure(
+            self.relays.len() <= Self::MOST_RELAYS,
+            "relays",
+            "must name at most 16 relays",
+        )?;
+        validate_name("room", &self.room)?;
+        validate_name("participant", &self.participant)?;
+        ensure(
+            !self.probe_interval.is_zero(),
+            "probe_interval",
+            "must be longer than zero",
+        )?;
+        ensure(
+            !self.join_timeout.is_zero(),
+            "join_timeout",
+            "must be longer than zero",
+        )?;
+        ensure(
+            !self.group_duration.is_zero(),
+            "group_duration",
+            "must be longer than zero",
+        )?;
+        self.policy.validate()
+    }
+}
+
+/// Refuses a name that cannot be one field of a MoQ namespace or the name of a track.
+pub fn validate_name(field: &'static str, name: &str) -> Result<(), ConfigError> {
+    let problem = if name.is_empty() {
+        "must not be empty"
+    } else if name.len() > Config::LONGEST_NAME {
+        "must be at most 128 bytes long"
+    } else if name.contains('/') {
+        "must not contain '/'"
+    } else if name.chars().any(char::is_control) {
+        "must not contain control characters"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError { field, problem })
+}
+
+/// A configuration that cannot work (`CONFIG_INVALID`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The field, by its path: `policy.attempts`.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_configuration_is_refused_by_the_name_of_its_field() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config::new("moqt://relay.example", "room", "alice");
+            config.validate().expect("the defaults are valid");
+            change(&mut config);
+            config.validate().expect_err("must be refused").field
+        };
+        assert_eq!(refused(|c| c.relays.clear()), "relays");
+        assert_eq!(
+            refused(|c| c.relays = alloc::vec![String::new(); 17]),
+            "relays"
+        );
+        assert_eq!(refused(|c| c.room.clear()), "room");
+        assert_eq!(refused(|c| c.participant = "a/b".into()), "participant");
+        assert_eq!(refused(|c| c.participant = "a\n".into()), "participant");
+        assert_eq!(refused(|c| c.room = "x".repeat(129)), "room");
+        assert_eq!(
+            refused(|c| c.probe_interval = Duration::ZERO),
+            "probe_interval"
+        );
+        assert_eq!(refused(|c| c.join_timeout = Duration::ZERO), "join_timeout");
+        assert_eq!(
+            refused(|c| c.group_duration = Duration::ZERO),
+            "group_duration"
+        );
+        assert_eq!(refused(|c| c.policy.attempts = 0), "policy.attempts");
+    }
+}

@@ -1,0 +1,46 @@
+//! What every part of the machine needs to do its work, handed down instead of reached for.
+
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::backoff::jittered;
+use crate::config::Config;
+use crate::id::Mint;
+use crate::outbox::Outbox;
+use crate::summary::Telemetry;
+use crate::time::Timestamp;
+
+/// The working place of one [`Supervisor::handle`](crate::Supervisor::handle): the time that it was
+/// given, and what outlives the states.
+pub(crate) struct Desk<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) config: &'a Config,
+    pub(crate) rng: &'a mut ChaCha8Rng,
+    pub(crate) mint: &'a mut Mint,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) telemetry: &'a mut Telemetry,
+}
+
+/// Pauses before a request to a healthy relay is made again: 100 ms, doubling to 2 s, half of each
+/// left to chance. A policy has no say here, because the call itself is not in danger.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+impl Desk<'_> {
+    /// When to make a request again that has failed `failures` times in a row.
+    pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
+        let bound = FIRST_RETRY
+            .saturating_mul(1 << failures.saturating_sub(1).min(10))
+            .min(LONGEST_RETRY);
+        self.now + jittered(bound, 50, self.rng)
+    }
+}
+
+/// The earlier of two deadlines, where `None` is never.
+pub(crate) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

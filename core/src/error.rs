@@ -1,0 +1,279 @@
+//! What can go wrong, in words for machines, users and developers (requirement R24).
+
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Machine-readable code of an error: the taxonomy of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// No relay could be reached.
+    RelayUnreachable,
+    /// A relay answered, but no session was set up in time.
+    SetupTimeout,
+    /// The relay refused the session, or speaks no version of MoQ that we speak.
+    SetupRejected,
+    /// The relay refused our credentials.
+    AuthRejected,
+    /// The relay's certificate is not signed by an authority that we trust.
+    TlsUntrusted,
+    /// Recovery used up its attempts or its window.
+    RecoveryExhausted,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The call goes on.
+    Warning,
+    /// The call has ended.
+    Fatal,
+}
+
+/// What the user can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Look at the network connection, then try again.
+    CheckNetwork,
+    /// Join the call again.
+    Rejoin,
+    /// Sign in again.
+    SignIn,
+    /// Update the application.
+    UpdateApp,
+}
+
+impl ErrorCode {
+    /// The code as it is written in logs and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RelayUnreachable => "RELAY_UNREACHABLE",
+            Self::SetupTimeout => "SETUP_TIMEOUT",
+            Self::SetupRejected => "SETUP_REJECTED",
+            Self::AuthRejected => "AUTH_REJECTED",
+            Self::TlsUntrusted => "TLS_UNTRUSTED",
+            Self::RecoveryExhausted => "RECOVERY_EXHAUSTED",
+        }
+    }
+
+    /// Whether trying again can help.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::RelayUnreachable | Self::SetupTimeout | Self::RecoveryExhausted => true,
+            Self::SetupRejected | Self::AuthRejected | Self::TlsUntrusted => false,
+        }
+    }
+
+    /// What the user can do about it.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::RelayUnreachable | Self::SetupTimeout => Action::CheckNetwork,
+            Self::SetupRejected => Action::UpdateApp,
+            Self::AuthRejected => Action::SignIn,
+            Self::TlsUntrusted => Action::None,
+            Self::RecoveryExhausted => Action::Rejoin,
+        }
+    }
+
+    /// A plain sentence for the user.
+    pub const fn user_message(self) -> &'static str {
+        match self {
+            Self::RelayUnreachable => {
+                "The call server could not be reached. Check your network connection and try again."
+            }
+            Self::SetupTimeout => {
+                "The call server did not answer in time. Check your network connection and try again."
+            }
+            Self::SetupRejected => {
+                "The call server does not accept this version of the app. Update it and try again."
+            }
+            Self::AuthRejected => "The call server did not accept your sign-in. Sign in again.",
+            Self::TlsUntrusted => {
+                "The call server could not prove who it is, so the call was not made."
+            }
+            Self::RecoveryExhausted => {
+                "The connection was lost and could not be restored. You can join the call again."
+            }
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a dial failed or a session ended, as the driver saw it. A fact, not a judgement: what
+/// follows from it is decided here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// The relay's name could not be resolved to an address.
+    NameNotResolved,
+    /// No answer within the time that was given.
+    TimedOut,
+    /// The local network refused to send (no route, no interface, no socket).
+    NetworkUnavailable,
+    /// Packets stopped coming back while the session was up.
+    Silent,
+    /// The relay closed the connection.
+    ClosedByRelay,
+    /// The connection or the MoQ session broke a protocol rule.
+    ProtocolError,
+    /// The relay lost the connection's state (stateless reset, RFC 9000 section 10.3).
+    Reset,
+    /// The relay's certificate did not verify.
+    CertificateUntrusted,
+    /// No common version of QUIC or MoQ.
+    VersionMismatch,
+    /// The relay refused our credentials.
+    Unauthorized,
+    /// The relay accepted the session but not what we publish or ask for, in time.
+    NotReady,
+    /// The application asked for a new session.
+    Requested,
+}
+
+impl CauseKind {
+    /// The code under which this cause ends a call for good, if trying again cannot help.
+    pub const fn final_code(self) -> Option<ErrorCode> {
+        match self {
+            Self::CertificateUntrusted => Some(ErrorCode::TlsUntrusted),
+            Self::VersionMismatch => Some(ErrorCode::SetupRejected),
+            Self::Unauthorized => Some(ErrorCode::AuthRejected),
+            Self::NameNotResolved
+            | Self::TimedOut
+            | Self::NetworkUnavailable
+            | Self::Silent
+            | Self::ClosedByRelay
+            | Self::ProtocolError
+            | Self::Reset
+            | Self::NotReady
+            | Self::Requested => None,
+        }
+    }
+
+    /// The code under which a call that was never up ends, once its attempts are used up.
+    pub(crate) const fn setup_code(self) -> ErrorCode {
+        match self {
+            Self::NotReady => ErrorCode::SetupTimeout,
+            Self::CertificateUntrusted => ErrorCode::TlsUntrusted,
+            Self::VersionMismatch => ErrorCode::SetupRejected,
+            Self::Unauthorized => ErrorCode::AuthRejected,
+            Self::NameNotResolved
+            | Self::TimedOut
+            | Self::NetworkUnavailable
+            | Self::Silent
+            | Self::ClosedByRelay
+            | Self::ProtocolError
+            | Self::Reset
+            | Self::Requested => ErrorCode::RelayUnreachable,
+        }
+    }
+
+    /// In a few words, for a developer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NameNotResolved => "the relay's name could not be resolved",
+            Self::TimedOut => "no answer from the relay in time",
+            Self::NetworkUnavailable => "the local network refused to send",
+            Self::Silent => "packets stopped coming back",
+            Self::ClosedByRelay => "the relay closed the connection",
+            Self::ProtocolError => "the connection broke a protocol rule",
+            Self::Reset => "the relay lost the connection's state",
+            Self::CertificateUntrusted => "the relay's certificate is not trusted",
+            Self::VersionMismatch => "no common protocol version",
+            Self::Unauthorized => "the relay refused the credentials",
+            Self::NotReady => "the relay did not accept the tracks in time",
+            Self::Requested => "the application asked for a new session",
+        }
+    }
+}
+
+/// A cause with the driver's detail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What kind of thing happened.
+    pub kind: CauseKind,
+    /// The transport's own words, for a developer. May be empty.
+    pub detail: String,
+}
+
+impl Cause {
+    /// A cause with nothing to add.
+    pub const fn new(kind: CauseKind) -> Self {
+        Self {
+            kind,
+            detail: String::new(),
+        }
+    }
+
+    /// A cause in the transport's own words.
+    pub fn with_detail(kind: CauseKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.as_str())?;
+        if !self.detail.is_empty() {
+            write!(f, " ({})", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// The error that ended a call: with its root cause and what was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallError {
+    /// The machine-readable code.
+    pub code: ErrorCode,
+    /// What started it.
+    pub root_cause: Cause,
+    /// What the last attempt ended with, if there was one.
+    pub last_cause: Option<Cause>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// How long recovery, or the first connection, was tried for.
+    pub after: Duration,
+}
+
+impl CallError {
+    /// How bad it is: an error that ends a call is fatal.
+    pub const fn severity(&self) -> Severity {
+        Severity::Fatal
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} Root cause: {}; {} attempt{} in {:.1} s",
+            self.code,
+            self.code.user_message(),
+            self.root_cause,
+            self.attempts,
+            if self.attempts == 1 { "" } else { "s" },
+            self.after.as_secs_f64(),
+        )?;
+        if let Some(last) = &self.last_cause {
+            write!(f, "; the last one ended with: {last}")?;
+        }
+        f.write_str(".")
+    }
+}
+
+impl core::error::Error for CallError {}

@@ -1,0 +1,99 @@
+//! What the application hears about its call (requirement R26).
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Cause;
+use crate::id::{IncidentId, TrackId};
+use crate::state::StateName;
+use crate::summary::Summary;
+
+/// One thing that the application may want to show, log or act on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+#[non_exhaustive]
+pub enum Event {
+    /// The call moved from one state to another.
+    StateChanged {
+        /// From.
+        from: StateName,
+        /// To.
+        to: StateName,
+    },
+    /// Media was lost: an incident begins, and so does its recovery.
+    IncidentStarted {
+        /// The incident.
+        incident: IncidentId,
+        /// Its root cause.
+        cause: Cause,
+    },
+    /// An attempt to reach a relay begins: to set the call up, or (with an incident) to recover it.
+    AttemptStarted {
+        /// The incident, if the call was up before.
+        incident: Option<IncidentId>,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// How many the policy allows.
+        of: u32,
+        /// The relay.
+        relay: String,
+    },
+    /// An attempt ended without a session.
+    AttemptFailed {
+        /// The incident, if the call was up before.
+        incident: Option<IncidentId>,
+        /// Why.
+        cause: Cause,
+    },
+    /// The incident is over: the call goes on.
+    Recovered {
+        /// The incident.
+        incident: IncidentId,
+        /// From detection to now.
+        duration: Duration,
+        /// How many attempts it took; 0 if the old path came back first.
+        attempts: u32,
+    },
+    /// A participant that we listen to is there (it announced a namespace).
+    ParticipantJoined {
+        /// Who.
+        participant: String,
+    },
+    /// A participant that we listen to is no longer announced by the relay.
+    ParticipantLeft {
+        /// Who.
+        participant: String,
+    },
+    /// The first object of a subscribed track arrived on this subscription: it is ready (R1).
+    TrackReady {
+        /// The track.
+        track: TrackId,
+        /// From the request for it to now.
+        latency: Duration,
+    },
+    /// A subscribed track ended or was refused while the session is healthy; it is asked for again.
+    TrackInterrupted {
+        /// The track.
+        track: TrackId,
+    },
+    /// A track cannot be published or subscribed to as asked. The call goes on without it.
+    TrackRefused {
+        /// The track.
+        track: TrackId,
+        /// Why, naming what is wrong.
+        problem: String,
+    },
+    /// The publisher has said everything that it had to say on this track.
+    TrackFinished {
+        /// The track.
+        track: TrackId,
+    },
+    /// The call is over. Exactly one, and nothing after it.
+    Ended {
+        /// How it ended and what happened in it.
+        summary: Box<Summary>,
+    },
+}

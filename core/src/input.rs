@@ -1,0 +1,152 @@
+//! Everything that a call can be told.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Cause;
+use crate::id::{PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
+use crate::media::{Frame, Location};
+
+/// One thing that happened: the application asked for something, the network reported something,
+/// or time passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "input")]
+pub enum Input {
+    /// The application starts the call. Only the first one counts.
+    Connect,
+    /// The application publishes a track under `name`.
+    Publish {
+        /// The application's handle.
+        track: TrackId,
+        /// The track's name within our namespace.
+        name: String,
+    },
+    /// The application listens to track `name` of `participant`.
+    Subscribe {
+        /// The application's handle.
+        track: TrackId,
+        /// Whose track.
+        participant: String,
+        /// The track's name within the participant's namespace.
+        name: String,
+    },
+    /// The application has one frame to send.
+    Send {
+        /// The published track.
+        track: TrackId,
+        /// The frame.
+        frame: Frame,
+    },
+    /// The application will send nothing more on this track.
+    Finish {
+        /// The published track.
+        track: TrackId,
+    },
+    /// The application no longer listens to this track.
+    Unsubscribe {
+        /// The subscribed track.
+        track: TrackId,
+    },
+    /// The application wants a fresh session now (R18).
+    ReconnectNow,
+    /// The application ends the call.
+    Close,
+    /// Time has passed: the deadline was reached.
+    Tick,
+    /// A dial succeeded: QUIC is up and MoQ SETUP is done.
+    Connected {
+        /// The dial, now a session.
+        session: SessionId,
+    },
+    /// A dial failed.
+    DialFailed {
+        /// The dial.
+        session: SessionId,
+        /// Why.
+        cause: Cause,
+    },
+    /// A session ended without our asking.
+    SessionClosed {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        cause: Cause,
+    },
+    /// What the path's counters say, asked for by [`Output::ReportPath`](crate::Output::ReportPath).
+    PathReport {
+        /// The session.
+        session: SessionId,
+        /// UDP datagrams received since the session began.
+        received: u64,
+        /// Smoothed round-trip time in microseconds (RFC 9002 section 5.3).
+        rtt_micros: u64,
+    },
+    /// The relay accepted our namespace (REQUEST_OK to PUBLISH_NAMESPACE).
+    NamespaceAccepted {
+        /// The session.
+        session: SessionId,
+        /// The epoch that the namespace ends in.
+        epoch: u64,
+    },
+    /// The relay refused our namespace, or withdrew it.
+    NamespaceRefused {
+        /// The session.
+        session: SessionId,
+        /// The epoch that the namespace ends in.
+        epoch: u64,
+    },
+    /// A published track cannot go on, on a session that is still up.
+    PublicationEnded {
+        /// The publication.
+        publication: PublicationId,
+    },
+    /// The relay follows a participant for us (REQUEST_OK to SUBSCRIBE_NAMESPACE).
+    WatchAccepted {
+        /// The watch.
+        watch: WatchId,
+    },
+    /// The relay no longer follows a participant for us, or refused to.
+    WatchEnded {
+        /// The watch.
+        watch: WatchId,
+    },
+    /// A participant announced a namespace.
+    EpochAdded {
+        /// The watch that saw it.
+        watch: WatchId,
+        /// The epoch that the namespace ends in.
+        epoch: u64,
+    },
+    /// A participant's namespace is gone.
+    EpochRemoved {
+        /// The watch that saw it.
+        watch: WatchId,
+        /// The epoch that the namespace ends in.
+        epoch: u64,
+    },
+    /// SUBSCRIBE_OK. Not readiness: a stale namespace answers it too (R1).
+    SubscriptionAccepted {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// A subscription was refused or ended, on a session that is still up.
+    SubscriptionEnded {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+    /// An object arrived.
+    Object {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Where it stands in the track.
+        location: Location,
+        /// What it carries.
+        frame: Frame,
+    },
+    /// The publisher said that the track ends here (object status 0x4, End of Track).
+    EndOfTrack {
+        /// The subscription.
+        subscription: SubscriptionId,
+    },
+}

@@ -1,0 +1,76 @@
+//! The decisions of a call that survives its network.
+//!
+//! Holdline keeps a live call over MoQ (Media over QUIC) going while the network breaks under it.
+//! This crate is its heart: a deterministic state machine without clock, socket, thread or ambient
+//! randomness. What happened goes in as an [`Input`]; what to do comes out as [`Output`]s; the same
+//! inputs always give the same outputs.
+//!
+//! # The drive loop
+//!
+//! ```
+//! use holdline_core::{Config, Input, Output, Supervisor, Timestamp};
+//!
+//! let config = Config::new("moqt://relay.example", "room", "alice");
+//! let mut call = Supervisor::new(config, 42, Timestamp::ZERO)?;
+//! let mut input = Some((Timestamp::ZERO, Input::Connect)); // then: whatever comes first of an input
+//! while let Some((now, next)) = input.take() {
+//!     call.handle(now, next);
+//!     while let Some(output) = call.poll_output() {
+//!         if let Output::Dial { session, relay } = output { println!("{session}: dial {relay}") }
+//!     }
+//!     println!("wake me at {:?}", call.deadline()); // and Input::Tick at the deadline
+//! }
+//! # Ok::<(), holdline_core::ConfigError>(())
+//! ```
+//!
+//! # Where to find what
+//!
+//! [`Supervisor`] is the machine; [`Input`], [`Output`] and [`Event`] are its language; [`Config`]
+//! and [`Policy`] are what it is told beforehand; [`CallError`] and [`Summary`] are what is left.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod backoff;
+mod campaign;
+mod config;
+mod desk;
+mod error;
+mod event;
+mod followed;
+mod id;
+mod input;
+#[cfg(debug_assertions)]
+mod invariants;
+mod liveness;
+mod media;
+mod outbox;
+mod output;
+mod policy;
+mod published;
+mod seen;
+mod session;
+mod state;
+mod subscribed;
+mod summary;
+mod supervisor;
+mod time;
+
+pub use config::{Config, ConfigError, validate_name};
+pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
+pub use event::Event;
+pub use id::{IncidentId, PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
+pub use input::Input;
+pub use media::{Frame, Location};
+pub use output::Output;
+pub use policy::{Growth, Policy};
+pub use state::StateName;
+pub use summary::{
+    Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,
+    SubscribedTrackStats, Summary, Telemetry,
+};
+pub use supervisor::{Deadline, Reason, Supervisor};
+pub use time::Timestamp;

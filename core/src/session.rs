@@ -1,0 +1,119 @@
+//! A session that is up: our namespace on the relay, and the pulse of its path.
+
+use alloc::string::ToString as _;
+use alloc::vec;
+use core::time::Duration;
+
+use crate::desk::Desk;
+use crate::id::SessionId;
+use crate::liveness::Liveness;
+use crate::output::Output;
+use crate::time::Timestamp;
+
+/// How our namespace stands on the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Namespace {
+    /// Nothing is published, so there is nothing to announce.
+    Unwanted,
+    Requested {
+        epoch: u64,
+    },
+    Accepted {
+        epoch: u64,
+    },
+    Refused {
+        retry_at: Timestamp,
+    },
+}
+
+/// A session that is up.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) liveness: Liveness,
+    namespace: Namespace,
+    refusals: u32,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, now: Timestamp, probe_interval: Duration) -> Self {
+        Self {
+            id,
+            liveness: Liveness::new(now, probe_interval),
+            namespace: Namespace::Unwanted,
+            refusals: 0,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let report = self.liveness.deadline();
+        match self.namespace {
+            Namespace::Refused { retry_at } => report.min(retry_at),
+            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => {
+                report
+            }
+        }
+    }
+
+    pub(crate) fn advance(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        self.liveness.advance(desk.now, self.id, desk.out);
+        if let Namespace::Refused { retry_at } = self.namespace
+            && desk.now >= retry_at
+        {
+            self.publish_namespace(next_epoch, desk);
+        }
+    }
+
+    /// Whether the relay has agreed to announce what we publish.
+    pub(crate) fn is_announced(&self) -> bool {
+        match self.namespace {
+            Namespace::Unwanted | Namespace::Accepted { .. } => true,
+            Namespace::Requested { .. } | Namespace::Refused { .. } => false,
+        }
+    }
+
+    /// A track was made ready: its namespace must be published, once.
+    pub(crate) fn want_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        if self.namespace == Namespace::Unwanted {
+            self.publish_namespace(next_epoch, desk);
+        }
+    }
+
+    pub(crate) fn namespace_accepted(&mut self, answered: u64) {
+        if self.namespace == (Namespace::Requested { epoch: answered }) {
+            self.namespace = Namespace::Accepted { epoch: answered };
+            self.refusals = 0;
+        }
+    }
+
+    /// A relay refuses a namespace that is already taken: the next try has another epoch.
+    pub(crate) fn namespace_refused(&mut self, answered: u64, desk: &mut Desk<'_>) {
+        match self.namespace {
+            Namespace::Requested { epoch } | Namespace::Accepted { epoch } if epoch == answered => {
+                self.refusals = self.refusals.saturating_add(1);
+                self.namespace = Namespace::Refused {
+                    retry_at: desk.retry_at(self.refusals),
+                };
+            }
+            Namespace::Unwanted
+            | Namespace::Requested { .. }
+            | Namespace::Accepted { .. }
+            | Namespace::Refused { .. } => {}
+        }
+    }
+
+    fn publish_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        let epoch = *next_epoch;
+        *next_epoch = next_epoch.saturating_add(1);
+        self.namespace = Namespace::Requested { epoch };
+        desk.out.push(Output::PublishNamespace {
+            session: self.id,
+            namespace: vec![
+                desk.config.room.clone(),
+                desk.config.participant.clone(),
+                epoch.to_string(),
+            ],
+            epoch,
+        });
+    }
+}

@@ -1,0 +1,262 @@
+//! A track that the application listens to. It outlives every session; its subscription on a
+//! session has a life of its own, so that a publisher's outage never makes its listener reconnect.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec;
+use core::time::Duration;
+
+use crate::desk::Desk;
+use crate::event::Event;
+use crate::id::{SessionId, SubscriptionId, TrackId};
+use crate::media::{Frame, Location};
+use crate::output::Output;
+use crate::seen::Seen;
+use crate::summary::{SubscribedCounters, SubscribedTrackStats};
+use crate::time::Timestamp;
+
+/// How long a relay may take to answer a SUBSCRIBE.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The life of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subscription {
+    /// There is no session, or the publisher is not there.
+    Wanted,
+    /// SUBSCRIBE is out.
+    Requested {
+        id: SubscriptionId,
+        epoch: u64,
+        at: Timestamp,
+    },
+    /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
+    Accepted {
+        id: SubscriptionId,
+        epoch: u64,
+        at: Timestamp,
+    },
+    /// Objects come.
+    Flowing { id: SubscriptionId, epoch: u64 },
+    /// It was refused or ended, and is asked for again then.
+    Ended { epoch: u64, retry_at: Timestamp },
+    /// The publisher ended the track.
+    Finished,
+}
+
+/// A subscribed track.
+#[derive(Clone, Debug)]
+pub(crate) struct SubscribedTrack {
+    pub(crate) id: TrackId,
+    participant: String,
+    name: String,
+    subscription: Subscription,
+    failures: u32,
+    seen: Seen,
+    counters: SubscribedCounters,
+}
+
+impl SubscribedTrack {
+    pub(crate) fn new(id: TrackId, participant: String, name: String) -> Self {
+        Self {
+            id,
+            participant,
+            name,
+            subscription: Subscription::Wanted,
+            failures: 0,
+            seen: Seen::default(),
+            counters: SubscribedCounters::default(),
+        }
+    }
+
+    pub(crate) fn participant(&self) -> &str {
+        &self.participant
+    }
+
+    pub(crate) fn is_named(&self, participant: &str, name: &str) -> bool {
+        self.participant == participant && self.name == name
+    }
+
+    pub(crate) fn has(&self, subscription: SubscriptionId) -> bool {
+        self.current() == Some(subscription)
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.subscription {
+            Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
+            Subscription::Ended { retry_at, .. } => Some(retry_at),
+            Subscription::Wanted
+            | Subscription::Accepted { .. }
+            | Subscription::Flowing { .. }
+            | Subscription::Finished => None,
+        }
+    }
+
+    /// Asks again if that is due, and gives up a request that was not answered.
+    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        match self.subscription {
+            Subscription::Requested { id, at, .. } if desk.now >= at + ANSWER_TIMEOUT => {
+                desk.out.push(Output::Unsubscribe { subscription: id });
+                self.ended(id, desk);
+            }
+            Subscription::Ended { epoch, retry_at } if desk.now >= retry_at => {
+                self.counters.resubscribed += 1;
+                self.request(session, epoch, desk);
+            }
+            Subscription::Wanted
+            | Subscription::Requested { .. }
+            | Subscription::Accepted { .. }
+            | Subscription::Flowing { .. }
+            | Subscription::Ended { .. }
+            | Subscription::Finished => {}
+        }
+    }
+
+    /// The publisher is to be found under `epoch` now, or nowhere.
+    pub(crate) fn follow(&mut self, session: SessionId, epoch: Option<u64>, desk: &mut Desk<'_>) {
+        if self.subscription == Subscription::Finished || self.epoch() == epoch {
+            return;
+        }
+        self.leave(desk);
+        self.failures = 0;
+        if let Some(epoch) = epoch {
+            self.request(session, epoch, desk);
+        }
+    }
+
+    /// The session is gone.
+    pub(crate) fn detach(&mut self) {
+        if self.subscription != Subscription::Finished {
+            self.subscription = Subscription::Wanted;
+        }
+        self.failures = 0;
+    }
+
+    /// The application no longer listens.
+    pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
+        if let Some(subscription) = self.current() {
+            desk.out.push(Output::Unsubscribe { subscription });
+        }
+        self.subscription = Subscription::Wanted;
+    }
+
+    pub(crate) fn accepted(&mut self, subscription: SubscriptionId) {
+        if let Subscription::Requested { id, epoch, at } = self.subscription
+            && id == subscription
+        {
+            self.subscription = Subscription::Accepted { id, epoch, at };
+        }
+    }
+
+    pub(crate) fn ended(&mut self, subscription: SubscriptionId, desk: &mut Desk<'_>) {
+        let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
+            return;
+        };
+        if current != subscription {
+            return;
+        }
+        if matches!(self.subscription, Subscription::Flowing { .. }) {
+            desk.out.event(Event::TrackInterrupted { track: self.id });
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.subscription = Subscription::Ended {
+            epoch,
+            retry_at: desk.retry_at(self.failures),
+        };
+    }
+
+    pub(crate) fn object(
+        &mut self,
+        subscription: SubscriptionId,
+        location: Location,
+        frame: Frame,
+        desk: &mut Desk<'_>,
+    ) {
+        match self.subscription {
+            Subscription::Requested { id, epoch, at }
+            | Subscription::Accepted { id, epoch, at }
+                if id == subscription =>
+            {
+                self.subscription = Subscription::Flowing { id, epoch };
+                self.failures = 0;
+                desk.out.event(Event::TrackReady {
+                    track: self.id,
+                    latency: desk.now - at,
+                });
+            }
+            Subscription::Flowing { id, .. } if id == subscription => {}
+            Subscription::Wanted
+            | Subscription::Requested { .. }
+            | Subscription::Accepted { .. }
+            | Subscription::Flowing { .. }
+            | Subscription::Ended { .. }
+            | Subscription::Finished => return,
+        }
+        self.counters.received += 1;
+        if self.seen.insert(location) {
+            self.counters.delivered += 1;
+            desk.out.push(Output::Deliver {
+                track: self.id,
+                location,
+                frame,
+            });
+        } else {
+            self.counters.repeated += 1;
+        }
+    }
+
+    pub(crate) fn end_of_track(&mut self, subscription: SubscriptionId, desk: &mut Desk<'_>) {
+        if self.current() != Some(subscription) {
+            return;
+        }
+        self.leave(desk);
+        self.subscription = Subscription::Finished;
+        desk.out.event(Event::TrackFinished { track: self.id });
+        desk.out.push(Output::CloseTrack { track: self.id });
+    }
+
+    pub(crate) fn stats(&self) -> SubscribedTrackStats {
+        SubscribedTrackStats {
+            track: self.id,
+            participant: self.participant.clone(),
+            name: self.name.clone(),
+            counters: self.counters,
+        }
+    }
+
+    fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
+        let id = SubscriptionId(desk.mint.next());
+        self.subscription = Subscription::Requested {
+            id,
+            epoch,
+            at: desk.now,
+        };
+        desk.out.push(Output::Subscribe {
+            session,
+            subscription: id,
+            namespace: vec![
+                desk.config.room.clone(),
+                self.participant.clone(),
+                epoch.to_string(),
+            ],
+            name: self.name.clone(),
+        });
+    }
+
+    fn current(&self) -> Option<SubscriptionId> {
+        match self.subscription {
+            Subscription::Requested { id, .. }
+            | Subscription::Accepted { id, .. }
+            | Subscription::Flowing { id, .. } => Some(id),
+            Subscription::Wanted | Subscription::Ended { .. } | Subscription::Finished => None,
+        }
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        match self.subscription {
+            Subscription::Requested { epoch, .. }
+            | Subscription::Accepted { epoch, .. }
+            | Subscription::Flowing { epoch, .. }
+            | Subscription::Ended { epoch, .. } => Some(epoch),
+            Subscription::Wanted | Subscription::Finished => None,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a call amounts to: counters while it lives, the summary when it ends.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::CallError;
+use crate::id::TrackId;
+use crate::state::StateName;
+
+/// Counters of one published track, in frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedCounters {
+    /// Given to [`Input::Send`](crate::Input::Send).
+    pub accepted: u64,
+    /// Handed to a session.
+    pub sent: u64,
+    /// Dropped, because no session was ready to carry them.
+    pub dropped_no_session: u64,
+    /// Dropped, because the track was already finished.
+    pub dropped_finished: u64,
+}
+
+/// Counters of one subscribed track, in frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscribedCounters {
+    /// Objects that arrived.
+    pub received: u64,
+    /// Handed to the application.
+    pub delivered: u64,
+    /// Dropped, because they had been delivered before.
+    pub repeated: u64,
+    /// How often the track had to be asked for again on a healthy session.
+    pub resubscribed: u64,
+}
+
+/// One published track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedTrackStats {
+    /// The application's handle.
+    pub track: TrackId,
+    /// The track's name.
+    pub name: String,
+    /// Its counters.
+    #[serde(flatten)]
+    pub counters: PublishedCounters,
+}
+
+/// One subscribed track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscribedTrackStats {
+    /// The application's handle.
+    pub track: TrackId,
+    /// Whose track.
+    pub participant: String,
+    /// The track's name.
+    pub name: String,
+    /// Its counters.
+    #[serde(flatten)]
+    pub counters: SubscribedCounters,
+}
+
+/// Telemetry of the whole call (requirement R27).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telemetry {
+    /// Attempts begun. Always the sum of the four that follow.
+    pub attempts: u64,
+    /// Attempts that became a session.
+    pub attempts_succeeded: u64,
+    /// Attempts that failed.
+    pub attempts_failed: u64,
+    /// Attempts given up because another one won, or the call ended.
+    pub attempts_cancelled: u64,
+    /// Attempts in flight.
+    pub attempts_in_flight: u64,
+    /// Incidents begun. Always the sum of the three that follow.
+    pub incidents: u64,
+    /// Incidents after which the call went on.
+    pub incidents_recovered: u64,
+    /// Incidents that ended the call, by error or by the application's wish.
+    pub incidents_failed: u64,
+    /// Incidents not over yet: 0 or 1.
+    pub incidents_open: u64,
+    /// Incidents since the last time that a session was up long enough to be called stable.
+    pub consecutive_disconnects: u64,
+    /// How long the last recovery took, from detection.
+    pub last_recovery: Option<Duration>,
+    /// How long the longest recovery took, from detection.
+    pub longest_recovery: Option<Duration>,
+}
+
+/// A snapshot of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// The state.
+    pub state: StateName,
+    /// Counters of the call.
+    pub telemetry: Telemetry,
+    /// What we publish.
+    pub published: Vec<PublishedTrackStats>,
+    /// What we listen to.
+    pub subscribed: Vec<SubscribedTrackStats>,
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The application closed it.
+    Completed,
+    /// It could not go on.
+    Failed(CallError),
+}
+
+/// What is left of a call when it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From [`Input::Connect`](crate::Input::Connect) to the end.
+    pub duration: Duration,
+    /// The counters as they were at the end.
+    pub stats: Stats,
+}

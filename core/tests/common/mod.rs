@@ -1,0 +1,310 @@
+//! A call driven by hand, in virtual time.
+
+#![allow(dead_code, unreachable_pub, missing_docs)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdline_core::{
+    CallError, Cause, CauseKind, Config, Event, Frame, Input, Location, Outcome, Output, Policy,
+    SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
+};
+
+pub const MIC: TrackId = TrackId(1);
+pub const BOB: TrackId = TrackId(2);
+pub const MS: Duration = Duration::from_millis(1);
+
+pub struct Hand {
+    pub call: Supervisor,
+    pub now: Timestamp,
+    /// Everything that came out, with its time; taken by `take`.
+    pub out: Vec<(Timestamp, Output)>,
+}
+
+/// What came out of a dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialed {
+    pub at: Timestamp,
+    pub session: SessionId,
+}
+
+impl Hand {
+    pub fn new(policy: Policy, seed: u64) -> Self {
+        let mut config = Config::new("moqt://relay.example", "room", "alice");
+        config.policy = policy;
+        Self::with(config, seed)
+    }
+
+    pub fn with(config: Config, seed: u64) -> Self {
+        let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
+        Self {
+            call,
+            now: Timestamp::ZERO,
+            out: Vec::new(),
+        }
+    }
+
+    pub fn give(&mut self, input: Input) -> &mut Self {
+        self.call.handle(self.now, input);
+        while let Some(output) = self.call.poll_output() {
+            self.out.push((self.now, output));
+        }
+        self
+    }
+
+    /// Lets time pass, waking the machine exactly when it asks for it.
+    pub fn pass(&mut self, duration: Duration) -> &mut Self {
+        let until = self.now + duration;
+        while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
+            assert!(deadline.at > self.now, "the deadline is later than now");
+            self.now = deadline.at;
+            self.give(Input::Tick);
+        }
+        self.now = until;
+        self
+    }
+
+    /// Lets time pass with a path that answers, so that it never goes silent.
+    pub fn pass_alive(&mut self, duration: Duration) -> &mut Self {
+        let until = self.now + duration;
+        let mut received = self.now.as_micros() + 1;
+        while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
+            self.now = deadline.at;
+            self.give(Input::Tick);
+            let asked: Vec<SessionId> = self
+                .take(|o| match o {
+                    Output::ReportPath { session } => Some(*session),
+                    _ => None,
+                })
+                .into_iter()
+                .map(|(_, session)| session)
+                .collect();
+            for session in asked {
+                received += 1;
+                self.give(Input::PathReport {
+                    session,
+                    received,
+                    rtt_micros: 10_000,
+                });
+            }
+        }
+        self.now = until;
+        self
+    }
+
+    /// Lets time pass with a path that is asked and shows nothing new.
+    pub fn pass_silent(&mut self, duration: Duration) -> &mut Self {
+        let until = self.now + duration;
+        while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
+            self.now = deadline.at;
+            self.give(Input::Tick);
+            for (_, session) in self.take(|o| match o {
+                Output::ReportPath { session } => Some(*session),
+                _ => None,
+            }) {
+                self.give(Input::PathReport {
+                    session,
+                    received: 0,
+                    rtt_micros: 10_000,
+                });
+            }
+        }
+        self.now = until;
+        self
+    }
+
+    /// Takes the outputs that `pick` wants, and leaves the others.
+    pub fn take<T>(&mut self, pick: impl Fn(&Output) -> Option<T>) -> Vec<(Timestamp, T)> {
+        let mut taken = Vec::new();
+        self.out.retain(|(at, output)| match pick(output) {
+            Some(found) => {
+                taken.push((*at, found));
+                false
+            }
+            None => true,
+        });
+        taken
+    }
+
+    pub fn dials(&mut self) -> Vec<Dialed> {
+        self.take(|o| match o {
+            Output::Dial { session, .. } => Some(*session),
+            _ => None,
+        })
+        .into_iter()
+        .map(|(at, session)| Dialed { at, session })
+        .collect()
+    }
+
+    /// Lets time pass until the next dial.
+    pub fn next_dial(&mut self) -> Dialed {
+        for _ in 0..60_000 {
+            if let Some(dial) = self.dials().first() {
+                return *dial;
+            }
+            self.pass(MS);
+        }
+        panic!("no dial within a minute");
+    }
+
+    pub fn last_dial(&mut self) -> SessionId {
+        self.dials().last().expect("a dial").session
+    }
+
+    pub fn closed_sessions(&mut self) -> Vec<SessionId> {
+        self.take(|o| match o {
+            Output::CloseSession { session } => Some(*session),
+            _ => None,
+        })
+        .into_iter()
+        .map(|(_, s)| s)
+        .collect()
+    }
+
+    pub fn namespace(&mut self) -> Option<(SessionId, u64)> {
+        self.take(|o| match o {
+            Output::PublishNamespace { session, epoch, .. } => Some((*session, *epoch)),
+            _ => None,
+        })
+        .last()
+        .map(|(_, n)| *n)
+    }
+
+    pub fn watch(&mut self) -> Option<WatchId> {
+        self.take(|o| match o {
+            Output::Watch { watch, .. } => Some(*watch),
+            _ => None,
+        })
+        .last()
+        .map(|(_, w)| *w)
+    }
+
+    pub fn subscription(&mut self) -> Option<(SubscriptionId, Vec<String>)> {
+        self.take(|o| match o {
+            Output::Subscribe {
+                subscription,
+                namespace,
+                ..
+            } => Some((*subscription, namespace.clone())),
+            _ => None,
+        })
+        .pop()
+        .map(|(_, s)| s)
+    }
+
+    pub fn sent(&mut self) -> Vec<Location> {
+        self.take(|o| match o {
+            Output::SendObject { location, .. } => Some(*location),
+            _ => None,
+        })
+        .into_iter()
+        .map(|(_, l)| l)
+        .collect()
+    }
+
+    pub fn delivered(&mut self) -> Vec<Location> {
+        self.take(|o| match o {
+            Output::Deliver { location, .. } => Some(*location),
+            _ => None,
+        })
+        .into_iter()
+        .map(|(_, l)| l)
+        .collect()
+    }
+
+    pub fn events(&mut self) -> Vec<Event> {
+        self.take(|o| match o {
+            Output::Event(event) => Some(event.clone()),
+            _ => None,
+        })
+        .into_iter()
+        .map(|(_, e)| e)
+        .collect()
+    }
+
+    /// The error that the call ended with.
+    pub fn error(&self) -> CallError {
+        match &self.call.summary().expect("an ended call").outcome {
+            Outcome::Failed(error) => error.clone(),
+            Outcome::Completed => panic!("the call completed"),
+        }
+    }
+
+    /// Answers the last dial with a session, and everything asked of it with yes.
+    pub fn accept(&mut self) -> SessionId {
+        let session = self.last_dial();
+        self.accept_on(session);
+        session
+    }
+
+    pub fn accept_on(&mut self, session: SessionId) {
+        self.give(Input::Connected { session });
+        if let Some((session, epoch)) = self.namespace() {
+            self.give(Input::NamespaceAccepted { session, epoch });
+        }
+        if let Some(watch) = self.watch() {
+            self.give(Input::WatchAccepted { watch });
+            self.give(Input::EpochAdded { watch, epoch: 500 });
+        }
+        assert_eq!(self.call.state(), StateName::Live);
+    }
+
+    /// A call that publishes a microphone, listens to Bob, and is live.
+    pub fn live(policy: Policy, seed: u64) -> (Self, SessionId) {
+        let mut hand = Self::new(policy, seed);
+        hand.give(Input::Publish {
+            track: MIC,
+            name: "audio".into(),
+        });
+        hand.give(Input::Subscribe {
+            track: BOB,
+            participant: "bob".into(),
+            name: "audio".into(),
+        });
+        hand.give(Input::Connect);
+        let session = hand.accept();
+        (hand, session)
+    }
+
+    pub fn send(&mut self) -> &mut Self {
+        let captured_at = self.now.as_micros();
+        self.give(Input::Send {
+            track: MIC,
+            frame: frame(captured_at),
+        })
+    }
+
+    pub fn object(&mut self, subscription: SubscriptionId, group: u64, object: u64) -> &mut Self {
+        let location = Location::new(group, object);
+        self.give(Input::Object {
+            subscription,
+            location,
+            frame: frame(0),
+        })
+    }
+
+    pub fn lose(&mut self, session: SessionId) -> &mut Self {
+        self.give(Input::SessionClosed {
+            session,
+            cause: Cause::new(CauseKind::ClosedByRelay),
+        })
+    }
+
+    /// Runs to the end of the call with a relay that never answers: when each attempt was made,
+    /// counted from now.
+    pub fn abandon(&mut self) -> Vec<Duration> {
+        let start = self.now;
+        self.pass(Duration::from_secs(600));
+        self.dials()
+            .into_iter()
+            .map(|dial| dial.at - start)
+            .collect()
+    }
+}
+
+pub fn frame(captured_at: u64) -> Frame {
+    Frame {
+        captured_at,
+        payload: Bytes::from_static(b"sound"),
+    }
+}

@@ -1,0 +1,350 @@
+//! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
+
+mod common;
+
+use common::{BOB, Hand, MIC, MS};
+use holdline_core::{Event, Input, Location, Output, Policy, StateName, TrackId};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_is_asked_for_before_there_is_a_session_is_carried_out_once_there_is_one() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let published = hand.take(|o| match o {
+        Output::PublishTrack { name, .. } => Some(name.clone()),
+        _ => None,
+    });
+    assert_eq!(published.len(), 1);
+    let (_, namespace) = hand.subscription().expect("subscribed");
+    assert_eq!(namespace, ["room", "bob", "500"]);
+}
+
+#[test]
+fn subscribe_ok_is_not_readiness_the_first_object_is() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.out.clear();
+    hand.give(Input::SubscriptionAccepted { subscription });
+    assert!(hand.events().is_empty());
+    hand.pass_alive(MS * 30);
+    hand.object(subscription, 1, 0);
+    assert_eq!(
+        hand.events(),
+        [Event::TrackReady {
+            track: BOB,
+            latency: MS * 30
+        }]
+    );
+    assert_eq!(hand.delivered(), [Location::new(1, 0)]);
+}
+
+#[test]
+fn a_track_that_ends_while_the_session_is_healthy_is_asked_for_again_without_reconnecting() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let (first, _) = hand.subscription().expect("subscribed");
+    hand.object(first, 1, 0).out.clear();
+    hand.give(Input::SubscriptionEnded {
+        subscription: first,
+    });
+    assert_eq!(hand.events(), [Event::TrackInterrupted { track: BOB }]);
+    assert!(hand.subscription().is_none(), "not at once");
+    hand.pass_alive(MS * 100);
+    let (second, namespace) = hand.subscription().expect("asked for again");
+    assert_ne!(first, second);
+    assert_eq!(namespace, ["room", "bob", "500"]);
+    assert_eq!(hand.call.state(), StateName::Live);
+    assert!(hand.dials().is_empty());
+    assert_eq!(hand.call.stats().subscribed[0].counters.resubscribed, 1);
+}
+
+#[test]
+fn a_track_that_is_not_found_is_retried_ever_more_slowly_and_never_given_up() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let mut last = hand.now;
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        let (subscription, _) = hand.subscription().expect("subscribed");
+        pauses.push(hand.now - last);
+        last = hand.now;
+        hand.give(Input::SubscriptionEnded { subscription });
+        while !hand
+            .out
+            .iter()
+            .any(|(_, o)| matches!(o, Output::Subscribe { .. }))
+        {
+            hand.pass_alive(MS);
+        }
+    }
+    assert!(pauses[1] <= MS * 101 && pauses[1] >= MS * 50, "{pauses:?}");
+    assert!(
+        pauses[11] <= MS * 2_001 && pauses[11] >= MS * 1_000,
+        "{pauses:?}"
+    );
+    assert!(
+        hand.events()
+            .iter()
+            .all(|e| !matches!(e, Event::TrackInterrupted { .. }))
+    );
+}
+
+#[test]
+fn a_request_that_is_not_answered_is_given_up_and_made_again() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let (first, _) = hand.subscription().expect("subscribed");
+    hand.pass_alive(MS * 2_000);
+    let given_up = hand.take(|o| match o {
+        Output::Unsubscribe { subscription } => Some(*subscription),
+        _ => None,
+    });
+    assert_eq!(given_up.len(), 1);
+    assert_eq!(given_up[0].1, first);
+    hand.pass_alive(MS * 100);
+    assert!(hand.subscription().is_some());
+}
+
+#[test]
+fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let watch = {
+        let mut again = Hand::new(Policy::interactive(), 1);
+        again.give(Input::Publish {
+            track: MIC,
+            name: "audio".into(),
+        });
+        again.give(Input::Subscribe {
+            track: BOB,
+            participant: "bob".into(),
+            name: "audio".into(),
+        });
+        again.give(Input::Connect);
+        let session = again.last_dial();
+        again.give(Input::Connected { session });
+        again
+            .watch()
+            .expect("the same script mints the same identifier")
+    };
+    let (old, _) = hand.subscription().expect("subscribed");
+    hand.object(old, 1, 0).out.clear();
+    hand.give(Input::EpochAdded { watch, epoch: 499 });
+    assert!(hand.out.is_empty(), "an older one changes nothing");
+    hand.give(Input::EpochAdded { watch, epoch: 501 });
+    let left = hand.take(|o| match o {
+        Output::Unsubscribe { subscription } => Some(*subscription),
+        _ => None,
+    });
+    assert_eq!(left[0].1, old);
+    let (new, namespace) = hand.subscription().expect("subscribed anew");
+    assert_eq!(namespace, ["room", "bob", "501"]);
+    hand.object(old, 1, 1);
+    assert!(
+        hand.delivered().is_empty(),
+        "the old subscription is no more"
+    );
+    hand.object(new, 2, 0);
+    assert_eq!(hand.delivered(), [Location::new(2, 0)]);
+    hand.give(Input::EpochRemoved { watch, epoch: 501 });
+    assert_eq!(
+        hand.subscription().expect("back to what is left").1,
+        ["room", "bob", "500"]
+    );
+    hand.give(Input::EpochRemoved { watch, epoch: 500 });
+    hand.out.clear();
+    hand.give(Input::EpochRemoved { watch, epoch: 499 });
+    assert!(hand.events().contains(&Event::ParticipantLeft {
+        participant: "bob".into()
+    }));
+}
+
+#[test]
+fn an_object_is_delivered_once_however_often_it_arrives() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let (first, _) = hand.subscription().expect("subscribed");
+    hand.object(first, 5, 0).object(first, 5, 1);
+    hand.give(Input::SubscriptionEnded {
+        subscription: first,
+    });
+    hand.pass_alive(MS * 100);
+    let (second, _) = hand.subscription().expect("asked for again");
+    hand.object(second, 5, 0)
+        .object(second, 5, 1)
+        .object(second, 5, 2);
+    assert_eq!(
+        hand.delivered(),
+        [(5, 0), (5, 1), (5, 2)].map(|(g, o)| Location::new(g, o))
+    );
+    let counters = hand.call.stats().subscribed[0].counters;
+    assert_eq!(
+        (counters.received, counters.delivered, counters.repeated),
+        (5, 3, 2)
+    );
+}
+
+#[test]
+fn groups_last_a_second_and_rise_over_every_session() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    for _ in 0..60 {
+        hand.send().pass_alive(MS * 20);
+    }
+    let before = hand.sent();
+    assert_eq!(before.len(), 60);
+    assert_eq!(before[0], Location::new(2, 0));
+    assert_eq!(before[49], Location::new(2, 49));
+    assert_eq!(before[50], Location::new(3, 0));
+    hand.lose(session);
+    hand.send();
+    hand.accept();
+    hand.send();
+    assert_eq!(
+        hand.sent(),
+        [Location::new(4, 0)],
+        "a new session starts a new group"
+    );
+}
+
+#[test]
+fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_groups() {
+    let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
+    config.first_epoch = 1_800_000_000_000;
+    let mut hand = Hand::with(config, 1);
+    hand.give(Input::Publish {
+        track: MIC,
+        name: "audio".into(),
+    })
+    .give(Input::Connect);
+    hand.accept();
+    hand.send();
+    assert!(hand.sent()[0].group > 1_800_000_000_000);
+}
+
+#[test]
+fn a_publication_that_ends_on_a_healthy_session_is_offered_again() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let offered = |hand: &mut Hand| {
+        hand.take(|o| match o {
+            Output::PublishTrack {
+                session,
+                publication,
+                ..
+            } => Some((*session, *publication)),
+            _ => None,
+        })
+    };
+    let first = offered(&mut hand)[0].1;
+    hand.give(Input::PublicationEnded {
+        publication: first.1,
+    });
+    hand.send();
+    assert!(hand.sent().is_empty());
+    hand.pass_alive(MS * 100);
+    let second = offered(&mut hand)[0].1;
+    assert_eq!(second.0, session);
+    assert_ne!(second.1, first.1);
+    assert_eq!(hand.send().sent().len(), 1);
+}
+
+#[test]
+fn the_end_of_a_track_is_told_again_on_a_new_session_and_frames_after_it_are_dropped() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let ends = |hand: &mut Hand| {
+        hand.take(|o| match o {
+            Output::SendEndOfTrack { .. } => Some(()),
+            _ => None,
+        })
+        .len()
+    };
+    hand.give(Input::Finish { track: MIC })
+        .give(Input::Finish { track: MIC });
+    assert_eq!(ends(&mut hand), 1);
+    hand.send();
+    assert!(hand.sent().is_empty());
+    assert_eq!(hand.call.stats().published[0].counters.dropped_finished, 1);
+    hand.lose(session);
+    hand.accept();
+    assert_eq!(ends(&mut hand), 1);
+}
+
+#[test]
+fn a_finished_track_closes_its_stream_and_is_not_asked_for_again() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.object(subscription, 1, 0).out.clear();
+    hand.give(Input::EndOfTrack { subscription });
+    assert_eq!(hand.events(), [Event::TrackFinished { track: BOB }]);
+    assert_eq!(
+        hand.take(|o| match o {
+            Output::CloseTrack { track } => Some(*track),
+            _ => None,
+        })[0]
+            .1,
+        BOB
+    );
+    hand.lose(session);
+    hand.accept();
+    assert!(hand.subscription().is_none());
+}
+
+#[test]
+fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let mut refused = |input| {
+        hand.out.clear();
+        hand.give(input);
+        match &hand.events()[..] {
+            [Event::TrackRefused { problem, .. }] => problem.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let publish = |id, name: &str| Input::Publish {
+        track: TrackId(id),
+        name: name.into(),
+    };
+    let subscribe = |id, participant: &str, name: &str| Input::Subscribe {
+        track: TrackId(id),
+        participant: participant.into(),
+        name: name.into(),
+    };
+    assert_eq!(refused(publish(9, "")), "track must not be empty");
+    assert_eq!(
+        refused(publish(9, "audio")),
+        "track audio is published already"
+    );
+    assert_eq!(
+        refused(subscribe(9, "a/b", "audio")),
+        "participant must not contain '/'"
+    );
+    assert_eq!(
+        refused(subscribe(9, "bob", "audio")),
+        "track audio of bob is subscribed to already"
+    );
+    for id in 100..163 {
+        hand.give(Input::Publish {
+            track: TrackId(id),
+            name: id.to_string(),
+        });
+    }
+    hand.out.clear();
+    hand.give(Input::Publish {
+        track: TrackId(200),
+        name: "one too many".into(),
+    });
+    assert!(matches!(&hand.events()[..], [Event::TrackRefused { .. }]));
+    assert_eq!(hand.call.stats().published.len(), 64);
+}
+
+#[test]
+fn an_unsubscribed_track_is_left_and_its_stream_closed() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.out.clear();
+    hand.give(Input::Unsubscribe { track: BOB });
+    let left = hand.take(|o| match o {
+        Output::Unsubscribe { subscription } => Some(*subscription),
+        _ => None,
+    });
+    assert_eq!(left[0].1, subscription);
+    hand.lose(session);
+    hand.pass(SECOND);
+    hand.accept();
+    assert!(hand.subscription().is_none());
+}
