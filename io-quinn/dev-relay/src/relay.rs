@@ -1,0 +1,127 @@
+//! The relay on a thread of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use moq_native_ietf::{quic, tls};
+use moq_relay_ietf::{RelayConfig, SessionConfig};
+use tokio::sync::oneshot;
+
+use crate::certificate::CertificateFiles;
+use crate::coordinator::Alone;
+
+/// A relay that serves until it is stopped or dropped.
+pub struct Relay {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Relay {
+    /// Starts a relay on `bind`, with a certificate from files. It is listening when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate cannot be used, or the address is in use.
+    pub fn start(bind: SocketAddr, files: &CertificateFiles) -> anyhow::Result<Self> {
+        let tls = tls::Args {
+            cert: vec![files.certificate.clone()],
+            key: vec![files.key.clone()],
+            // A relay that stands alone dials nobody; without a root the host's would be read.
+            root: vec![files.certificate.clone()],
+            disable_verify: false,
+        }
+        .load()
+        .context("cannot use the certificate")?;
+        let (started, wait) = std::sync::mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel();
+        // The relay's future cannot move between threads, so it gets one.
+        let thread = std::thread::Builder::new()
+            .name("relay".into())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                runtime.block_on(async move {
+                    let relay = match listen(bind, tls) {
+                        Ok((relay, address)) => {
+                            let _ = started.send(Ok(address));
+                            relay
+                        }
+                        Err(error) => {
+                            let _ = started.send(Err(error));
+                            return Ok(());
+                        }
+                    };
+                    tokio::select! {
+                        ended = relay.run() => ended,
+                        _ = stopped => Ok(()),
+                    }
+                })
+            })?;
+        let address = wait
+            .recv()
+            .context("the relay's thread ended before it had started")??;
+        Ok(Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the relay ends by itself, which it only does when it fails.
+    ///
+    /// # Errors
+    ///
+    /// What it failed with.
+    pub fn join(mut self) -> anyhow::Result<()> {
+        let keep = self.stop.take();
+        let ended = self.thread.take().map(JoinHandle::join);
+        drop(keep);
+        match ended {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) | None => anyhow::bail!("the relay panicked"),
+        }
+    }
+}
+
+/// Stops at once, without a word to anybody, as a crash would.
+impl Drop for Relay {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn listen(
+    bind: SocketAddr,
+    tls: tls::Config,
+) -> anyhow::Result<(moq_relay_ietf::Relay, SocketAddr)> {
+    let config = quic::Config::new(bind, None, tls.clone())
+        .with_context(|| format!("cannot listen on {bind}"))?;
+    let address = config.socket.local_addr()?;
+    let endpoint = quic::Endpoint::new(config)?;
+    let relay = RelayConfig {
+        bind: None,
+        endpoints: vec![endpoint],
+        tls,
+        qlog_dir: None,
+        mlog_dir: None,
+        announce: None,
+        node: None,
+        coordinator: Arc::new(Alone),
+        session: SessionConfig::default(),
+        connection_tagger: None,
+    }
+    .build()?;
+    Ok((relay, address))
+}

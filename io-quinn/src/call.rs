@@ -1,0 +1,301 @@
+//! The call, as a runtime embeds it.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt as _, future};
+use holdline_core::{
+    Config, ConfigError, Event, Input, Policy, Stats, Summary, Supervisor, TrackId, validate_name,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::dial::Dialer;
+use crate::driver::{Command, Driver};
+use crate::network::{HostNetwork, Network};
+use crate::relay_url::{RelayUrl, RelayUrlError};
+use crate::tracks::{CallEnded, Commands, PublishedTrack, SubscribedTrack};
+use crate::trust::{Trust, TrustError};
+
+/// How many events may wait for a listener. The oldest are dropped.
+const EVENT_QUEUE: usize = 1024;
+
+/// Which call to make, and how.
+#[derive(Clone, Debug)]
+pub struct CallConfig {
+    config: Config,
+    trust: Option<Trust>,
+    seed: Option<u64>,
+}
+
+impl CallConfig {
+    /// A call in `room` as `participant` through the relay at `relay` (`moqt://host:port`), with
+    /// every default.
+    pub fn new(
+        relay: impl Into<String>,
+        room: impl Into<String>,
+        participant: impl Into<String>,
+    ) -> Self {
+        let mut config = Config::new(relay, room, participant);
+        // Taken from the clock when the call is made.
+        config.first_epoch = 0;
+        Self {
+            config,
+            trust: None,
+            seed: None,
+        }
+    }
+
+    /// One more relay, tried in turn.
+    #[must_use]
+    pub fn relay(mut self, relay: impl Into<String>) -> Self {
+        self.config.relays.push(relay.into());
+        self
+    }
+
+    /// How hard and how long to try; [`Policy::interactive`] if not said.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.config.policy = policy;
+        self
+    }
+
+    /// Whose certificates to believe; the host's authorities if not said.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
+    }
+
+    /// The seed of the call's randomness; drawn from the system if not said.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// A call that cannot be made as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// A field of the configuration cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A relay's address is none.
+    #[error(transparent)]
+    Relay(#[from] RelayUrlError),
+    /// There are no certificates to believe.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// TLS or the system's randomness cannot be used.
+    #[error("the cryptography of this host cannot be used: {0}")]
+    Cryptography(String),
+}
+
+/// A live call. It and its tracks stay valid through any number of recoveries.
+///
+/// Dropping every handle of a call closes it.
+#[derive(Debug)]
+pub struct Call {
+    commands: Commands,
+    next_track: AtomicU64,
+    events: broadcast::Sender<Event>,
+    /// Held from the start, so that the first listener misses nothing.
+    first_listener: Mutex<Option<broadcast::Receiver<Event>>>,
+    ended: watch::Receiver<Option<Summary>>,
+}
+
+/// What happens to a call, as it happens.
+pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
+
+impl Call {
+    /// Starts a call on the host's network and returns at once: everything asked of it before it
+    /// is connected is carried out once it is.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration cannot work. A relay that cannot be reached is no error here: the call
+    /// itself deals with it, and says so in its events.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn connect(config: CallConfig) -> Result<Self, ConnectError> {
+        Self::connect_on(Arc::new(HostNetwork), config)
+    }
+
+    /// Likewise, on a network of your own.
+    ///
+    /// # Errors
+    ///
+    /// See [`Call::connect`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
+        let CallConfig {
+            config: mut core,
+            trust,
+            seed,
+        } = config;
+        core.first_epoch = network.unix_millis();
+        let mut relays = BTreeMap::new();
+        for relay in &core.relays {
+            relays.insert(relay.clone(), RelayUrl::from_str(relay)?);
+        }
+        let seed = seed.map_or_else(draw_seed, Ok)?;
+        let probe_interval = core.probe_interval;
+        let supervisor = Supervisor::new(core, seed, network.now())?;
+        let trust = trust.map_or_else(Trust::host, Ok)?;
+        let tls = trust.client_config().map_err(ConnectError::Cryptography)?;
+
+        let (queue, from_handles) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (events, first_listener) = broadcast::channel(EVENT_QUEUE);
+        let (ended_sender, ended) = watch::channel(None);
+        let driver = Driver {
+            dialer: Dialer::new(Arc::clone(&network), tls, probe_interval),
+            network,
+            relays,
+            supervisor,
+            commands: from_handles,
+            waiting: Arc::clone(&waiting),
+            events: events.clone(),
+            ended: ended_sender,
+        };
+        tokio::spawn(driver.run());
+        Ok(Self {
+            commands: Commands { queue, waiting },
+            next_track: AtomicU64::new(1),
+            events,
+            first_listener: Mutex::new(Some(first_listener)),
+            ended,
+        })
+    }
+
+    /// Publishes a track under `name`. Frames may be sent on it at once.
+    ///
+    /// # Errors
+    ///
+    /// If `name` cannot be a track's.
+    pub fn publish(&self, name: &str) -> Result<PublishedTrack, ConfigError> {
+        validate_name("track", name)?;
+        let id = self.mint_track();
+        // A call that has ended says so at the first frame.
+        let _ = self.tell(Input::Publish {
+            track: id,
+            name: name.to_owned(),
+        });
+        Ok(PublishedTrack {
+            id,
+            commands: self.commands.clone(),
+            overrun: Arc::default(),
+        })
+    }
+
+    /// Listens to track `name` of `participant`, who need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// If the names cannot be a participant's and a track's.
+    pub fn subscribe(&self, participant: &str, name: &str) -> Result<SubscribedTrack, ConfigError> {
+        validate_name("participant", participant)?;
+        validate_name("track", name)?;
+        let id = self.mint_track();
+        let (track, delivery) = SubscribedTrack::new(id, self.commands.clone());
+        // If the call has ended, `delivery` is dropped and the stream ends at once.
+        let _ = self.commands.send(Command::Listen {
+            track: id,
+            delivery,
+        });
+        let _ = self.tell(Input::Subscribe {
+            track: id,
+            participant: participant.to_owned(),
+            name: name.to_owned(),
+        });
+        Ok(track)
+    }
+
+    /// What happens to the call. The first listener hears everything from the start, later ones
+    /// from now on; the stream ends after [`Event::Ended`].
+    pub fn events(&self) -> Events {
+        let mut first = self
+            .first_listener
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let receiver = first.take().unwrap_or_else(|| self.events.subscribe());
+        let mut over = false;
+        let events = BroadcastStream::new(receiver)
+            // A listener that lags by more than the queue has missed events; it goes on with the
+            // oldest that is left.
+            .filter_map(|event| future::ready(event.ok()))
+            .take_while(move |event| {
+                let go_on = !over;
+                over = matches!(event, Event::Ended { .. });
+                future::ready(go_on)
+            });
+        Box::pin(events)
+    }
+
+    /// A snapshot of the call's counters; after its end, the last one.
+    pub async fn stats(&self) -> Stats {
+        let (reply, stats) = oneshot::channel();
+        if self.commands.send(Command::Stats(reply)).is_ok()
+            && let Ok(stats) = stats.await
+        {
+            return stats;
+        }
+        self.ended().await.stats
+    }
+
+    /// Makes a fresh session now, or takes the next attempt without its pause.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn reconnect_now(&self) -> Result<(), CallEnded> {
+        self.tell(Input::ReconnectNow)
+    }
+
+    /// Waits until the call has ended, by itself or by [`Call::close`].
+    pub async fn ended(&self) -> Summary {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(summary) => summary
+                .clone()
+                .unwrap_or_else(|| unreachable!("waited for it")),
+            // The runtime is shutting down and has dropped the driver.
+            Err(_) => future::pending().await,
+        }
+    }
+
+    /// Ends the call, says goodbye to the relay, and returns what is left of it.
+    pub async fn close(self) -> Summary {
+        let _ = self.tell(Input::Close);
+        let summary = self.ended().await;
+        // The driver drops its end of the commands when the relay was told.
+        self.commands.queue.closed().await;
+        summary
+    }
+
+    fn tell(&self, input: Input) -> Result<(), CallEnded> {
+        self.commands.send(Command::Tell(input))
+    }
+
+    fn mint_track(&self) -> TrackId {
+        TrackId(self.next_track.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn draw_seed() -> Result<u64, ConnectError> {
+    let mut seed = [0; 8];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut seed)
+        .map_err(|_| ConnectError::Cryptography("no randomness".into()))?;
+    Ok(u64::from_le_bytes(seed))
+}

@@ -1,0 +1,89 @@
+//! What the transport's errors say, in the core's words. Facts only: what follows from a cause is
+//! the core's to decide.
+
+use holdline_core::{Cause, CauseKind};
+use quinn::{ConnectionError, TransportErrorCode};
+
+/// Why a QUIC connection ended or was never made.
+pub(crate) fn of_connection(error: &ConnectionError) -> Cause {
+    let kind = match error {
+        ConnectionError::VersionMismatch => CauseKind::VersionMismatch,
+        ConnectionError::TransportError(error) => of_transport_code(error.code),
+        ConnectionError::ConnectionClosed(close) => match of_transport_code(close.error_code) {
+            CauseKind::ProtocolError => CauseKind::ClosedByRelay,
+            kind => kind,
+        },
+        ConnectionError::ApplicationClosed(close) => {
+            of_application_code(close.error_code.into_inner())
+        }
+        ConnectionError::Reset => CauseKind::Reset,
+        ConnectionError::TimedOut => CauseKind::TimedOut,
+        ConnectionError::LocallyClosed => CauseKind::Requested,
+        ConnectionError::CidsExhausted => CauseKind::NetworkUnavailable,
+    };
+    Cause::with_detail(kind, error.to_string())
+}
+
+/// TLS alerts travel as QUIC error codes 0x100 + alert (RFC 9001 section 4.8, RFC 8446 section 6).
+fn of_transport_code(code: TransportErrorCode) -> CauseKind {
+    const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+    match u64::from(code) {
+        // bad, unsupported, revoked, expired, unknown certificate; unknown authority.
+        0x12a..=0x12e | 0x130 => CauseKind::CertificateUntrusted,
+        NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
+        _ => CauseKind::ProtocolError,
+    }
+}
+
+/// Session termination codes of draft-ietf-moq-transport-18, section 15.10.1.
+fn of_application_code(code: u64) -> CauseKind {
+    const UNAUTHORIZED: u64 = 0x2;
+    const VERSION_NEGOTIATION_FAILED: u64 = 0x15;
+    match code {
+        UNAUTHORIZED => CauseKind::Unauthorized,
+        VERSION_NEGOTIATION_FAILED => CauseKind::VersionMismatch,
+        _ => CauseKind::ClosedByRelay,
+    }
+}
+
+/// Why MoQ did not start, or stopped, on a connection. The connection's own reason comes first:
+/// on raw QUIC, a clean close can surface as a decode error of MoQ.
+pub(crate) fn of_session(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Cause {
+    match connection.close_reason() {
+        Some(reason) => of_connection(&reason),
+        None => Cause::with_detail(CauseKind::ProtocolError, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificate_alerts_are_told_from_other_errors() {
+        for (alert, kind) in [
+            (42, CauseKind::CertificateUntrusted),
+            (45, CauseKind::CertificateUntrusted),
+            (48, CauseKind::CertificateUntrusted),
+            (120, CauseKind::VersionMismatch),
+            (40, CauseKind::ProtocolError),
+        ] {
+            assert_eq!(
+                of_transport_code(TransportErrorCode::crypto(alert)),
+                kind,
+                "alert {alert}"
+            );
+        }
+        assert_eq!(
+            of_transport_code(TransportErrorCode::FLOW_CONTROL_ERROR),
+            CauseKind::ProtocolError
+        );
+    }
+
+    #[test]
+    fn only_the_code_for_it_means_unauthorized() {
+        assert_eq!(of_application_code(0x2), CauseKind::Unauthorized);
+        assert_eq!(of_application_code(0x0), CauseKind::ClosedByRelay);
+        assert_eq!(of_application_code(0x15), CauseKind::VersionMismatch);
+    }
+}

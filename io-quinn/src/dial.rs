@@ -1,0 +1,131 @@
+//! From a relay's address to a MoQ session: names, sockets, QUIC, TLS, SETUP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use holdline_core::{Cause, CauseKind};
+use moq_transport::session::{Publisher, Session, Subscriber, Transport};
+
+use crate::cause;
+use crate::network::Network;
+use crate::relay_url::RelayUrl;
+
+/// How many of a name's addresses are tried, side by side (RFC 8305 without its delays: a dial is
+/// a few packets).
+const MOST_ADDRESSES: usize = 4;
+/// The connection outlives every outage that the core may want to migrate it out of; the core sees
+/// silence long before.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A guess nearer to a relay in reach than QUIC's 333 ms: the first retransmission comes sooner.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+
+/// A MoQ session on its own QUIC endpoint.
+pub(crate) struct Established {
+    pub(crate) endpoint: quinn::Endpoint,
+    pub(crate) connection: quinn::Connection,
+    pub(crate) session: Session,
+    pub(crate) publisher: Publisher,
+    pub(crate) subscriber: Subscriber,
+}
+
+/// What every dial of a call shares.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    network: Arc<dyn Network>,
+    client: quinn::ClientConfig,
+}
+
+impl Dialer {
+    pub(crate) fn new(
+        network: Arc<dyn Network>,
+        tls: quinn::crypto::rustls::QuicClientConfig,
+        probe_interval: Duration,
+    ) -> Self {
+        let mut transport = quinn::TransportConfig::default();
+        transport
+            .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
+            // Packets must come back even when no media flows: silence is how a loss is seen.
+            .keep_alive_interval(Some(probe_interval))
+            .initial_rtt(INITIAL_RTT)
+            // A path that has grown its packets may not fit the next one (TURN, a tunnel).
+            .mtu_discovery_config(None);
+        let mut client = quinn::ClientConfig::new(Arc::new(tls));
+        client.transport_config(Arc::new(transport));
+        Self { network, client }
+    }
+
+    /// Reaches a relay on a fresh endpoint, up to the end of MoQ SETUP.
+    pub(crate) async fn dial(&self, relay: &RelayUrl) -> Result<Established, Cause> {
+        let addresses = self
+            .network
+            .resolve(relay.host(), relay.port())
+            .await
+            .map_err(|error| Cause::with_detail(CauseKind::NameNotResolved, error.to_string()))?;
+        let mut tries: FuturesUnordered<_> = addresses
+            .into_iter()
+            .take(MOST_ADDRESSES)
+            .map(|address| self.connect(relay.host(), address))
+            .collect();
+        let mut failure = Cause::new(CauseKind::NameNotResolved);
+        while let Some(outcome) = tries.next().await {
+            match outcome {
+                Ok((endpoint, connection)) => return setup(relay, endpoint, connection).await,
+                Err(cause) => failure = cause,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn connect(
+        &self,
+        host: &str,
+        address: SocketAddr,
+    ) -> Result<(quinn::Endpoint, quinn::Connection), Cause> {
+        let unavailable = |error: std::io::Error| {
+            Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
+        };
+        let socket = self.network.bind(address).await.map_err(unavailable)?;
+        let endpoint = quinn::Endpoint::new_with_abstract_socket(
+            self.network.endpoint_config(),
+            None,
+            socket,
+            self.network.runtime(),
+        )
+        .map_err(unavailable)?;
+        let connecting = endpoint
+            .connect_with(self.client.clone(), address, host)
+            .map_err(|error| {
+                Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
+            })?;
+        let connection = connecting
+            .await
+            .map_err(|error| cause::of_connection(&error))?;
+        Ok((endpoint, connection))
+    }
+}
+
+async fn setup(
+    relay: &RelayUrl,
+    endpoint: quinn::Endpoint,
+    connection: quinn::Connection,
+) -> Result<Established, Cause> {
+    let transport = web_transport_quinn::Session::raw(
+        connection.clone(),
+        relay.url().clone(),
+        web_transport_quinn::proto::ConnectResponse::default(),
+    );
+    let (session, publisher, subscriber) =
+        Session::connect(transport.into(), None, Transport::RawQuic)
+            .await
+            .map_err(|error| cause::of_session(&connection, &error))?;
+    Ok(Established {
+        endpoint,
+        connection,
+        session,
+        publisher,
+        subscriber,
+    })
+}

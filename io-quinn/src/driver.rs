@@ -1,0 +1,280 @@
+//! The loop: wait for the next input or deadline, tell the core, carry out what it says.
+//!
+//! No decision is taken here. Every branch is about *how* an output is carried out; whether, when
+//! and how often is the core's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use holdline_core::{
+    Cause, Event, Input, Output, PublicationId, SessionId, Stats, Summary, Supervisor, TrackId,
+};
+use moq_transport::serve::ServeError;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::dial::{Dialer, Established};
+use crate::link::{Link, farewell};
+use crate::network::Network;
+use crate::publication::Publication;
+use crate::relay_url::RelayUrl;
+use crate::tracks::Delivery;
+
+/// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
+/// network, and with them, by flow control, the relay.
+const INPUT_QUEUE: usize = 1024;
+
+/// What the application's handles ask of the driver.
+pub(crate) enum Command {
+    Tell(Input),
+    Listen { track: TrackId, delivery: Delivery },
+    Stats(oneshot::Sender<Stats>),
+}
+
+/// One call on one network.
+pub(crate) struct Driver {
+    pub(crate) network: Arc<dyn Network>,
+    pub(crate) dialer: Dialer,
+    pub(crate) relays: BTreeMap<String, RelayUrl>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) commands: mpsc::UnboundedReceiver<Command>,
+    /// How many commands are waiting, so that handles can bound them.
+    pub(crate) waiting: Arc<AtomicUsize>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) ended: watch::Sender<Option<Summary>>,
+}
+
+/// What is going on in the world on the call's behalf.
+struct World {
+    dials: BTreeMap<SessionId, JoinHandle<()>>,
+    links: BTreeMap<SessionId, Link>,
+    farewells: JoinSet<()>,
+    deliveries: BTreeMap<TrackId, Delivery>,
+    inputs: mpsc::Sender<Input>,
+    arrivals: mpsc::Sender<(SessionId, Result<Established, Cause>)>,
+    /// Inputs that carrying out an output brought at once.
+    answers: VecDeque<Input>,
+}
+
+impl Driver {
+    pub(crate) async fn run(mut self) {
+        let (inputs, mut from_links) = mpsc::channel(INPUT_QUEUE);
+        let (arrivals, mut from_dials) = mpsc::channel(INPUT_QUEUE);
+        let mut world = World {
+            dials: BTreeMap::new(),
+            links: BTreeMap::new(),
+            farewells: JoinSet::new(),
+            deliveries: BTreeMap::new(),
+            inputs,
+            arrivals,
+            answers: VecDeque::new(),
+        };
+        world.answers.push_back(Input::Connect);
+        while self.settle(&mut world) {
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command, &mut world),
+                    // Every handle is gone: nobody can end the call any more.
+                    None => world.answers.push_back(Input::Close),
+                },
+                Some(input) = from_links.recv() => world.answers.push_back(input),
+                Some((session, dialed)) = from_dials.recv() => world.arrived(session, dialed),
+                () = wait_until(&*self.network, self.supervisor.deadline().map(|d| d.at)) => {
+                    world.answers.push_back(Input::Tick);
+                }
+            }
+        }
+        while world.farewells.join_next().await.is_some() {}
+    }
+
+    /// Tells the core what there is to tell until nothing is left; whether the call goes on.
+    fn settle(&mut self, world: &mut World) -> bool {
+        while let Some(input) = world.answers.pop_front() {
+            self.supervisor.handle(self.network.now(), input);
+            while let Some(output) = self.supervisor.poll_output() {
+                self.carry_out(output, world);
+            }
+        }
+        !self.supervisor.state().is_final()
+    }
+
+    fn obey(&mut self, command: Command, world: &mut World) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        match command {
+            Command::Tell(input) => world.answers.push_back(input),
+            Command::Listen { track, delivery } => {
+                world.deliveries.insert(track, delivery);
+            }
+            Command::Stats(reply) => {
+                let _ = reply.send(self.supervisor.stats());
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, world: &mut World) {
+        match output {
+            Output::Dial { session, relay } => self.dial(session, &relay, world),
+            Output::CloseSession { session } => world.close(session),
+            Output::ReportPath { session } => {
+                if let Some(link) = world.links.get(&session) {
+                    world.answers.push_back(link.path_report());
+                }
+            }
+            Output::PublishTrack {
+                session,
+                publication,
+                name,
+            } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    let outcome = link.publish_track(publication, name);
+                    world.note(publication, outcome);
+                }
+            }
+            Output::PublishNamespace {
+                session,
+                namespace,
+                epoch,
+            } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.publish_namespace(&namespace, epoch);
+                }
+            }
+            Output::SendObject {
+                publication,
+                location,
+                frame,
+            } => {
+                world.write(publication, |track| track.send(location, frame));
+            }
+            Output::SendEndOfTrack {
+                publication,
+                location,
+            } => {
+                world.write(publication, |track| track.send_end_of_track(location));
+            }
+            Output::Watch {
+                session,
+                watch,
+                prefix,
+            } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.watch(watch, &prefix);
+                }
+            }
+            Output::Subscribe {
+                session,
+                subscription,
+                namespace,
+                name,
+            } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.subscribe(subscription, &namespace, name);
+                }
+            }
+            Output::Unsubscribe { subscription } => {
+                world
+                    .links
+                    .values_mut()
+                    .for_each(|link| link.unsubscribe(subscription));
+            }
+            Output::Deliver {
+                track,
+                location,
+                frame,
+            } => {
+                if let Some(delivery) = world.deliveries.get(&track) {
+                    delivery.deliver(location, frame);
+                }
+            }
+            Output::CloseTrack { track } => {
+                world.deliveries.remove(&track);
+            }
+            Output::Event(event) => {
+                tracing::debug!(?event, "call");
+                if let Event::Ended { summary } = &event {
+                    self.ended.send_replace(Some((**summary).clone()));
+                }
+                // Nobody listening is no fault.
+                let _ = self.events.send(event);
+            }
+        }
+    }
+
+    fn dial(&self, session: SessionId, relay: &str, world: &mut World) {
+        let Some(relay) = self.relays.get(relay).cloned() else {
+            return;
+        };
+        let (dialer, arrivals) = (self.dialer.clone(), world.arrivals.clone());
+        let dial = tokio::spawn(async move {
+            let dialed = dialer.dial(&relay).await;
+            let _ = arrivals.send((session, dialed)).await;
+        });
+        world.dials.insert(session, dial);
+    }
+}
+
+impl World {
+    /// A dial has ended. One that was given up meanwhile is closed again.
+    fn arrived(&mut self, session: SessionId, dialed: Result<Established, Cause>) {
+        let wanted = self.dials.remove(&session).is_some();
+        match dialed {
+            Ok(up) if wanted => {
+                self.links
+                    .insert(session, Link::start(session, up, self.inputs.clone()));
+                self.answers.push_back(Input::Connected { session });
+            }
+            Ok(up) => {
+                self.farewells
+                    .spawn(async move { farewell(&up.connection, &up.endpoint).await });
+            }
+            Err(cause) => self.answers.push_back(Input::DialFailed { session, cause }),
+        }
+    }
+
+    fn close(&mut self, session: SessionId) {
+        if let Some(dial) = self.dials.remove(&session) {
+            dial.abort();
+        }
+        if let Some(link) = self.links.remove(&session) {
+            self.farewells.spawn(link.close());
+        }
+        while self.farewells.try_join_next().is_some() {}
+    }
+
+    fn write(
+        &mut self,
+        publication: PublicationId,
+        write: impl FnOnce(&mut Publication) -> Result<(), ServeError>,
+    ) {
+        if let Some(track) = self
+            .links
+            .values_mut()
+            .find_map(|link| link.publication(publication))
+        {
+            let outcome = write(track);
+            self.note(publication, outcome);
+        }
+    }
+
+    fn note(&mut self, publication: PublicationId, outcome: Result<(), ServeError>) {
+        if let Err(error) = outcome {
+            tracing::debug!(%publication, %error, "a publication ended");
+            self.answers
+                .push_back(Input::PublicationEnded { publication });
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.dials.values().for_each(JoinHandle::abort);
+    }
+}
+
+async fn wait_until(network: &dyn Network, at: Option<holdline_core::Timestamp>) {
+    match at {
+        Some(at) => tokio::time::sleep(at - network.now()).await,
+        None => futures::future::pending().await,
+    }
+}

@@ -1,0 +1,64 @@
+//! Calls over MoQ (Media over QUIC) that survive their network.
+//!
+//! Holdline keeps a call going while relays restart and paths break: it notices, reconnects,
+//! publishes and subscribes again, and your handles stay what they were. Every decision is taken
+//! by [`holdline_core`], a state machine without IO; this crate carries them out over `quinn` and
+//! `moq-transport`.
+//!
+//! # Embedding
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use futures::StreamExt as _;
+//! use holdline_quinn::{Call, CallConfig, Frame, Trust};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let trust = Trust::pem_file("relay.pem".as_ref())?; // or Trust::host(), the default
+//! let call = Call::connect(CallConfig::new("moqt://127.0.0.1:4443", "room", "alice").trust(trust))?;
+//!
+//! let microphone = call.publish("audio")?;
+//! let mut bob = call.subscribe("bob", "audio")?;
+//! let mut events = call.events();
+//! tokio::spawn(async move {
+//!     while let Some(event) = events.next().await {
+//!         println!("{event:?}"); // lost, attempts, recovered, ended
+//!     }
+//! });
+//!
+//! microphone.send(Frame { captured_at: 0, payload: Bytes::from_static(b"hello") })?;
+//! while let Some(frame) = bob.next().await {
+//!     println!("{} bytes captured at {} µs", frame.payload.len(), frame.captured_at);
+//! }
+//! println!("{:?}", call.close().await.outcome);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to find what
+//!
+//! [`Call`] is the way in; [`PublishedTrack`] and [`SubscribedTrack`] are its handles; [`Network`]
+//! is the seam where another network than the host's plugs in.
+
+mod call;
+mod capture;
+mod cause;
+mod dial;
+mod driver;
+mod link;
+mod network;
+mod publication;
+mod relay_url;
+mod subscription;
+mod tracks;
+mod trust;
+
+pub use call::{Call, CallConfig, ConnectError, Events};
+pub use holdline_core::{
+    Action, CallError, Cause, CauseKind, Config, ConfigError, ErrorCode, Event, Frame, IncidentId,
+    Location, Outcome, Policy, StateName, Stats, Summary, TrackId,
+};
+pub use network::{HostNetwork, Network};
+pub use relay_url::{RelayUrl, RelayUrlError};
+pub use tracks::{CallEnded, PublishedTrack, ReceivedFrame, SubscribedTrack};
+pub use trust::{Trust, TrustError};

@@ -1,0 +1,169 @@
+//! A session on the wire, and what runs on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdline_core::{Input, PublicationId, SessionId, SubscriptionId, WatchId};
+use moq_transport::coding::{TrackNamespace, TrackNamespacePrefix, TupleField};
+use moq_transport::serve::{ServeError, Track};
+use moq_transport::session::{Publisher, Session, Subscriber};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::cause;
+use crate::dial::Established;
+use crate::publication::{self, Catalogue, Publication};
+use crate::subscription;
+
+/// How long a closed connection may take to say so to its relay.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A session that is up. Dropping it ends everything that runs on it.
+pub(crate) struct Link {
+    id: SessionId,
+    endpoint: quinn::Endpoint,
+    connection: quinn::Connection,
+    publisher: Publisher,
+    subscriber: Subscriber,
+    catalogue: watch::Sender<Catalogue>,
+    publications: BTreeMap<PublicationId, Publication>,
+    subscriptions: BTreeMap<SubscriptionId, AbortHandle>,
+    tasks: JoinSet<()>,
+    inputs: mpsc::Sender<Input>,
+}
+
+impl Link {
+    pub(crate) fn start(id: SessionId, up: Established, inputs: mpsc::Sender<Input>) -> Self {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run(id, up.connection.clone(), up.session, inputs.clone()));
+        Self {
+            id,
+            endpoint: up.endpoint,
+            connection: up.connection,
+            publisher: up.publisher,
+            subscriber: up.subscriber,
+            catalogue: watch::Sender::default(),
+            publications: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            tasks,
+            inputs,
+        }
+    }
+
+    /// What the path's counters say.
+    pub(crate) fn path_report(&self) -> Input {
+        let stats = self.connection.stats();
+        Input::PathReport {
+            session: self.id,
+            received: stats.udp_rx.datagrams,
+            rtt_micros: u64::try_from(stats.path.rtt.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    pub(crate) fn publish_track(
+        &mut self,
+        id: PublicationId,
+        name: String,
+    ) -> Result<(), ServeError> {
+        // The namespace of a local track is only ever logged; subscribers name their own.
+        let (writer, reader) = Track::new(TrackNamespace::new(), name.clone()).produce();
+        let groups = writer.subgroups()?;
+        self.publications.insert(id, Publication::new(groups));
+        self.catalogue.send_modify(|catalogue| {
+            let catalogue = Arc::make_mut(catalogue);
+            catalogue.retain(|(other, _)| *other != name);
+            catalogue.push((name, reader));
+        });
+        Ok(())
+    }
+
+    pub(crate) fn publish_namespace(&mut self, fields: &[String], epoch: u64) {
+        self.tasks.spawn(publication::serve_namespace(
+            self.publisher.clone(),
+            TrackNamespace {
+                fields: tuple(fields),
+            },
+            self.catalogue.subscribe(),
+            (self.id, epoch),
+            self.inputs.clone(),
+        ));
+    }
+
+    /// The publication, if it is on this link.
+    pub(crate) fn publication(&mut self, id: PublicationId) -> Option<&mut Publication> {
+        self.publications.get_mut(&id)
+    }
+
+    pub(crate) fn watch(&mut self, watch: WatchId, prefix: &[String]) {
+        self.tasks.spawn(subscription::watch(
+            self.subscriber.clone(),
+            TrackNamespacePrefix {
+                fields: tuple(prefix),
+            },
+            watch,
+            self.inputs.clone(),
+        ));
+    }
+
+    pub(crate) fn subscribe(&mut self, id: SubscriptionId, namespace: &[String], name: String) {
+        let task = self.tasks.spawn(subscription::subscribe(
+            self.subscriber.clone(),
+            TrackNamespace {
+                fields: tuple(namespace),
+            },
+            name,
+            id,
+            self.inputs.clone(),
+        ));
+        self.subscriptions.retain(|_, task| !task.is_finished());
+        self.subscriptions.insert(id, task);
+    }
+
+    /// Ends a subscription if it is on this link.
+    pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
+        if let Some(task) = self.subscriptions.remove(&id) {
+            task.abort();
+        }
+    }
+
+    /// Closes the session, and waits until the relay was told or cannot be.
+    pub(crate) async fn close(mut self) {
+        self.tasks.shutdown().await;
+        farewell(&self.connection, &self.endpoint).await;
+    }
+}
+
+/// Closes a connection that nothing runs on.
+pub(crate) async fn farewell(connection: &quinn::Connection, endpoint: &quinn::Endpoint) {
+    connection.close(0_u32.into(), b"");
+    let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
+}
+
+/// Keeps a session going until it ends, and says why it did.
+async fn run(
+    id: SessionId,
+    connection: quinn::Connection,
+    session: Session,
+    inputs: mpsc::Sender<Input>,
+) {
+    let cause = tokio::select! {
+        ended = session.run() => match ended {
+            Ok(()) => cause::of_session(&connection, &"the session ended"),
+            Err(error) => cause::of_session(&connection, &error),
+        },
+        reason = connection.closed() => cause::of_connection(&reason),
+    };
+    let _ = inputs
+        .send(Input::SessionClosed { session: id, cause })
+        .await;
+}
+
+fn tuple(fields: &[String]) -> Vec<TupleField> {
+    fields
+        .iter()
+        .map(|field| TupleField {
+            value: field.clone().into_bytes(),
+        })
+        .collect()
+}

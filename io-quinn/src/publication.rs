@@ -1,0 +1,139 @@
+//! Our side of a session as a publisher: a namespace, its tracks, and whoever subscribes to them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use holdline_core::{Frame, Input, Location, SessionId};
+use moq_transport::coding::TrackNamespace;
+use moq_transport::data::{ExtensionHeaders, ObjectStatus};
+use moq_transport::serve::{ServeError, Subgroup, SubgroupWriter, SubgroupsWriter, TrackReader};
+use moq_transport::session::{PublishNamespace, Publisher, Subscribed};
+use tokio::sync::{mpsc, watch};
+
+use crate::capture;
+
+/// The priority of every subgroup: the middle, so that others can be put before or after it.
+const PRIORITY: u8 = 127;
+
+/// One published track on one session.
+pub(crate) struct Publication {
+    groups: SubgroupsWriter,
+    current: Option<SubgroupWriter>,
+}
+
+impl Publication {
+    pub(crate) fn new(groups: SubgroupsWriter) -> Self {
+        Self {
+            groups,
+            current: None,
+        }
+    }
+
+    pub(crate) fn send(&mut self, location: Location, frame: Frame) -> Result<(), ServeError> {
+        let mut headers = ExtensionHeaders::new();
+        capture::set(&mut headers, frame.captured_at);
+        self.write(location, ObjectStatus::NormalObject, frame.payload, headers)
+    }
+
+    pub(crate) fn send_end_of_track(&mut self, location: Location) -> Result<(), ServeError> {
+        self.write(
+            location,
+            ObjectStatus::EndOfTrack,
+            Bytes::new(),
+            ExtensionHeaders::new(),
+        )
+    }
+
+    fn write(
+        &mut self,
+        location: Location,
+        status: ObjectStatus,
+        payload: Bytes,
+        headers: ExtensionHeaders,
+    ) -> Result<(), ServeError> {
+        let group = match self.current.take() {
+            Some(current) if current.group_id == location.group => current,
+            // Dropping the one before ends its stream.
+            Some(_) | None => self.groups.create(Subgroup {
+                group_id: location.group,
+                subgroup_id: 0,
+                priority: PRIORITY,
+            })?,
+        };
+        let group = self.current.insert(group);
+        let mut object = group.create_with_id_and_status(
+            location.object,
+            payload.len(),
+            status,
+            Some(headers),
+        )?;
+        object.write(payload)
+    }
+}
+
+/// The tracks of a session by name, for whoever subscribes.
+pub(crate) type Catalogue = Arc<Vec<(String, TrackReader)>>;
+
+/// Publishes a namespace and serves its tracks until the relay no longer wants it.
+pub(crate) async fn serve_namespace(
+    mut publisher: Publisher,
+    namespace: TrackNamespace,
+    catalogue: watch::Receiver<Catalogue>,
+    (session, epoch): (SessionId, u64),
+    inputs: mpsc::Sender<Input>,
+) {
+    let accepted = async {
+        let published = publisher.publish_namespace_start(namespace).await.ok()?;
+        published.ok().await.ok()?;
+        Some(published)
+    };
+    if let Some(published) = accepted.await {
+        if inputs
+            .send(Input::NamespaceAccepted { session, epoch })
+            .await
+            .is_err()
+        {
+            return;
+        }
+        serve_subscribers(&published, &catalogue).await;
+    }
+    let _ = inputs
+        .send(Input::NamespaceRefused { session, epoch })
+        .await;
+}
+
+async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Receiver<Catalogue>) {
+    let mut served = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            subscriber = namespace.subscribed() => match subscriber {
+                Ok(Some(subscriber)) => served.push(serve_subscriber(subscriber, catalogue)),
+                Ok(None) | Err(_) => return,
+            },
+            Some(()) = served.next() => {}
+        }
+    }
+}
+
+async fn serve_subscriber(subscriber: Subscribed, catalogue: &watch::Receiver<Catalogue>) {
+    let wanted = subscriber.info.track_name.as_bytes().to_vec();
+    let track = catalogue
+        .borrow()
+        .iter()
+        .find(|(name, _)| name.as_bytes() == wanted)
+        .map(|(_, track)| track.clone());
+    let outcome = match track {
+        Some(track) => subscriber
+            .serve(track)
+            .await
+            .map_err(|error| error.to_string()),
+        None => subscriber
+            .close(ServeError::NotFound)
+            .map_err(|error| error.to_string()),
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a subscriber left");
+    }
+}

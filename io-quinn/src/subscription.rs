@@ -1,0 +1,157 @@
+//! Our side of a session as a subscriber: participants that we follow, tracks that we listen to.
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use holdline_core::{Frame, Input, Location, SubscriptionId, WatchId};
+use moq_transport::coding::{KeyValuePairs, TrackNamespace, TrackNamespacePrefix};
+use moq_transport::data::ObjectStatus;
+use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, TrackReaderMode};
+use moq_transport::session::{NamespaceEvent, Subscriber};
+use tokio::sync::mpsc;
+
+use crate::capture;
+
+/// Follows a participant's namespaces until the relay no longer tells of them.
+pub(crate) async fn watch(
+    mut subscriber: Subscriber,
+    prefix: TrackNamespacePrefix,
+    watch: WatchId,
+    inputs: mpsc::Sender<Input>,
+) {
+    let fields = prefix.fields.len();
+    let request = subscriber
+        .subscribe_namespace(prefix, KeyValuePairs::default())
+        .await;
+    if let Ok(namespaces) = request
+        && namespaces.ok().await.is_ok()
+        && inputs.send(Input::WatchAccepted { watch }).await.is_ok()
+    {
+        while let Ok(Some(event)) = namespaces.next().await {
+            let input = match event {
+                NamespaceEvent::Added(namespace) => {
+                    epoch(&namespace, fields).map(|epoch| Input::EpochAdded { watch, epoch })
+                }
+                NamespaceEvent::Removed(namespace) => {
+                    epoch(&namespace, fields).map(|epoch| Input::EpochRemoved { watch, epoch })
+                }
+            };
+            if let Some(input) = input
+                && inputs.send(input).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+    let _ = inputs.send(Input::WatchEnded { watch }).await;
+}
+
+/// The epoch that a namespace ends in; `None` if it is not one of ours.
+fn epoch(namespace: &TrackNamespace, prefix_fields: usize) -> Option<u64> {
+    let last = namespace.fields.get(prefix_fields)?;
+    let ours = namespace.fields.len() == prefix_fields + 1;
+    std::str::from_utf8(&last.value)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|_| ours)
+}
+
+/// Subscribes to a track and hands on its objects until it ends.
+pub(crate) async fn subscribe(
+    mut subscriber: Subscriber,
+    namespace: TrackNamespace,
+    name: String,
+    subscription: SubscriptionId,
+    inputs: mpsc::Sender<Input>,
+) {
+    let (writer, reader) = Track::new(namespace, name).produce();
+    if let Ok(request) = subscriber.subscribe_start(writer).await {
+        let refused = async {
+            match request.ok().await {
+                Ok(()) => {
+                    let _ = inputs
+                        .send(Input::SubscriptionAccepted { subscription })
+                        .await;
+                    futures::future::pending().await
+                }
+                Err(error) => error,
+            }
+        };
+        // The first object may overtake SUBSCRIBE_OK, so neither waits for the other.
+        let ended = tokio::select! {
+            error = refused => Err(error),
+            ended = read_track(reader, subscription, &inputs) => ended,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%subscription, %error, "a subscription ended");
+        }
+    }
+    let _ = inputs.send(Input::SubscriptionEnded { subscription }).await;
+}
+
+async fn read_track(
+    track: TrackReader,
+    subscription: SubscriptionId,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<(), ServeError> {
+    let TrackReaderMode::Subgroups(mut groups) = track.mode().await? else {
+        // Datagrams lose objects on a network that loses none, and nobody sends streams.
+        return Err(ServeError::Mode);
+    };
+    let mut reading = FuturesUnordered::new();
+    let ended = loop {
+        tokio::select! {
+            group = groups.next() => match group {
+                Ok(Some(group)) => reading.push(read_group(group, subscription, inputs)),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            },
+            Some(_) = reading.next() => {}
+        }
+    };
+    while reading.next().await.is_some() {}
+    ended
+}
+
+async fn read_group(
+    mut group: SubgroupReader,
+    subscription: SubscriptionId,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<(), ServeError> {
+    while let Some(mut object) = group.next().await? {
+        let input = match object.status {
+            ObjectStatus::NormalObject => Input::Object {
+                subscription,
+                location: Location::new(group.group_id, object.object_id),
+                frame: Frame {
+                    captured_at: capture::get(&object.extension_headers),
+                    payload: object.read_all().await?,
+                },
+            },
+            ObjectStatus::EndOfTrack => Input::EndOfTrack { subscription },
+            ObjectStatus::EndOfGroup => continue,
+        };
+        if inputs.send(input).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_namespace_of_ours_has_an_epoch() {
+        let epoch_of = |path: &str| epoch(&TrackNamespace::from_utf8_path(path), 2);
+        assert_eq!(
+            epoch_of("room/alice/1800000000000"),
+            Some(1_800_000_000_000)
+        );
+        assert_eq!(epoch_of("room/alice"), None);
+        assert_eq!(epoch_of("room/alice/7/audio"), None);
+        assert_eq!(epoch_of("room/alice/seven"), None);
+        assert_eq!(epoch_of("room/alice/-1"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The application's handles to its tracks. They outlive every session of the call.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures::{Stream, StreamExt as _};
+use holdline_core::{Frame, Input, Location, TrackId};
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use crate::driver::Command;
+
+/// How many commands may wait for the driver before frames are dropped instead of queued. It only
+/// fills when the runtime gives the driver no time.
+const COMMAND_QUEUE: usize = 4096;
+/// How many frames may wait for the application: about 10 s of audio. The oldest are dropped.
+const DELIVERY_QUEUE: usize = 512;
+
+/// The call has ended, so nothing more can be asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the call has ended")]
+pub struct CallEnded;
+
+/// The way from the handles to the driver. Never blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Commands {
+    pub(crate) queue: mpsc::UnboundedSender<Command>,
+    pub(crate) waiting: Arc<AtomicUsize>,
+}
+
+impl Commands {
+    pub(crate) fn send(&self, command: Command) -> Result<(), CallEnded> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.send(command).map_err(|_| CallEnded)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= COMMAND_QUEUE
+    }
+}
+
+/// A track that the application publishes.
+#[derive(Clone, Debug)]
+pub struct PublishedTrack {
+    pub(crate) id: TrackId,
+    pub(crate) commands: Commands,
+    pub(crate) overrun: Arc<AtomicU64>,
+}
+
+impl PublishedTrack {
+    /// The track's identifier in events and statistics.
+    pub fn id(&self) -> TrackId {
+        self.id
+    }
+
+    /// Sends one frame. Never blocks, and succeeds whatever the network does.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn send(&self, frame: Frame) -> Result<(), CallEnded> {
+        if self.commands.queue.is_closed() {
+            return Err(CallEnded);
+        }
+        if self.commands.is_full() {
+            self.overrun.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.commands.send(Command::Tell(Input::Send {
+            track: self.id,
+            frame,
+        }))
+    }
+
+    /// How many frames were dropped because the runtime gave the call no time to take them.
+    pub fn overrun(&self) -> u64 {
+        self.overrun.load(Ordering::Relaxed)
+    }
+
+    /// Says that nothing more will be sent. Listeners see the end of their stream.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn finish(&self) -> Result<(), CallEnded> {
+        self.commands
+            .send(Command::Tell(Input::Finish { track: self.id }))
+    }
+}
+
+/// A frame with its place in the track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedFrame {
+    /// Where it stands in the track.
+    pub location: Location,
+    /// When it was captured, in microseconds of the publisher's clock.
+    pub captured_at: u64,
+    /// The encoded media.
+    pub payload: bytes::Bytes,
+}
+
+/// The driver's end of a subscribed track.
+#[derive(Debug)]
+pub(crate) struct Delivery(broadcast::Sender<ReceivedFrame>);
+
+impl Delivery {
+    pub(crate) fn deliver(&self, location: Location, frame: Frame) {
+        // The application may have dropped its stream.
+        let _ = self.0.send(ReceivedFrame {
+            location,
+            captured_at: frame.captured_at,
+            payload: frame.payload,
+        });
+    }
+}
+
+/// A track that the application listens to: a stream of its frames, which ends when the publisher
+/// has finished the track or the call has ended. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct SubscribedTrack {
+    id: TrackId,
+    frames: BroadcastStream<ReceivedFrame>,
+    overrun: u64,
+    commands: Commands,
+}
+
+impl SubscribedTrack {
+    pub(crate) fn new(id: TrackId, commands: Commands) -> (Self, Delivery) {
+        let (sender, receiver) = broadcast::channel(DELIVERY_QUEUE);
+        let track = Self {
+            id,
+            frames: BroadcastStream::new(receiver),
+            overrun: 0,
+            commands,
+        };
+        (track, Delivery(sender))
+    }
+
+    /// The track's identifier in events and statistics.
+    pub fn id(&self) -> TrackId {
+        self.id
+    }
+
+    /// How many frames were dropped because the application did not take them in time.
+    pub fn overrun(&self) -> u64 {
+        self.overrun
+    }
+}
+
+impl Stream for SubscribedTrack {
+    type Item = ReceivedFrame;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match self.frames.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(frame)),
+                Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(dropped)))) => {
+                    self.overrun += dropped;
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl Drop for SubscribedTrack {
+    fn drop(&mut self) {
+        // After the end of the call there is nothing to leave.
+        let _ = self
+            .commands
+            .send(Command::Tell(Input::Unsubscribe { track: self.id }));
+    }
+}

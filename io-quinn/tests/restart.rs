@@ -1,0 +1,48 @@
+//! R3–R5: a two-way call through a real relay, which crashes and comes back.
+
+mod common;
+
+use common::{Site, Speaker, hear, wait_for};
+use holdline_quinn::{Event, Outcome};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_restarts() {
+    let mut site = Site::open();
+    let (alice, bob) = (site.join("alice"), site.join("bob"));
+    let _alice_speaks = Speaker::start(alice.publish("audio").expect("a name"));
+    let _bob_speaks = Speaker::start(bob.publish("audio").expect("a name"));
+    let mut from_bob = alice.subscribe("bob", "audio").expect("a name");
+    let mut from_alice = bob.subscribe("alice", "audio").expect("a name");
+    let (mut alice_events, mut bob_events) = (alice.events(), bob.events());
+    hear(&mut from_alice).await;
+    hear(&mut from_bob).await;
+
+    for crash in 1..=2 {
+        site.crash();
+        let lost = |event: &Event| matches!(event, Event::IncidentStarted { .. }).then_some(());
+        futures::join!(
+            wait_for(&mut alice_events, lost),
+            wait_for(&mut bob_events, lost)
+        );
+        site.restart();
+        let recovered = |event: &Event| matches!(event, Event::Recovered { .. }).then_some(());
+        futures::join!(
+            wait_for(&mut alice_events, recovered),
+            wait_for(&mut bob_events, recovered)
+        );
+
+        // Whatever was still queued here is older than what is sent from now on.
+        let now = alice.stats().await.published[0].counters.accepted;
+        while hear(&mut from_alice).await < now {}
+        let now = bob.stats().await.published[0].counters.accepted;
+        while hear(&mut from_bob).await < now {}
+        assert_eq!(alice.stats().await.telemetry.incidents_recovered, crash);
+    }
+
+    let summary = alice.close().await;
+    assert_eq!(summary.outcome, Outcome::Completed);
+    assert_eq!(summary.stats.telemetry.incidents, 2);
+    let heard = summary.stats.subscribed[0].counters;
+    assert!(heard.delivered > 0 && heard.delivered + heard.repeated == heard.received);
+    assert_eq!(bob.close().await.outcome, Outcome::Completed);
+}
