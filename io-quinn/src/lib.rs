@@ -56,7 +56,7 @@ mod trust;
 pub use call::{Call, CallConfig, ConnectError, Events};
 pub use holdline_core::{
     Action, CallError, Cause, CauseKind, Config, ConfigError, ErrorCode, Event, Frame, IncidentId,
-    Location, Outcome, Policy, StateName, Stats, Summary, TrackId,
+    Location, Outcome, Policy, StateName, Stats, Summary, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

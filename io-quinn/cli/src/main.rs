@@ -1,2 +1,50 @@
-//! x
-fn main() {}
+//! `holdline`: a development relay, a call, and a demonstration of one that survives its relay.
+
+mod args;
+mod call;
+mod demo;
+mod exit;
+mod pcm;
+mod relay;
+mod signals;
+mod talk;
+mod wording;
+
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Command;
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    let command = match args::parse() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    // Silent unless RUST_LOG asks for it: what people need to know is said in plain sentences.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off")),
+        )
+        .init();
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Relay(args) => relay::run(args).await,
+            Command::Call(args) => call::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+        }
+    })
+}

@@ -1,0 +1,109 @@
+//! `holdline demo`: a real two-way call through a real relay that crashes and comes back.
+
+mod participant;
+mod relay_process;
+mod report;
+mod tally;
+mod timeline;
+
+use std::time::{Duration, Instant};
+
+use holdline_dev_relay::Certificate;
+use holdline_quinn::Trust;
+
+use crate::args::DemoArgs;
+use crate::demo::participant::Participant;
+use crate::demo::relay_process::RelayProcess;
+use crate::demo::report::{Fault, Report};
+use crate::demo::timeline::Timeline;
+use crate::exit::Failure;
+use crate::{pcm::Speech, signals};
+
+/// Sample speech of 20 s, 16 kHz mono, made with a speech synthesiser.
+const ALICE: &[u8] = include_bytes!("../../assets/alice.wav");
+const BOB: &[u8] = include_bytes!("../../assets/bob.wav");
+
+/// How long the relay stays away.
+const AWAY: Duration = Duration::from_secs(2);
+/// The longest that the whole demonstration may take: speech, and the longest recovery.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
+    let report = tokio::select! {
+        report = tokio::time::timeout(PATIENCE, play(&args)) => match report {
+            Ok(report) => report?,
+            Err(_) => return Err(Failure::DidNotHold("the demonstration did not end in time".into())),
+        },
+        () = signals::stop() => return Err(Failure::DidNotHold("stopped".into())),
+    };
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string(&report).map_err(anyhow::Error::from)?
+        );
+    } else {
+        println!("\n{report}");
+    }
+    match report.problem() {
+        None => Ok(()),
+        Some(problem) => Err(Failure::DidNotHold(problem)),
+    }
+}
+
+async fn play(args: &DemoArgs) -> Result<Report, Failure> {
+    let folder = tempfile::tempdir()?;
+    let files = Certificate::generate()?.save(folder.path())?;
+    let trust = Trust::pem_file(&files.certificate).map_err(anyhow::Error::from)?;
+    let timeline = Timeline::start(!args.json);
+
+    let mut relay = RelayProcess::start(&files).await?;
+    timeline.say(
+        "relay",
+        &format!("listening on {}, as process {}", relay.url(), relay.id()),
+    );
+
+    let speech =
+        |wav| Speech::from_wav(wav).map_err(|problem| anyhow::anyhow!("sample speech: {problem}"));
+    let alice = Participant::join(
+        "alice",
+        "bob",
+        speech(ALICE)?,
+        args.seed,
+        &relay,
+        &trust,
+        &timeline,
+    )?;
+    let bob = Participant::join(
+        "bob",
+        "alice",
+        speech(BOB)?,
+        args.seed + 1,
+        &relay,
+        &trust,
+        &timeline,
+    )?;
+    let (mut alice, mut bob) = futures::try_join!(alice, bob)?;
+
+    // The crash comes at another moment for each seed: early or late in a word, a group, a probe.
+    tokio::time::sleep(Duration::from_millis(6_000 + args.seed % 1_000)).await;
+    let killed = Instant::now();
+    relay.kill().await?;
+    timeline.say("relay", "killed (SIGKILL)");
+    tokio::time::sleep(AWAY).await;
+    relay.restart(&files).await?;
+    let back = Instant::now();
+    timeline.say(
+        "relay",
+        &format!("listening again, as process {}", relay.id()),
+    );
+
+    futures::join!(alice.talk_to_the_end(), bob.talk_to_the_end());
+    let fault = Fault {
+        name: "relay killed",
+        at: killed,
+        healed: back,
+    };
+    let (alice, bob) = futures::join!(alice.leave(), bob.leave());
+    timeline.say("relay", "no longer needed");
+    Ok(Report::new(&[alice, bob], &fault))
+}

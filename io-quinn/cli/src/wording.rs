@@ -1,0 +1,82 @@
+//! What happens to a call, in plain sentences.
+
+use std::time::Duration;
+
+use holdline_quinn::{Event, Outcome, Summary};
+
+/// The sentence for an event; `None` for what only a developer wants to know.
+pub(crate) fn of_event(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::StateChanged { to, .. } if to.to_string() == "live" => "connected".into(),
+        Event::IncidentStarted { cause, .. } => format!("lost the relay: {}", cause.kind.as_str()),
+        Event::AttemptStarted {
+            incident: Some(_),
+            attempt,
+            of,
+            ..
+        } => {
+            format!("reconnecting, attempt {attempt} of at most {of}")
+        }
+        Event::AttemptFailed {
+            incident: None,
+            cause,
+        } => {
+            format!("cannot reach the relay: {cause}")
+        }
+        Event::Recovered {
+            duration,
+            attempts: 0,
+            ..
+        } => {
+            format!("the path came back by itself after {}", seconds(*duration))
+        }
+        Event::Recovered { duration, .. } => {
+            format!("connected again after {}", seconds(*duration))
+        }
+        Event::ParticipantJoined { participant } => format!("{participant} is here"),
+        Event::ParticipantLeft { participant } => format!("{participant} is gone"),
+        Event::TrackReady { .. } => "hears the other side".into(),
+        Event::TrackInterrupted { .. } => {
+            "the other side's track broke off; asking for it again".into()
+        }
+        Event::TrackRefused { problem, .. } => format!("a track was refused: {problem}"),
+        Event::TrackFinished { .. } => "the other side has finished".into(),
+        _ => return None,
+    })
+}
+
+/// The closing lines of a call.
+pub(crate) fn of_summary(summary: &Summary) -> String {
+    let mut lines = match &summary.outcome {
+        Outcome::Completed => format!("call ended after {}", seconds(summary.duration)),
+        Outcome::Failed(_) => format!("call failed after {}", seconds(summary.duration)),
+    };
+    for track in &summary.stats.published {
+        let counters = track.counters;
+        lines += &format!(
+            "\n  said {} frames, {} of them while there was no connection",
+            counters.accepted, counters.dropped_no_session
+        );
+    }
+    for track in &summary.stats.subscribed {
+        lines += &format!(
+            "\n  heard {} frames from {}",
+            track.counters.delivered, track.participant
+        );
+    }
+    let telemetry = &summary.stats.telemetry;
+    lines += &format!(
+        "\n  {} interruption{}, {} recovered",
+        telemetry.incidents,
+        if telemetry.incidents == 1 { "" } else { "s" },
+        telemetry.incidents_recovered
+    );
+    if let Some(longest) = telemetry.longest_recovery {
+        lines += &format!(", the longest took {}", seconds(longest));
+    }
+    lines
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
