@@ -269,7 +269,11 @@ impl fmt::Display for CallError {
             if self.attempts == 1 { "" } else { "s" },
             self.after.as_secs_f64(),
         )?;
-        if let Some(last) = &self.last_cause {
+        if let Some(last) = self
+            .last_cause
+            .as_ref()
+            .filter(|last| **last != self.root_cause)
+        {
             write!(f, "; the last one ended with: {last}")?;
         }
         f.write_str(".")

@@ -38,8 +38,8 @@ enum Subscription {
     Flowing { id: SubscriptionId, epoch: u64 },
     /// It was refused or ended, and is asked for again then.
     Ended { epoch: u64, retry_at: Timestamp },
-    /// The publisher ended the track.
-    Finished,
+    /// The publisher ended the track, or the application left it. Kept for its counters.
+    Over,
 }
 
 /// A subscribed track.
@@ -75,6 +75,10 @@ impl SubscribedTrack {
         self.participant == participant && self.name == name
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        self.subscription == Subscription::Over
+    }
+
     pub(crate) fn has(&self, subscription: SubscriptionId) -> bool {
         self.current() == Some(subscription)
     }
@@ -86,7 +90,7 @@ impl SubscribedTrack {
             Subscription::Wanted
             | Subscription::Accepted { .. }
             | Subscription::Flowing { .. }
-            | Subscription::Finished => None,
+            | Subscription::Over => None,
         }
     }
 
@@ -106,16 +110,16 @@ impl SubscribedTrack {
             | Subscription::Accepted { .. }
             | Subscription::Flowing { .. }
             | Subscription::Ended { .. }
-            | Subscription::Finished => {}
+            | Subscription::Over => {}
         }
     }
 
     /// The publisher is to be found under `epoch` now, or nowhere.
     pub(crate) fn follow(&mut self, session: SessionId, epoch: Option<u64>, desk: &mut Desk<'_>) {
-        if self.subscription == Subscription::Finished || self.epoch() == epoch {
+        if self.subscription == Subscription::Over || self.epoch() == epoch {
             return;
         }
-        self.leave(desk);
+        self.drop_subscription(desk);
         self.failures = 0;
         if let Some(epoch) = epoch {
             self.request(session, epoch, desk);
@@ -124,7 +128,7 @@ impl SubscribedTrack {
 
     /// The session is gone.
     pub(crate) fn detach(&mut self) {
-        if self.subscription != Subscription::Finished {
+        if self.subscription != Subscription::Over {
             self.subscription = Subscription::Wanted;
         }
         self.failures = 0;
@@ -132,10 +136,11 @@ impl SubscribedTrack {
 
     /// The application no longer listens.
     pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
-        if let Some(subscription) = self.current() {
-            desk.out.push(Output::Unsubscribe { subscription });
+        if !self.is_over() {
+            self.drop_subscription(desk);
+            self.subscription = Subscription::Over;
+            desk.out.push(Output::CloseTrack { track: self.id });
         }
-        self.subscription = Subscription::Wanted;
     }
 
     pub(crate) fn accepted(&mut self, subscription: SubscriptionId) {
@@ -188,7 +193,7 @@ impl SubscribedTrack {
             | Subscription::Accepted { .. }
             | Subscription::Flowing { .. }
             | Subscription::Ended { .. }
-            | Subscription::Finished => return,
+            | Subscription::Over => return,
         }
         self.counters.received += 1;
         if self.seen.insert(location) {
@@ -207,10 +212,8 @@ impl SubscribedTrack {
         if self.current() != Some(subscription) {
             return;
         }
-        self.leave(desk);
-        self.subscription = Subscription::Finished;
         desk.out.event(Event::TrackFinished { track: self.id });
-        desk.out.push(Output::CloseTrack { track: self.id });
+        self.leave(desk);
     }
 
     pub(crate) fn stats(&self) -> SubscribedTrackStats {
@@ -220,6 +223,13 @@ impl SubscribedTrack {
             name: self.name.clone(),
             counters: self.counters,
         }
+    }
+
+    fn drop_subscription(&mut self, desk: &mut Desk<'_>) {
+        if let Some(subscription) = self.current() {
+            desk.out.push(Output::Unsubscribe { subscription });
+        }
+        self.subscription = Subscription::Wanted;
     }
 
     fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
@@ -246,7 +256,7 @@ impl SubscribedTrack {
             Subscription::Requested { id, .. }
             | Subscription::Accepted { id, .. }
             | Subscription::Flowing { id, .. } => Some(id),
-            Subscription::Wanted | Subscription::Ended { .. } | Subscription::Finished => None,
+            Subscription::Wanted | Subscription::Ended { .. } | Subscription::Over => None,
         }
     }
 
@@ -256,7 +266,7 @@ impl SubscribedTrack {
             | Subscription::Accepted { epoch, .. }
             | Subscription::Flowing { epoch, .. }
             | Subscription::Ended { epoch, .. } => Some(epoch),
-            Subscription::Wanted | Subscription::Finished => None,
+            Subscription::Wanted | Subscription::Over => None,
         }
     }
 }

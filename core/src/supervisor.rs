@@ -443,6 +443,11 @@ impl Supervisor {
         if !self.followed.iter().any(|f| f.participant == participant) {
             self.followed.push(Followed::new(participant.clone()));
         }
+        if self.subscribed.len() >= Config::MOST_TRACKS
+            && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
+        {
+            self.subscribed.remove(over);
+        }
         self.subscribed
             .push(SubscribedTrack::new(track, participant, name));
         self.attach_tracks();
@@ -451,16 +456,15 @@ impl Supervisor {
     fn subscribable(&self, track: TrackId, participant: &str, name: &str) -> Result<(), String> {
         validate_name("participant", participant).map_err(|error| error.to_string())?;
         validate_name("track", name).map_err(|error| error.to_string())?;
-        if self
-            .subscribed
-            .iter()
-            .any(|s| s.id == track || s.is_named(participant, name))
+        let wanted = || self.subscribed.iter().filter(|s| !s.is_over());
+        if self.subscribed.iter().any(|s| s.id == track)
+            || wanted().any(|s| s.is_named(participant, name))
         {
             return Err(format!(
                 "track {name} of {participant} is subscribed to already"
             ));
         }
-        if self.subscribed.len() >= Config::MOST_TRACKS {
+        if wanted().count() >= Config::MOST_TRACKS {
             return Err(format!(
                 "a call subscribes to at most {} tracks",
                 Config::MOST_TRACKS
@@ -470,10 +474,8 @@ impl Supervisor {
     }
 
     fn unsubscribe(&mut self, track: TrackId) {
-        if let Some(index) = self.subscribed.iter().position(|s| s.id == track) {
-            self.subscribed[index].leave(desk!(self));
-            self.subscribed.remove(index);
-            self.out.push(Output::CloseTrack { track });
+        if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
+            subscribed.leave(desk!(self));
         }
     }
 

@@ -348,3 +348,26 @@ fn an_unsubscribed_track_is_left_and_its_stream_closed() {
     hand.accept();
     assert!(hand.subscription().is_none());
 }
+
+#[test]
+fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_anew() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.object(subscription, 1, 0);
+    hand.give(Input::Unsubscribe { track: BOB });
+    assert_eq!(hand.call.stats().subscribed[0].counters.delivered, 1);
+    for id in 100..300 {
+        hand.give(Input::Subscribe {
+            track: TrackId(id),
+            participant: "bob".into(),
+            name: "audio".into(),
+        });
+        assert!(hand.subscription().is_some(), "asked for anew, {id}");
+        hand.give(Input::Unsubscribe { track: TrackId(id) });
+    }
+    assert_eq!(
+        hand.call.stats().subscribed.len(),
+        64,
+        "bounded all the same"
+    );
+}

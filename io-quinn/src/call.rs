@@ -264,12 +264,15 @@ impl Call {
     /// Waits until the call has ended, by itself or by [`Call::close`].
     pub async fn ended(&self) -> Summary {
         let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(summary) => summary
-                .clone()
-                .unwrap_or_else(|| unreachable!("waited for it")),
+        let summary = ended
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|ended| ended.clone());
+        match summary {
+            Some(summary) => summary,
             // The runtime is shutting down and has dropped the driver.
-            Err(_) => future::pending().await,
+            None => future::pending().await,
         }
     }
 

@@ -8,11 +8,8 @@ use quinn::{ConnectionError, TransportErrorCode};
 pub(crate) fn of_connection(error: &ConnectionError) -> Cause {
     let kind = match error {
         ConnectionError::VersionMismatch => CauseKind::VersionMismatch,
-        ConnectionError::TransportError(error) => of_transport_code(error.code),
-        ConnectionError::ConnectionClosed(close) => match of_transport_code(close.error_code) {
-            CauseKind::ProtocolError => CauseKind::ClosedByRelay,
-            kind => kind,
-        },
+        ConnectionError::TransportError(error) => of_own_code(error.code),
+        ConnectionError::ConnectionClosed(close) => of_relays_code(close.error_code),
         ConnectionError::ApplicationClosed(close) => {
             of_application_code(close.error_code.into_inner())
         }
@@ -25,13 +22,24 @@ pub(crate) fn of_connection(error: &ConnectionError) -> Cause {
 }
 
 /// TLS alerts travel as QUIC error codes 0x100 + alert (RFC 9001 section 4.8, RFC 8446 section 6).
-fn of_transport_code(code: TransportErrorCode) -> CauseKind {
-    const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
+
+/// An error that we found.
+fn of_own_code(code: TransportErrorCode) -> CauseKind {
     match u64::from(code) {
-        // bad, unsupported, revoked, expired, unknown certificate; unknown authority.
-        0x12a..=0x12e | 0x130 => CauseKind::CertificateUntrusted,
+        // bad, unsupported, revoked, expired, unknown certificate; unknown authority; a signature
+        // that does not verify (an impostor with the name of a trusted authority).
+        0x12a..=0x12e | 0x130 | 0x133 => CauseKind::CertificateUntrusted,
         NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
         _ => CauseKind::ProtocolError,
+    }
+}
+
+/// An error that the relay found. Its words about certificates would be about ours, and we have none.
+fn of_relays_code(code: TransportErrorCode) -> CauseKind {
+    match u64::from(code) {
+        NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
+        _ => CauseKind::ClosedByRelay,
     }
 }
 
@@ -61,21 +69,39 @@ mod tests {
 
     #[test]
     fn certificate_alerts_are_told_from_other_errors() {
-        for (alert, kind) in [
-            (42, CauseKind::CertificateUntrusted),
-            (45, CauseKind::CertificateUntrusted),
-            (48, CauseKind::CertificateUntrusted),
-            (120, CauseKind::VersionMismatch),
-            (40, CauseKind::ProtocolError),
+        for (alert, own, relays) in [
+            (
+                42,
+                CauseKind::CertificateUntrusted,
+                CauseKind::ClosedByRelay,
+            ),
+            (
+                45,
+                CauseKind::CertificateUntrusted,
+                CauseKind::ClosedByRelay,
+            ),
+            (
+                48,
+                CauseKind::CertificateUntrusted,
+                CauseKind::ClosedByRelay,
+            ),
+            (
+                51,
+                CauseKind::CertificateUntrusted,
+                CauseKind::ClosedByRelay,
+            ),
+            (120, CauseKind::VersionMismatch, CauseKind::VersionMismatch),
+            (40, CauseKind::ProtocolError, CauseKind::ClosedByRelay),
         ] {
+            let code = TransportErrorCode::crypto(alert);
             assert_eq!(
-                of_transport_code(TransportErrorCode::crypto(alert)),
-                kind,
+                (of_own_code(code), of_relays_code(code)),
+                (own, relays),
                 "alert {alert}"
             );
         }
         assert_eq!(
-            of_transport_code(TransportErrorCode::FLOW_CONTROL_ERROR),
+            of_own_code(TransportErrorCode::FLOW_CONTROL_ERROR),
             CauseKind::ProtocolError
         );
     }

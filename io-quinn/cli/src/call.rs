@@ -1,5 +1,6 @@
 //! `holdline call`: take part in a call.
 
+use std::path::Path;
 use std::time::Instant;
 
 use futures::StreamExt as _;
@@ -18,7 +19,8 @@ use crate::{signals, talk, wording};
 /// What the other parts of the command need to know about the call.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    connected: bool,
+    /// Whether the call is live just now.
+    live: bool,
     peer_is_here: bool,
 }
 
@@ -33,6 +35,12 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     if let Some(ca) = &args.ca {
         config =
             config.trust(Trust::pem_file(ca).map_err(|error| Failure::unusable("--ca", error))?);
+    }
+    if args.out.is_some() && same_file(args.out.as_deref(), args.send.as_deref()) {
+        return Err(Failure::unusable(
+            "--out",
+            "it is the file that --send reads",
+        ));
     }
     let recording = args
         .out
@@ -58,7 +66,7 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
 
     let saying = async {
         if let Some(speech) = &speech {
-            wait_to_speak(seen.clone(), heard_wanted(&args)).await;
+            wait_to_speak(seen.clone(), args.from.is_some()).await;
             let _ = talk::speak(&track, &speech.frames).await;
         }
     };
@@ -67,6 +75,8 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
         if speech.is_none() && args.from.is_none() {
             std::future::pending::<()>().await;
         }
+        // Whoever stops while the connection is lost has not been heard: first it must come back.
+        let _ = seen.clone().wait_for(|seen| seen.live).await;
         recorded
     };
     let recorded = tokio::select! {
@@ -84,13 +94,14 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     recorded
 }
 
-fn heard_wanted(args: &CallArgs) -> bool {
-    args.from.is_some()
+fn same_file(a: Option<&Path>, b: Option<&Path>) -> bool {
+    let real = |path: Option<&Path>| path.and_then(|path| path.canonicalize().ok());
+    real(a).is_some() && real(a) == real(b)
 }
 
 /// Nobody speaks before the call is up, or into the absence of the one they listen to.
 async fn wait_to_speak(mut seen: watch::Receiver<Seen>, for_peer: bool) {
-    let ready = |seen: &Seen| seen.connected && (seen.peer_is_here || !for_peer);
+    let ready = |seen: &Seen| seen.live && (seen.peer_is_here || !for_peer);
     // When the call has ended, speaking ends at its first frame.
     let _ = seen.wait_for(ready).await;
 }
@@ -100,7 +111,7 @@ async fn follow(mut events: holdline_quinn::Events, tell: watch::Sender<Seen>, a
     let start = Instant::now();
     while let Some(event) = events.next().await {
         tell.send_modify(|seen| match &event {
-            Event::StateChanged { to, .. } => seen.connected |= *to == StateName::Live,
+            Event::StateChanged { to, .. } => seen.live = *to == StateName::Live,
             Event::ParticipantJoined { .. } => seen.peer_is_here = true,
             _ => {}
         });

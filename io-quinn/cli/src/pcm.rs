@@ -153,8 +153,13 @@ enum State {
 }
 
 impl Recording {
+    /// Makes sure that the file can be written. What it held before is kept until something is heard.
     pub(crate) fn create(argument: &str, path: &Path) -> Result<Self, Failure> {
-        let file = File::create(path)
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
             .map_err(|error| Failure::unusable(argument, format!("{}: {error}", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
@@ -172,6 +177,7 @@ impl Recording {
         };
         let (format, samples) = open(frame).map_err(|problem| refuse(&self.path, &problem))?;
         if let State::Empty(file) = &self.state {
+            file.set_len(0)?;
             let file = BufWriter::new(file.try_clone()?);
             let wav = WavWriter::new(file, format.spec()).map_err(|e| refuse(&self.path, &e))?;
             self.state = State::Begun {
@@ -206,25 +212,28 @@ impl Recording {
         Ok(())
     }
 
-    /// Completes the file; one in which nothing was heard is a valid, empty WAV.
+    /// Completes the file. If nothing was heard, a new file is a valid, empty WAV, and an old one
+    /// stays what it was.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let wav = match self.state {
-            State::Begun { wav, .. } => wav,
+        let incomplete = |error: hound::Error| {
+            Failure::DidNotHold(format!(
+                "{} cannot be completed: {error}",
+                self.path.display()
+            ))
+        };
+        match self.state {
+            State::Begun { wav, .. } => wav.finalize().map_err(incomplete),
+            State::Empty(file) if file.metadata()?.len() > 0 => Ok(()),
             State::Empty(file) => {
                 let format = Format {
                     sample_rate: 16_000,
                     channels: 1,
                 };
                 WavWriter::new(BufWriter::new(file), format.spec())
-                    .map_err(|error| Failure::DidNotHold(error.to_string()))?
+                    .and_then(WavWriter::finalize)
+                    .map_err(incomplete)
             }
-        };
-        wav.finalize().map_err(|error| {
-            Failure::DidNotHold(format!(
-                "{} cannot be completed: {error}",
-                self.path.display()
-            ))
-        })
+        }
     }
 }
 

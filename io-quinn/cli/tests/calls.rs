@@ -1,0 +1,254 @@
+//! Calls between processes, through a relay that is a process of its own.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use common::{RelayProcess, folder, holdline, samples, speech, text, write_wav};
+use serde_json::Value;
+
+/// A port for a relay that is to come back on it, below the range from which the system gives
+/// callers their own.
+fn lasting_port(offset: u16) -> String {
+    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10 + offset;
+    (0..)
+        .map(|n| start + n * 17)
+        .find(|port| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok())
+        .map(|port| format!("127.0.0.1:{port}"))
+        .expect("a port")
+}
+
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, lines }
+    }
+
+    /// Reads lines until one has `words` in it.
+    fn wait_for(&mut self, words: &str) {
+        let mut seen = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.expect("text");
+            if line.contains(words) {
+                return;
+            }
+            seen.push(line);
+        }
+        panic!("never said \"{words}\": {seen:#?}");
+    }
+
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let rest: Vec<String> = self.lines.map(|line| line.expect("text")).collect();
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .expect("piped")
+            .read_to_string(&mut stderr)
+            .expect("text");
+        (
+            self.child.wait().expect("ends").code(),
+            rest.join("\n"),
+            stderr,
+        )
+    }
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill");
+    assert!(sent.success());
+}
+
+#[test]
+fn two_processes_hear_each_other_bit_for_bit_in_any_format() {
+    let (state, out) = (folder(), folder());
+    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
+    let stereo = out.path().join("stereo.wav");
+    write_wav(
+        stereo.to_str().expect("a path"),
+        16,
+        hound::SampleFormat::Int,
+        2,
+    );
+    let (heard_by_alice, heard_by_bob) = (out.path().join("a.wav"), out.path().join("b.wav"));
+    std::fs::write(&heard_by_alice, "an older recording, longer than nothing").expect("written");
+    let alice = Running::start(
+        relay
+            .call("alice")
+            .args(["--from", "bob"])
+            .arg("--send")
+            .arg(&stereo)
+            .arg("--out")
+            .arg(&heard_by_alice),
+    );
+    let bob = relay
+        .call("bob")
+        .args(["--json", "--from", "alice"])
+        .arg("--send")
+        .arg(speech("bob.wav"))
+        .arg("--out")
+        .arg(&heard_by_bob)
+        .output()
+        .expect("runs");
+    let (code, _, stderr) = alice.end();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert_eq!(bob.status.code(), Some(0), "{}", text(&bob.stderr));
+    assert_eq!(samples(&heard_by_bob), samples(&stereo));
+    assert_eq!(samples(&heard_by_alice), samples(&speech("bob.wav")));
+
+    let json: Value = serde_json::from_slice(&bob.stdout).expect("JSON alone");
+    assert_eq!(json["outcome"], "completed");
+    assert_eq!(json["published"][0]["sent"], 1_000);
+    assert_eq!(json["subscribed"][0]["delivered"], 50);
+    assert_eq!(json["incidents"], 0);
+}
+
+#[test]
+fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
+    let state = folder();
+    let mut relay = RelayProcess::start(state.path(), &lasting_port(0));
+    let mut alice = Running::start(
+        relay
+            .call("alice")
+            .args(["--from", "bob"])
+            .arg("--send")
+            .arg(speech("alice.wav")),
+    );
+    let mut bob = Running::start(
+        relay
+            .call("bob")
+            .args(["--from", "alice"])
+            .arg("--send")
+            .arg(speech("bob.wav")),
+    );
+    alice.wait_for("hears the other side");
+    bob.wait_for("hears the other side");
+    relay.kill();
+    alice.wait_for("lost the relay");
+    bob.wait_for("lost the relay");
+    relay.restart();
+    for caller in [&mut alice, &mut bob] {
+        caller.wait_for("connected again");
+        caller.wait_for("hears the other side");
+    }
+    interrupt(&alice.child);
+    let (code, rest, stderr) = alice.end();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(
+        rest.contains("call ended") && rest.contains("1 interruption, 1 recovered"),
+        "{rest}"
+    );
+    bob.wait_for("the other side has finished");
+    interrupt(&bob.child);
+    assert_eq!(bob.end().0, Some(0));
+}
+
+#[test]
+fn a_relay_that_never_comes_back_ends_the_call_with_a_plain_sentence_and_the_root_cause() {
+    let state = folder();
+    let mut relay = RelayProcess::start(state.path(), &lasting_port(5));
+    let mut alice = Running::start(
+        relay
+            .call("alice")
+            .args(["--json", "--policy", "simple"])
+            .arg("--send")
+            .arg(speech("alice.wav")),
+    );
+    // With --json nothing is said until the end, so another caller tells when Alice is there.
+    let mut bob = Running::start(
+        relay
+            .call("bob")
+            .args(["--from", "alice", "--policy", "simple"]),
+    );
+    bob.wait_for("hears the other side");
+    relay.kill();
+    let (code, _, stderr) = bob.end();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for words in [
+        "RECOVERY_EXHAUSTED",
+        "could not be restored",
+        "packets stopped coming back",
+        "3 attempts",
+    ] {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+    let line = alice.lines.next().expect("one line").expect("text");
+    let json: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(json["outcome"], "failed");
+    assert_eq!(json["error"]["code"], "RECOVERY_EXHAUSTED");
+    assert_eq!(json["error"]["action"], "rejoin");
+    assert_eq!(json["error"]["attempts"], 3);
+    assert_eq!(alice.end().0, Some(1));
+}
+
+#[test]
+fn a_relay_whose_certificate_is_not_trusted_ends_the_call_at_once() {
+    let (state, other) = (folder(), folder());
+    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
+    let stranger = RelayProcess::start(other.path(), "127.0.0.1:0");
+    let output = holdline()
+        .args([
+            "call",
+            "--relay",
+            &relay.url,
+            "--ca",
+            &stranger.ca,
+            "--room",
+            "r",
+            "--name",
+            "eve",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .expect("runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("TLS_UNTRUSTED") && stderr.contains("1 attempt"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_demonstration_holds_and_counts_what_it_lost() {
+    let output = holdline()
+        .args(["demo", "--json", "--seed", "7"])
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
+    assert_eq!(json["outcome"], "completed");
+    for participant in [0, 1] {
+        let track = &json["participants"][participant]["tracks"][0];
+        let count = |name: &str| track[name].as_u64().expect(name);
+        assert_eq!(count("sent"), 1_000);
+        assert_eq!(count("delivered") + count("lost"), 1_000);
+        assert!(
+            count("delivered") > 500,
+            "heard again after the restart: {track}"
+        );
+        assert_eq!(
+            (count("duplicated"), &track["bit_exact"]),
+            (0, &Value::Bool(true))
+        );
+        let incident = &json["incidents"][participant];
+        assert_eq!(incident["fault"], "relay killed");
+        assert!(
+            incident["detected_ms"].is_u64() && incident["recovered_ms"].is_u64(),
+            "{incident}"
+        );
+        assert!(incident["attempts"].as_u64() >= Some(1), "{incident}");
+    }
+}
