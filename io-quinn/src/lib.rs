@@ -62,3 +62,8 @@ pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use tracks::{CallEnded, PublishedTrack, ReceivedFrame, SubscribedTrack};
 pub use trust::{Trust, TrustError};
+
+/// Compiles the example in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
