@@ -50,10 +50,7 @@ mod tests {
         let mut longest = Duration::ZERO;
         for _ in 0..10_000 {
             let pause = jittered(bound, 20, &mut rng);
-            assert!(
-                pause <= bound && pause >= Duration::from_millis(800),
-                "{pause:?}"
-            );
+            assert!(pause <= bound && pause >= Duration::from_millis(800), "{pause:?}");
             shortest = shortest.min(pause);
             longest = longest.max(pause);
         }
@@ -66,10 +63,7 @@ mod tests {
         for _ in 0..10_000 {
             assert!(jittered(SHORTEST_PAUSE, 100, &mut rng) >= SHORTEST_PAUSE);
         }
-        assert_eq!(
-            jittered(Duration::from_secs(9), 0, &mut rng),
-            Duration::from_secs(9)
-        );
+        assert_eq!(jittered(Duration::from_secs(9), 0, &mut rng), Duration::from_secs(9));
     }
 
     #[test]

@@ -96,11 +96,7 @@ impl Campaign {
 
     /// Gives up late dials and makes the attempt that is due.
     pub(crate) fn advance(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) -> Standing {
-        while let Some(late) = self
-            .dials
-            .iter()
-            .position(|dial| dial.gives_up_at <= desk.now)
-        {
+        while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= desk.now) {
             let session = self.dials[late].session;
             desk.out.push(Output::CloseSession { session });
             self.failed(session, Cause::new(CauseKind::TimedOut), budget, desk);
@@ -161,9 +157,7 @@ impl Campaign {
         for dial in self.dials.drain(..) {
             desk.telemetry.attempts_in_flight -= 1;
             desk.telemetry.attempts_cancelled += 1;
-            desk.out.push(Output::CloseSession {
-                session: dial.session,
-            });
+            desk.out.push(Output::CloseSession { session: dial.session });
         }
     }
 
@@ -176,10 +170,7 @@ impl Campaign {
     }
 
     fn note_failure(&mut self, cause: Cause, desk: &mut Desk<'_>) {
-        desk.out.event(Event::AttemptFailed {
-            incident: self.incident_id(),
-            cause: cause.clone(),
-        });
+        desk.out.event(Event::AttemptFailed { incident: self.incident_id(), cause: cause.clone() });
         if self.first_failure.is_none() {
             self.first_failure = Some(cause.clone());
         }
@@ -190,11 +181,7 @@ impl Campaign {
     fn schedule(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
         let policy = &desk.config.policy;
         let at_once = budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
-        let at = if at_once {
-            desk.now
-        } else {
-            desk.now + budget.pause(policy, desk.rng)
-        };
+        let at = if at_once { desk.now } else { desk.now + budget.pause(policy, desk.rng) };
         let allowed = budget.attempts < policy.attempts && at < self.window_ends;
         self.next_attempt = allowed.then_some(at);
     }
@@ -205,9 +192,7 @@ impl Campaign {
             let oldest = self.dials.remove(0);
             desk.telemetry.attempts_in_flight -= 1;
             desk.telemetry.attempts_cancelled += 1;
-            desk.out.push(Output::CloseSession {
-                session: oldest.session,
-            });
+            desk.out.push(Output::CloseSession { session: oldest.session });
         }
         let relay = &desk.config.relays[budget.attempts as usize % desk.config.relays.len()];
         budget.attempts += 1;
@@ -215,20 +200,14 @@ impl Campaign {
         desk.telemetry.attempts += 1;
         desk.telemetry.attempts_in_flight += 1;
         let session = SessionId(desk.mint.next());
-        self.dials.push(Dial {
-            session,
-            gives_up_at: desk.now + policy.attempt_timeout,
-        });
+        self.dials.push(Dial { session, gives_up_at: desk.now + policy.attempt_timeout });
         desk.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: budget.attempts,
             of: policy.attempts,
             relay: relay.clone(),
         });
-        desk.out.push(Output::Dial {
-            session,
-            relay: relay.clone(),
-        });
+        desk.out.push(Output::Dial { session, relay: relay.clone() });
         self.next_attempt = None;
         if policy.racing > 1 {
             self.schedule(budget, desk);

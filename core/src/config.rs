@@ -29,6 +29,8 @@ pub struct Config {
     pub probe_interval: Duration,
     /// How long a relay may take to accept our namespace and follow the other participants.
     pub join_timeout: Duration,
+    /// How often the quality of the call is rated.
+    pub quality_interval: Duration,
     /// How long one group of a published track lasts.
     pub group_duration: Duration,
 }
@@ -56,6 +58,7 @@ impl Config {
             policy: Policy::default(),
             probe_interval: Duration::from_millis(100),
             join_timeout: Duration::from_secs(5),
+            quality_interval: Duration::from_secs(3),
             group_duration: Duration::from_secs(1),
         }
     }
@@ -63,39 +66,16 @@ impl Config {
     /// Refuses what cannot work, by the name of the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let ensure = |ok, field, problem| {
-            if ok {
-                Ok(())
-            } else {
-                Err(ConfigError { field, problem })
-            }
+            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
         };
-        ensure(
-            !self.relays.is_empty(),
-            "relays",
-            "must name at least one relay",
-        )?;
-        ensure(
-            self.relays.len() <= Self::MOST_RELAYS,
-            "relays",
-            "must name at most 16 relays",
-        )?;
+        ensure(!self.relays.is_empty(), "relays", "must name at least one relay")?;
+        ensure(self.relays.len() <= Self::MOST_RELAYS, "relays", "must name at most 16 relays")?;
         validate_name("room", &self.room)?;
         validate_name("participant", &self.participant)?;
-        ensure(
-            !self.probe_interval.is_zero(),
-            "probe_interval",
-            "must be longer than zero",
-        )?;
-        ensure(
-            !self.join_timeout.is_zero(),
-            "join_timeout",
-            "must be longer than zero",
-        )?;
-        ensure(
-            !self.group_duration.is_zero(),
-            "group_duration",
-            "must be longer than zero",
-        )?;
+        ensure(!self.probe_interval.is_zero(), "probe_interval", "must be longer than zero")?;
+        ensure(!self.quality_interval.is_zero(), "quality_interval", "must be longer than zero")?;
+        ensure(!self.join_timeout.is_zero(), "join_timeout", "must be longer than zero")?;
+        ensure(!self.group_duration.is_zero(), "group_duration", "must be longer than zero")?;
         self.policy.validate()
     }
 }
@@ -146,23 +126,15 @@ mod tests {
             config.validate().expect_err("must be refused").field
         };
         assert_eq!(refused(|c| c.relays.clear()), "relays");
-        assert_eq!(
-            refused(|c| c.relays = alloc::vec![String::new(); 17]),
-            "relays"
-        );
+        assert_eq!(refused(|c| c.relays = alloc::vec![String::new(); 17]), "relays");
         assert_eq!(refused(|c| c.room.clear()), "room");
         assert_eq!(refused(|c| c.participant = "a/b".into()), "participant");
         assert_eq!(refused(|c| c.participant = "a\n".into()), "participant");
         assert_eq!(refused(|c| c.room = "x".repeat(129)), "room");
-        assert_eq!(
-            refused(|c| c.probe_interval = Duration::ZERO),
-            "probe_interval"
-        );
+        assert_eq!(refused(|c| c.probe_interval = Duration::ZERO), "probe_interval");
         assert_eq!(refused(|c| c.join_timeout = Duration::ZERO), "join_timeout");
-        assert_eq!(
-            refused(|c| c.group_duration = Duration::ZERO),
-            "group_duration"
-        );
+        assert_eq!(refused(|c| c.group_duration = Duration::ZERO), "group_duration");
+        assert_eq!(refused(|c| c.quality_interval = Duration::ZERO), "quality_interval");
         assert_eq!(refused(|c| c.policy.attempts = 0), "policy.attempts");
     }
 }

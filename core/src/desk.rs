@@ -30,9 +30,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(2);
 impl Desk<'_> {
     /// When to make a request again that has failed `failures` times in a row.
     pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
-        let bound = FIRST_RETRY
-            .saturating_mul(1 << failures.saturating_sub(1).min(10))
-            .min(LONGEST_RETRY);
+        let bound =
+            FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_RETRY);
         self.now + jittered(bound, 50, self.rng)
     }
 }
@@ -44,3 +43,19 @@ pub(crate) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Time
         (a, b) => a.or(b),
     }
 }
+
+/// The desk of a supervisor: its fields, borrowed one by one, so that its state stays free.
+macro_rules! desk {
+    ($call:ident) => {
+        &mut $crate::desk::Desk {
+            now: $call.now,
+            config: &$call.config,
+            rng: &mut $call.rng,
+            mint: &mut $call.mint,
+            out: &mut $call.out,
+            telemetry: &mut $call.telemetry,
+        }
+    };
+}
+
+pub(crate) use desk;

@@ -210,18 +210,12 @@ pub struct Cause {
 impl Cause {
     /// A cause with nothing to add.
     pub const fn new(kind: CauseKind) -> Self {
-        Self {
-            kind,
-            detail: String::new(),
-        }
+        Self { kind, detail: String::new() }
     }
 
     /// A cause in the transport's own words.
     pub fn with_detail(kind: CauseKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-        }
+        Self { kind, detail: detail.into() }
     }
 }
 
@@ -269,11 +263,7 @@ impl fmt::Display for CallError {
             if self.attempts == 1 { "" } else { "s" },
             self.after.as_secs_f64(),
         )?;
-        if let Some(last) = self
-            .last_cause
-            .as_ref()
-            .filter(|last| **last != self.root_cause)
-        {
+        if let Some(last) = self.last_cause.as_ref().filter(|last| **last != self.root_cause) {
             write!(f, "; the last one ended with: {last}")?;
         }
         f.write_str(".")

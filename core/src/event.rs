@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Cause;
 use crate::id::{IncidentId, TrackId};
+use crate::quality::{Measurement, QualityOf, Rating};
 use crate::state::StateName;
 use crate::summary::Summary;
 
@@ -85,6 +86,17 @@ pub enum Event {
         track: TrackId,
         /// Why, naming what is wrong.
         problem: String,
+    },
+    /// A rating changed.
+    QualityChanged {
+        /// Of what.
+        of: QualityOf,
+        /// The rating before; `None` if this is the first.
+        from: Option<Rating>,
+        /// The rating now.
+        to: Rating,
+        /// What it was made from.
+        measured: Measurement,
     },
     /// The publisher has said everything that it had to say on this track.
     TrackFinished {

@@ -108,17 +108,13 @@ impl Followed {
 
     pub(crate) fn ended(&mut self, desk: &mut Desk<'_>) {
         self.failures = self.failures.saturating_add(1);
-        self.watch = Watch::Ended {
-            retry_at: desk.retry_at(self.failures),
-        };
+        self.watch = Watch::Ended { retry_at: desk.retry_at(self.failures) };
     }
 
     pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
         if !self.present {
             self.present = true;
-            desk.out.event(Event::ParticipantJoined {
-                participant: self.participant.clone(),
-            });
+            desk.out.event(Event::ParticipantJoined { participant: self.participant.clone() });
         }
         self.epochs.insert(epoch);
         if self.epochs.len() > MOST_EPOCHS {
@@ -129,9 +125,7 @@ impl Followed {
     pub(crate) fn removed(&mut self, epoch: u64, desk: &mut Desk<'_>) {
         if self.epochs.remove(&epoch) && self.epochs.is_empty() {
             self.present = false;
-            desk.out.event(Event::ParticipantLeft {
-                participant: self.participant.clone(),
-            });
+            desk.out.event(Event::ParticipantLeft { participant: self.participant.clone() });
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Cause;
 use crate::id::{PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
-use crate::media::{Frame, Location};
+use crate::media::{Frame, Location, MediaKind};
 
 /// One thing that happened: the application asked for something, the network reported something,
 /// or time passed.
@@ -21,6 +21,8 @@ pub enum Input {
         track: TrackId,
         /// The track's name within our namespace.
         name: String,
+        /// What it carries.
+        kind: MediaKind,
     },
     /// The application listens to track `name` of `participant`.
     Subscribe {
@@ -30,6 +32,8 @@ pub enum Input {
         participant: String,
         /// The track's name within the participant's namespace.
         name: String,
+        /// What it carries.
+        kind: MediaKind,
     },
     /// The application has one frame to send.
     Send {

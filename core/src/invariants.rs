@@ -21,29 +21,17 @@ pub(crate) fn check(state: &State, telemetry: &Telemetry, budget: &Budget, confi
         State::Connecting(campaign) => (campaign.in_flight(), campaign.incident.is_some()),
         State::Joining { campaign, .. } => (campaign.in_flight(), campaign.incident.is_some()),
         State::Recovering { campaign, .. } => {
-            assert!(
-                campaign.incident.is_some(),
-                "only an incident is recovered from"
-            );
+            assert!(campaign.incident.is_some(), "only an incident is recovered from");
             (campaign.in_flight(), true)
         }
         State::Idle | State::Live { .. } | State::Failed(_) | State::Closed(_) => (0, false),
     };
-    assert_eq!(
-        t.attempts_in_flight, in_flight as u64,
-        "what is in flight is known"
-    );
+    assert_eq!(t.attempts_in_flight, in_flight as u64, "what is in flight is known");
     assert_eq!(
         t.incidents_open,
         u64::from(open),
         "at most one incident, and only while recovering"
     );
-    assert!(
-        in_flight <= usize::from(config.policy.racing),
-        "races are bounded"
-    );
-    assert!(
-        budget.attempts <= config.policy.attempts,
-        "not one attempt more than the policy's"
-    );
+    assert!(in_flight <= usize::from(config.policy.racing), "races are bounded");
+    assert!(budget.attempts <= config.policy.attempts, "not one attempt more than the policy's");
 }

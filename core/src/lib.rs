@@ -51,6 +51,7 @@ mod outbox;
 mod output;
 mod policy;
 mod published;
+mod quality;
 mod seen;
 mod session;
 mod state;
@@ -64,9 +65,10 @@ pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
 pub use event::Event;
 pub use id::{IncidentId, PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
 pub use input::Input;
-pub use media::{Frame, Location};
+pub use media::{Frame, Location, MediaKind, Track};
 pub use output::Output;
 pub use policy::{Growth, Policy};
+pub use quality::{Measurement, Quality, QualityOf, Rating};
 pub use state::StateName;
 pub use summary::{
     Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,

@@ -39,13 +39,7 @@ pub(crate) enum Pulse {
 
 impl Liveness {
     pub(crate) fn new(now: Timestamp, interval: Duration) -> Self {
-        Self {
-            interval,
-            next_report: now + interval,
-            received: 0,
-            heard_at: now,
-            unchanged: 0,
-        }
+        Self { interval, next_report: now + interval, received: 0, heard_at: now, unchanged: 0 }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
@@ -96,11 +90,7 @@ mod tests {
         assert_eq!(path.report(at(100), 5, rtt), Pulse::Heard);
         assert_eq!(path.report(at(200), 5, rtt), Pulse::Quiet);
         assert_eq!(path.report(at(300), 5, rtt), Pulse::Quiet);
-        assert_eq!(
-            path.report(at(399), 5, rtt),
-            Pulse::Quiet,
-            "three reports, but not 300 ms"
-        );
+        assert_eq!(path.report(at(399), 5, rtt), Pulse::Quiet, "three reports, but not 300 ms");
         assert_eq!(path.report(at(400), 5, rtt), Pulse::Silent);
         assert_eq!(path.report(at(500), 6, rtt), Pulse::Heard);
     }
@@ -110,23 +100,14 @@ mod tests {
         let mut path = Liveness::new(Timestamp::ZERO, EVERY);
         let rtt = Duration::from_millis(10);
         path.report(Timestamp::from_millis(100), 5, rtt);
-        assert_eq!(
-            path.report(Timestamp::from_millis(60_000), 5, rtt),
-            Pulse::Quiet
-        );
-        assert_eq!(
-            path.report(Timestamp::from_millis(60_100), 6, rtt),
-            Pulse::Heard
-        );
+        assert_eq!(path.report(Timestamp::from_millis(60_000), 5, rtt), Pulse::Quiet);
+        assert_eq!(path.report(Timestamp::from_millis(60_100), 6, rtt), Pulse::Heard);
     }
 
     #[test]
     fn the_threshold_follows_the_round_trip_within_its_bounds() {
         assert_eq!(suspect_after(Duration::ZERO), SHORTEST_SILENCE);
-        assert_eq!(
-            suspect_after(Duration::from_millis(50)),
-            Duration::from_millis(475)
-        );
+        assert_eq!(suspect_after(Duration::from_millis(50)), Duration::from_millis(475));
         assert_eq!(suspect_after(Duration::from_secs(3600)), LONGEST_SILENCE);
     }
 }

@@ -1,5 +1,6 @@
 //! Frames and where they stand in their track.
 
+use alloc::string::String;
 use core::fmt;
 
 use bytes::Bytes;
@@ -25,6 +26,45 @@ impl Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.group, self.object)
+    }
+}
+
+/// What a track carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+    /// Anything else: captions, positions, a file.
+    Data,
+}
+
+/// A track: its name within its publisher's namespace, and what it carries. Publisher and
+/// subscriber each say so themselves; the relay does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    /// The name.
+    pub name: String,
+    /// What it carries.
+    pub kind: MediaKind,
+}
+
+impl Track {
+    /// A track of audio.
+    pub fn audio(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: MediaKind::Audio }
+    }
+
+    /// A track of video.
+    pub fn video(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: MediaKind::Video }
+    }
+
+    /// A track of anything else.
+    pub fn data(name: impl Into<String>) -> Self {
+        Self { name: name.into(), kind: MediaKind::Data }
     }
 }
 

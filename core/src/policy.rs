@@ -142,11 +142,7 @@ impl Policy {
     /// Refuses a policy that is empty, unpaced or contradicts itself.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let ensure = |ok, field, problem| {
-            if ok {
-                Ok(())
-            } else {
-                Err(ConfigError { field, problem })
-            }
+            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
         };
         ensure(self.attempts > 0, "policy.attempts", "must be at least 1")?;
         ensure(
@@ -154,41 +150,21 @@ impl Policy {
             "policy.initial",
             "must be at least 1 ms: attempts must be paced",
         )?;
-        ensure(
-            self.max >= self.initial,
-            "policy.max",
-            "must not be shorter than policy.initial",
-        )?;
-        ensure(
-            self.jitter_percent <= 100,
-            "policy.jitter_percent",
-            "must be between 0 and 100",
-        )?;
-        ensure(
-            !self.window.is_zero(),
-            "policy.window",
-            "must be longer than zero",
-        )?;
+        ensure(self.max >= self.initial, "policy.max", "must not be shorter than policy.initial")?;
+        ensure(self.jitter_percent <= 100, "policy.jitter_percent", "must be between 0 and 100")?;
+        ensure(!self.window.is_zero(), "policy.window", "must be longer than zero")?;
         ensure(
             self.immediate_first || self.window > self.initial,
             "policy.window",
             "must be longer than policy.initial, or no attempt would ever be made",
         )?;
-        ensure(
-            (1..=16).contains(&self.racing),
-            "policy.racing",
-            "must be between 1 and 16",
-        )?;
+        ensure((1..=16).contains(&self.racing), "policy.racing", "must be between 1 and 16")?;
         ensure(
             !self.attempt_timeout.is_zero(),
             "policy.attempt_timeout",
             "must be longer than zero",
         )?;
-        ensure(
-            !self.stable_after.is_zero(),
-            "policy.stable_after",
-            "must be longer than zero",
-        )
+        ensure(!self.stable_after.is_zero(), "policy.stable_after", "must be longer than zero")
     }
 }
 
@@ -232,22 +208,14 @@ mod tests {
         );
         assert_eq!(refused(|p| p.racing = 0), "policy.racing");
         assert_eq!(refused(|p| p.racing = 17), "policy.racing");
-        assert_eq!(
-            refused(|p| p.attempt_timeout = Duration::ZERO),
-            "policy.attempt_timeout"
-        );
-        assert_eq!(
-            refused(|p| p.stable_after = Duration::ZERO),
-            "policy.stable_after"
-        );
+        assert_eq!(refused(|p| p.attempt_timeout = Duration::ZERO), "policy.attempt_timeout");
+        assert_eq!(refused(|p| p.stable_after = Duration::ZERO), "policy.stable_after");
     }
 
     #[test]
     fn pauses_grow_to_their_maximum_and_no_further_however_many_there_were() {
         let patient = Policy::patient();
-        let bounds: Vec<u64> = (0..7)
-            .map(|pauses| patient.bound(pauses).as_secs())
-            .collect();
+        let bounds: Vec<u64> = (0..7).map(|pauses| patient.bound(pauses).as_secs()).collect();
         assert_eq!(bounds, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(patient.bound(u32::MAX), patient.max);
     }

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::desk::Desk;
 use crate::id::{PublicationId, SessionId, TrackId};
-use crate::media::{Frame, Location};
+use crate::media::{Frame, Location, MediaKind};
 use crate::output::Output;
 use crate::summary::{PublishedCounters, PublishedTrackStats};
 use crate::time::Timestamp;
@@ -26,6 +26,7 @@ enum Publication {
 pub(crate) struct PublishedTrack {
     pub(crate) id: TrackId,
     name: String,
+    kind: MediaKind,
     publication: Publication,
     failures: u32,
     /// Where the next frame goes. Groups rise for as long as the track lives.
@@ -40,10 +41,11 @@ pub(crate) struct PublishedTrack {
 impl PublishedTrack {
     /// Groups start at the first epoch: a participant that comes back as a new process, with a
     /// later epoch, goes on above every group that its former self has used.
-    pub(crate) fn new(id: TrackId, name: String, first_epoch: u64) -> Self {
+    pub(crate) fn new(id: TrackId, name: String, kind: MediaKind, first_epoch: u64) -> Self {
         Self {
             id,
             name,
+            kind,
             publication: Publication::Wanted,
             failures: 0,
             next: Location::new(first_epoch, 0),
@@ -79,11 +81,7 @@ impl PublishedTrack {
         let publication = PublicationId(desk.mint.next());
         self.publication = Publication::Offered(publication);
         self.group_since = None;
-        desk.out.push(Output::PublishTrack {
-            session,
-            publication,
-            name: self.name.clone(),
-        });
+        desk.out.push(Output::PublishTrack { session, publication, name: self.name.clone() });
         self.end_sent = false;
         self.send_end(publication, desk);
     }
@@ -106,9 +104,7 @@ impl PublishedTrack {
     pub(crate) fn ended(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
         if self.publication == Publication::Offered(publication) {
             self.failures = self.failures.saturating_add(1);
-            self.publication = Publication::Ended {
-                retry_at: desk.retry_at(self.failures),
-            };
+            self.publication = Publication::Ended { retry_at: desk.retry_at(self.failures) };
         }
     }
 
@@ -124,11 +120,7 @@ impl PublishedTrack {
         };
         let location = self.take_location(desk);
         self.counters.sent += 1;
-        desk.out.push(Output::SendObject {
-            publication,
-            location,
-            frame,
-        });
+        desk.out.push(Output::SendObject { publication, location, frame });
     }
 
     pub(crate) fn finish(&mut self, up: bool, desk: &mut Desk<'_>) {
@@ -142,6 +134,7 @@ impl PublishedTrack {
         PublishedTrackStats {
             track: self.id,
             name: self.name.clone(),
+            kind: self.kind,
             counters: self.counters,
         }
     }
@@ -160,16 +153,12 @@ impl PublishedTrack {
         }
         self.end_sent = true;
         let location = self.take_location(desk);
-        desk.out.push(Output::SendEndOfTrack {
-            publication,
-            location,
-        });
+        desk.out.push(Output::SendEndOfTrack { publication, location });
     }
 
     fn take_location(&mut self, desk: &Desk<'_>) -> Location {
-        let full = self
-            .group_since
-            .is_none_or(|since| desk.now - since >= desk.config.group_duration);
+        let full =
+            self.group_since.is_none_or(|since| desk.now - since >= desk.config.group_duration);
         if full {
             self.next = Location::new(self.next.group.saturating_add(1), 0);
             self.group_since = Some(desk.now);

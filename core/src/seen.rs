@@ -43,16 +43,10 @@ mod tests {
     fn an_object_is_new_once_even_when_groups_overlap() {
         let mut seen = Seen::default();
         for location in [(7, 0), (7, 1), (8, 0), (7, 2), (8, 1)] {
-            assert!(
-                seen.insert(Location::new(location.0, location.1)),
-                "{location:?}"
-            );
+            assert!(seen.insert(Location::new(location.0, location.1)), "{location:?}");
         }
         for location in [(7, 0), (7, 2), (8, 0), (8, 1)] {
-            assert!(
-                !seen.insert(Location::new(location.0, location.1)),
-                "{location:?}"
-            );
+            assert!(!seen.insert(Location::new(location.0, location.1)), "{location:?}");
         }
     }
 

@@ -91,9 +91,7 @@ impl Session {
         match self.namespace {
             Namespace::Requested { epoch } | Namespace::Accepted { epoch } if epoch == answered => {
                 self.refusals = self.refusals.saturating_add(1);
-                self.namespace = Namespace::Refused {
-                    retry_at: desk.retry_at(self.refusals),
-                };
+                self.namespace = Namespace::Refused { retry_at: desk.retry_at(self.refusals) };
             }
             Namespace::Unwanted
             | Namespace::Requested { .. }

@@ -8,8 +8,9 @@ use core::time::Duration;
 use crate::desk::Desk;
 use crate::event::Event;
 use crate::id::{SessionId, SubscriptionId, TrackId};
-use crate::media::{Frame, Location};
+use crate::media::{Frame, Location, MediaKind};
 use crate::output::Output;
+use crate::quality::{Measurement, TrackMeter};
 use crate::seen::Seen;
 use crate::summary::{SubscribedCounters, SubscribedTrackStats};
 use crate::time::Timestamp;
@@ -23,17 +24,9 @@ enum Subscription {
     /// There is no session, or the publisher is not there.
     Wanted,
     /// SUBSCRIBE is out.
-    Requested {
-        id: SubscriptionId,
-        epoch: u64,
-        at: Timestamp,
-    },
+    Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
     /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
-    Accepted {
-        id: SubscriptionId,
-        epoch: u64,
-        at: Timestamp,
-    },
+    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp },
     /// Objects come.
     Flowing { id: SubscriptionId, epoch: u64 },
     /// It was refused or ended, and is asked for again then.
@@ -48,21 +41,25 @@ pub(crate) struct SubscribedTrack {
     pub(crate) id: TrackId,
     participant: String,
     name: String,
+    kind: MediaKind,
     subscription: Subscription,
     failures: u32,
     seen: Seen,
+    meter: TrackMeter,
     counters: SubscribedCounters,
 }
 
 impl SubscribedTrack {
-    pub(crate) fn new(id: TrackId, participant: String, name: String) -> Self {
+    pub(crate) fn new(id: TrackId, participant: String, name: String, kind: MediaKind) -> Self {
         Self {
             id,
             participant,
             name,
+            kind,
             subscription: Subscription::Wanted,
             failures: 0,
             seen: Seen::default(),
+            meter: TrackMeter::default(),
             counters: SubscribedCounters::default(),
         }
     }
@@ -162,10 +159,7 @@ impl SubscribedTrack {
             desk.out.event(Event::TrackInterrupted { track: self.id });
         }
         self.failures = self.failures.saturating_add(1);
-        self.subscription = Subscription::Ended {
-            epoch,
-            retry_at: desk.retry_at(self.failures),
-        };
+        self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
     }
 
     pub(crate) fn object(
@@ -182,10 +176,7 @@ impl SubscribedTrack {
             {
                 self.subscription = Subscription::Flowing { id, epoch };
                 self.failures = 0;
-                desk.out.event(Event::TrackReady {
-                    track: self.id,
-                    latency: desk.now - at,
-                });
+                desk.out.event(Event::TrackReady { track: self.id, latency: desk.now - at });
             }
             Subscription::Flowing { id, .. } if id == subscription => {}
             Subscription::Wanted
@@ -197,12 +188,9 @@ impl SubscribedTrack {
         }
         self.counters.received += 1;
         if self.seen.insert(location) {
+            self.meter.arrived(desk.now, location, frame.captured_at);
             self.counters.delivered += 1;
-            desk.out.push(Output::Deliver {
-                track: self.id,
-                location,
-                frame,
-            });
+            desk.out.push(Output::Deliver { track: self.id, location, frame });
         } else {
             self.counters.repeated += 1;
         }
@@ -216,11 +204,17 @@ impl SubscribedTrack {
         self.leave(desk);
     }
 
+    /// What was measured since the last time.
+    pub(crate) fn measure(&mut self) -> Option<(MediaKind, Measurement)> {
+        self.meter.take().map(|measured| (self.kind, measured))
+    }
+
     pub(crate) fn stats(&self) -> SubscribedTrackStats {
         SubscribedTrackStats {
             track: self.id,
             participant: self.participant.clone(),
             name: self.name.clone(),
+            kind: self.kind,
             counters: self.counters,
         }
     }
@@ -234,19 +228,12 @@ impl SubscribedTrack {
 
     fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
         let id = SubscriptionId(desk.mint.next());
-        self.subscription = Subscription::Requested {
-            id,
-            epoch,
-            at: desk.now,
-        };
+        self.subscription = Subscription::Requested { id, epoch, at: desk.now };
+        self.meter.restart();
         desk.out.push(Output::Subscribe {
             session,
             subscription: id,
-            namespace: vec![
-                desk.config.room.clone(),
-                self.participant.clone(),
-                epoch.to_string(),
-            ],
+            namespace: vec![desk.config.room.clone(), self.participant.clone(), epoch.to_string()],
             name: self.name.clone(),
         });
     }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CallError;
 use crate::id::TrackId;
+use crate::media::MediaKind;
+use crate::quality::Quality;
 use crate::state::StateName;
 
 /// Counters of one published track, in frames.
@@ -43,6 +45,8 @@ pub struct PublishedTrackStats {
     pub track: TrackId,
     /// The track's name.
     pub name: String,
+    /// What it carries.
+    pub kind: MediaKind,
     /// Its counters.
     #[serde(flatten)]
     pub counters: PublishedCounters,
@@ -57,6 +61,8 @@ pub struct SubscribedTrackStats {
     pub participant: String,
     /// The track's name.
     pub name: String,
+    /// What it carries.
+    pub kind: MediaKind,
     /// Its counters.
     #[serde(flatten)]
     pub counters: SubscribedCounters,
@@ -98,6 +104,8 @@ pub struct Stats {
     pub state: StateName,
     /// Counters of the call.
     pub telemetry: Telemetry,
+    /// How good it is, as far as it could be rated.
+    pub quality: Vec<Quality>,
     /// What we publish.
     pub published: Vec<PublishedTrackStats>,
     /// What we listen to.

@@ -98,11 +98,7 @@ fn interactive_races_attempts_at_most_750_ms_apart_for_thirty_seconds() {
             let apart = pair[1] - pair[0];
             assert!(MS * 125 <= apart && apart <= MS * 750, "{apart:?}");
         }
-        assert!(
-            attempts.len() > 40 && attempts.len() <= 60,
-            "{}",
-            attempts.len()
-        );
+        assert!(attempts.len() > 40 && attempts.len() <= 60, "{}", attempts.len());
         assert!(attempts.iter().all(|at| *at < policy.window));
         assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
         assert!(hand.error().after <= policy.window);
@@ -123,39 +119,22 @@ fn attempts_that_fail_at_once_are_paced_all_the_same() {
             for dial in hand.dials() {
                 attempts.push(dial.at - start);
                 let cause = Cause::new(CauseKind::NetworkUnavailable);
-                hand.give(Input::DialFailed {
-                    session: dial.session,
-                    cause,
-                });
+                hand.give(Input::DialFailed { session: dial.session, cause });
             }
             hand.pass(MS);
         }
         assert!(attempts.len() <= policy.attempts as usize, "{name}");
         let least = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
-        assert!(
-            attempts.windows(2).all(|pair| pair[1] - pair[0] >= least),
-            "{name}: {attempts:?}"
-        );
-        assert_eq!(
-            hand.error().last_cause,
-            Some(Cause::new(CauseKind::NetworkUnavailable))
-        );
+        assert!(attempts.windows(2).all(|pair| pair[1] - pair[0] >= least), "{name}: {attempts:?}");
+        assert_eq!(hand.error().last_cause, Some(Cause::new(CauseKind::NetworkUnavailable)));
     }
 }
 
 #[test]
 fn an_attempt_never_outlives_the_window() {
-    let policy = Policy {
-        window: MS * 1_500,
-        attempt_timeout: SECOND * 60,
-        ..Policy::strict()
-    };
+    let policy = Policy { window: MS * 1_500, attempt_timeout: SECOND * 60, ..Policy::strict() };
     let (attempts, hand) = abandoned(&policy, 1);
-    assert_eq!(
-        attempts,
-        [Duration::ZERO],
-        "the first takes the whole window"
-    );
+    assert_eq!(attempts, [Duration::ZERO], "the first takes the whole window");
     assert_eq!(hand.error().after, policy.window);
 }
 

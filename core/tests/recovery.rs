@@ -4,8 +4,8 @@ mod common;
 
 use common::{Hand, MIC, MS};
 use holdline_core::{
-    Cause, CauseKind, Config, ErrorCode, Event, Input, Outcome, Output, Policy, SessionId,
-    StateName,
+    Cause, CauseKind, Config, ErrorCode, Event, Input, MediaKind, Outcome, Output, Policy,
+    SessionId, StateName,
 };
 use std::time::Duration;
 
@@ -20,15 +20,9 @@ fn a_closed_session_is_redialled_at_once_and_published_under_the_next_epoch() {
     let dials = hand.dials();
     assert_eq!(dials.len(), 1);
     assert_eq!(dials[0].at, hand.now, "without delay");
-    hand.give(Input::Connected {
-        session: dials[0].session,
-    });
+    hand.give(Input::Connected { session: dials[0].session });
     let (on, epoch) = hand.namespace().expect("published again");
-    assert_eq!(
-        (on, epoch),
-        (dials[0].session, 2),
-        "the first session had epoch 1"
-    );
+    assert_eq!((on, epoch), (dials[0].session, 2), "the first session had epoch 1");
 }
 
 #[test]
@@ -43,25 +37,17 @@ fn recovery_is_told_as_one_incident_with_its_duration_and_attempts() {
     let took = hand.now - lost_at;
     hand.accept_on(second.session);
     let events = hand.events();
-    let started = events
-        .iter()
-        .filter(|e| matches!(e, Event::IncidentStarted { .. }))
-        .count();
+    let started = events.iter().filter(|e| matches!(e, Event::IncidentStarted { .. })).count();
     assert_eq!(started, 1);
     let recovered: Vec<_> = events
         .iter()
         .filter_map(|e| match e {
-            Event::Recovered {
-                duration, attempts, ..
-            } => Some((*duration, *attempts)),
+            Event::Recovered { duration, attempts, .. } => Some((*duration, *attempts)),
             _ => None,
         })
         .collect();
     assert_eq!(recovered, [(took, 2)]);
-    assert!(
-        took >= MS * 3_800 && took <= MS * 4_001,
-        "3 s for the first, then a pause: {took:?}"
-    );
+    assert!(took >= MS * 3_800 && took <= MS * 4_001, "3 s for the first, then a pause: {took:?}");
 }
 
 #[test]
@@ -71,27 +57,13 @@ fn a_silent_path_is_lost_without_being_closed_and_wins_if_it_speaks_first() {
     hand.out.clear();
     hand.pass_silent(MS * 400);
     assert_eq!(hand.call.state(), StateName::Recovering);
-    assert!(
-        hand.closed_sessions().is_empty(),
-        "the old session may still come back"
-    );
+    assert!(hand.closed_sessions().is_empty(), "the old session may still come back");
     let dial = hand.last_dial();
-    hand.give(Input::PathReport {
-        session,
-        received: u64::MAX,
-        rtt_micros: 10_000,
-    });
+    hand.give(Input::PathReport { session, received: u64::MAX, rtt_micros: 10_000 });
     assert_eq!(hand.call.state(), StateName::Live);
     assert_eq!(hand.closed_sessions(), [dial], "the race is over");
-    assert!(
-        hand.events()
-            .iter()
-            .any(|e| matches!(e, Event::Recovered { attempts: 0, .. }))
-    );
-    assert!(
-        hand.subscription().is_none(),
-        "nothing had been lost on the old session"
-    );
+    assert!(hand.events().iter().any(|e| matches!(e, Event::Recovered { attempts: 0, .. })));
+    assert!(hand.subscription().is_none(), "nothing had been lost on the old session");
     assert_eq!(hand.send().sent().len(), 1);
 }
 
@@ -104,13 +76,10 @@ fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_bac
     hand.give(Input::Publish {
         track: holdline_core::TrackId(7),
         name: "screen".into(),
+        kind: MediaKind::Audio,
     });
     hand.give(Input::Finish { track: MIC });
-    hand.give(Input::PathReport {
-        session,
-        received: u64::MAX,
-        rtt_micros: 10_000,
-    });
+    hand.give(Input::PathReport { session, received: u64::MAX, rtt_micros: 10_000 });
     let asked = hand.take(|o| match o {
         Output::PublishTrack { name, .. } => Some(name.clone()),
         Output::SendEndOfTrack { .. } => Some("end".into()),
@@ -129,14 +98,7 @@ fn a_silent_path_is_not_fed() {
     hand.pass_silent(MS * 400);
     assert_eq!(hand.send().send().sent().len(), 0);
     let counters = hand.call.stats().published[0].counters;
-    assert_eq!(
-        (
-            counters.accepted,
-            counters.sent,
-            counters.dropped_no_session
-        ),
-        (3, 1, 2)
-    );
+    assert_eq!((counters.accepted, counters.sent, counters.dropped_no_session), (3, 1, 2));
 }
 
 #[test]
@@ -148,9 +110,7 @@ fn the_old_session_is_closed_when_another_wins() {
     hand.pass(SECOND);
     let dials = hand.dials();
     assert!(dials.len() >= 2, "attempts race");
-    hand.give(Input::Connected {
-        session: dials[0].session,
-    });
+    hand.give(Input::Connected { session: dials[0].session });
     let mut closed = hand.closed_sessions();
     closed.sort();
     let mut losers: Vec<SessionId> = dials[1..].iter().map(|d| d.session).collect();
@@ -168,29 +128,13 @@ fn an_outdated_identifier_changes_nothing() {
     let before = format!("{:?}", hand.call);
     let gone = Cause::new(CauseKind::ClosedByRelay);
     for stale in [
-        Input::SessionClosed {
-            session: old,
-            cause: gone.clone(),
-        },
+        Input::SessionClosed { session: old, cause: gone.clone() },
         Input::Connected { session: old },
         Input::Connected { session: current },
-        Input::DialFailed {
-            session: current,
-            cause: gone,
-        },
-        Input::PathReport {
-            session: old,
-            received: 9,
-            rtt_micros: 1,
-        },
-        Input::NamespaceRefused {
-            session: old,
-            epoch: 1,
-        },
-        Input::NamespaceRefused {
-            session: current,
-            epoch: 1,
-        },
+        Input::DialFailed { session: current, cause: gone },
+        Input::PathReport { session: old, received: 9, rtt_micros: 1 },
+        Input::NamespaceRefused { session: old, epoch: 1 },
+        Input::NamespaceRefused { session: current, epoch: 1 },
         Input::SubscriptionEnded { subscription },
         Input::EndOfTrack { subscription },
         Input::Object {
@@ -226,17 +170,10 @@ fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
         session = dial.session;
         hand.pass_alive(SECOND * 2);
     }
-    assert_eq!(
-        pauses.len(),
-        5,
-        "five attempts, although each of them connected"
-    );
+    assert_eq!(pauses.len(), 5, "five attempts, although each of them connected");
     assert_eq!(pauses[0], Duration::ZERO);
     for (pause, bound) in pauses[1..].iter().zip([1, 2, 4, 8]) {
-        assert!(
-            *pause >= SECOND * bound * 8 / 10 && *pause <= SECOND * bound,
-            "{pauses:?}"
-        );
+        assert!(*pause >= SECOND * bound * 8 / 10 && *pause <= SECOND * bound, "{pauses:?}");
     }
     assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
 
@@ -245,20 +182,13 @@ fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
     let session = hand.accept();
     hand.pass_alive(SECOND * 11).out.clear();
     hand.lose(session);
-    assert_eq!(
-        hand.dials()[0].at,
-        hand.now,
-        "a stable call has its whole budget"
-    );
+    assert_eq!(hand.dials()[0].at, hand.now, "a stable call has its whole budget");
 }
 
 #[test]
 fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
     let mut hand = Hand::new(Policy::strict(), 1);
-    hand.give(Input::Publish {
-        track: MIC,
-        name: "audio".into(),
-    });
+    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
     hand.give(Input::Connect);
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
@@ -274,26 +204,17 @@ fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
 #[test]
 fn a_refused_namespace_is_asked_for_again_under_the_next_epoch() {
     let mut hand = Hand::new(Policy::strict(), 1);
-    hand.give(Input::Publish {
-        track: MIC,
-        name: "audio".into(),
-    });
+    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
     hand.give(Input::Connect);
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
     let (_, first) = hand.namespace().expect("published");
-    hand.give(Input::NamespaceRefused {
-        session,
-        epoch: first,
-    });
+    hand.give(Input::NamespaceRefused { session, epoch: first });
     assert_eq!(hand.namespace(), None, "not at once");
     hand.pass(MS * 100);
     let (_, second) = hand.namespace().expect("published again");
     assert_eq!(second, first + 1);
-    hand.give(Input::NamespaceAccepted {
-        session,
-        epoch: second,
-    });
+    hand.give(Input::NamespaceAccepted { session, epoch: second });
     assert_eq!(hand.call.state(), StateName::Live);
 }
 
@@ -307,18 +228,12 @@ fn a_final_answer_ends_the_call_at_once() {
         let mut hand = Hand::new(Policy::interactive(), 1);
         hand.give(Input::Connect);
         let session = hand.last_dial();
-        hand.give(Input::DialFailed {
-            session,
-            cause: Cause::new(kind),
-        });
+        hand.give(Input::DialFailed { session, cause: Cause::new(kind) });
         assert_eq!((hand.error().code, hand.error().attempts), (code, 1));
 
         let (mut hand, session) = Hand::live(Policy::interactive(), 1);
         hand.dials();
-        hand.give(Input::SessionClosed {
-            session,
-            cause: Cause::new(kind),
-        });
+        hand.give(Input::SessionClosed { session, cause: Cause::new(kind) });
         assert_eq!(hand.error().code, code);
         assert!(hand.dials().is_empty(), "no attempt after a final answer");
     }
@@ -358,16 +273,8 @@ fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one
     hand.pass_alive(SECOND);
     hand.give(Input::ReconnectNow);
     assert!(hand.closed_sessions().is_empty());
-    hand.give(Input::PathReport {
-        session: old,
-        received: u64::MAX,
-        rtt_micros: 1,
-    });
-    assert_eq!(
-        hand.call.state(),
-        StateName::Recovering,
-        "the application wants a new one"
-    );
+    hand.give(Input::PathReport { session: old, received: u64::MAX, rtt_micros: 1 });
+    assert_eq!(hand.call.state(), StateName::Recovering, "the application wants a new one");
     hand.accept();
     assert_eq!(hand.closed_sessions(), [old]);
 }
@@ -379,10 +286,7 @@ fn close_is_clean_in_every_state_and_final() {
     connecting.give(Input::Connect);
     let mut joining = Hand::new(Policy::interactive(), 1);
     joining
-        .give(Input::Publish {
-            track: MIC,
-            name: "audio".into(),
-        })
+        .give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio })
         .give(Input::Connect);
     let session = joining.last_dial();
     joining.give(Input::Connected { session });
@@ -408,29 +312,17 @@ fn close_is_clean_in_every_state_and_final() {
         );
         assert_eq!(hand.call.deadline(), None);
         hand.out.clear();
-        hand.give(Input::Connect)
-            .give(Input::ReconnectNow)
-            .give(Input::Close)
-            .send();
+        hand.give(Input::Connect).give(Input::ReconnectNow).give(Input::Close).send();
         assert!(hand.out.is_empty(), "nothing after the end: {:?}", hand.out);
     }
 }
 
 #[test]
 fn every_state_is_announced_in_order_even_when_one_input_passes_through_two() {
-    let (mut hand, session) = Hand::live(
-        Policy {
-            attempts: 1,
-            ..Policy::strict()
-        },
-        1,
-    );
+    let (mut hand, session) = Hand::live(Policy { attempts: 1, ..Policy::strict() }, 1);
     hand.pass_alive(SECOND);
     hand.out.clear();
-    hand.give(Input::SessionClosed {
-        session,
-        cause: Cause::new(CauseKind::Unauthorized),
-    });
+    hand.give(Input::SessionClosed { session, cause: Cause::new(CauseKind::Unauthorized) });
     let states: Vec<StateName> = hand
         .events()
         .iter()
@@ -446,8 +338,7 @@ fn every_state_is_announced_in_order_even_when_one_input_passes_through_two() {
 fn time_never_runs_back() {
     let (mut hand, session) = Hand::live(Policy::strict(), 1);
     hand.pass_alive(SECOND * 5);
-    hand.call
-        .handle(holdline_core::Timestamp::ZERO, Input::Tick);
+    hand.call.handle(holdline_core::Timestamp::ZERO, Input::Tick);
     assert!(hand.call.deadline().expect("live").at > hand.now);
     hand.lose(session);
     hand.accept();

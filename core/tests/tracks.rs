@@ -3,7 +3,7 @@
 mod common;
 
 use common::{BOB, Hand, MIC, MS};
-use holdline_core::{Event, Input, Location, Output, Policy, StateName, TrackId};
+use holdline_core::{Event, Input, Location, MediaKind, Output, Policy, StateName, TrackId};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,13 +29,7 @@ fn subscribe_ok_is_not_readiness_the_first_object_is() {
     assert!(hand.events().is_empty());
     hand.pass_alive(MS * 30);
     hand.object(subscription, 1, 0);
-    assert_eq!(
-        hand.events(),
-        [Event::TrackReady {
-            track: BOB,
-            latency: MS * 30
-        }]
-    );
+    assert_eq!(hand.events(), [Event::TrackReady { track: BOB, latency: MS * 30 }]);
     assert_eq!(hand.delivered(), [Location::new(1, 0)]);
 }
 
@@ -44,9 +38,7 @@ fn a_track_that_ends_while_the_session_is_healthy_is_asked_for_again_without_rec
     let (mut hand, _) = Hand::live(Policy::interactive(), 1);
     let (first, _) = hand.subscription().expect("subscribed");
     hand.object(first, 1, 0).out.clear();
-    hand.give(Input::SubscriptionEnded {
-        subscription: first,
-    });
+    hand.give(Input::SubscriptionEnded { subscription: first });
     assert_eq!(hand.events(), [Event::TrackInterrupted { track: BOB }]);
     assert!(hand.subscription().is_none(), "not at once");
     hand.pass_alive(MS * 100);
@@ -68,24 +60,13 @@ fn a_track_that_is_not_found_is_retried_ever_more_slowly_and_never_given_up() {
         pauses.push(hand.now - last);
         last = hand.now;
         hand.give(Input::SubscriptionEnded { subscription });
-        while !hand
-            .out
-            .iter()
-            .any(|(_, o)| matches!(o, Output::Subscribe { .. }))
-        {
+        while !hand.out.iter().any(|(_, o)| matches!(o, Output::Subscribe { .. })) {
             hand.pass_alive(MS);
         }
     }
     assert!(pauses[1] <= MS * 101 && pauses[1] >= MS * 50, "{pauses:?}");
-    assert!(
-        pauses[11] <= MS * 2_001 && pauses[11] >= MS * 1_000,
-        "{pauses:?}"
-    );
-    assert!(
-        hand.events()
-            .iter()
-            .all(|e| !matches!(e, Event::TrackInterrupted { .. }))
-    );
+    assert!(pauses[11] <= MS * 2_001 && pauses[11] >= MS * 1_000, "{pauses:?}");
+    assert!(hand.events().iter().all(|e| !matches!(e, Event::TrackInterrupted { .. })));
 }
 
 #[test]
@@ -108,21 +89,17 @@ fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
     let (mut hand, _) = Hand::live(Policy::interactive(), 1);
     let watch = {
         let mut again = Hand::new(Policy::interactive(), 1);
-        again.give(Input::Publish {
-            track: MIC,
-            name: "audio".into(),
-        });
+        again.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
         again.give(Input::Subscribe {
             track: BOB,
             participant: "bob".into(),
             name: "audio".into(),
+            kind: MediaKind::Audio,
         });
         again.give(Input::Connect);
         let session = again.last_dial();
         again.give(Input::Connected { session });
-        again
-            .watch()
-            .expect("the same script mints the same identifier")
+        again.watch().expect("the same script mints the same identifier")
     };
     let (old, _) = hand.subscription().expect("subscribed");
     hand.object(old, 1, 0).out.clear();
@@ -137,23 +114,15 @@ fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
     let (new, namespace) = hand.subscription().expect("subscribed anew");
     assert_eq!(namespace, ["room", "bob", "501"]);
     hand.object(old, 1, 1);
-    assert!(
-        hand.delivered().is_empty(),
-        "the old subscription is no more"
-    );
+    assert!(hand.delivered().is_empty(), "the old subscription is no more");
     hand.object(new, 2, 0);
     assert_eq!(hand.delivered(), [Location::new(2, 0)]);
     hand.give(Input::EpochRemoved { watch, epoch: 501 });
-    assert_eq!(
-        hand.subscription().expect("back to what is left").1,
-        ["room", "bob", "500"]
-    );
+    assert_eq!(hand.subscription().expect("back to what is left").1, ["room", "bob", "500"]);
     hand.give(Input::EpochRemoved { watch, epoch: 500 });
     hand.out.clear();
     hand.give(Input::EpochRemoved { watch, epoch: 499 });
-    assert!(hand.events().contains(&Event::ParticipantLeft {
-        participant: "bob".into()
-    }));
+    assert!(hand.events().contains(&Event::ParticipantLeft { participant: "bob".into() }));
 }
 
 #[test]
@@ -161,23 +130,13 @@ fn an_object_is_delivered_once_however_often_it_arrives() {
     let (mut hand, _) = Hand::live(Policy::interactive(), 1);
     let (first, _) = hand.subscription().expect("subscribed");
     hand.object(first, 5, 0).object(first, 5, 1);
-    hand.give(Input::SubscriptionEnded {
-        subscription: first,
-    });
+    hand.give(Input::SubscriptionEnded { subscription: first });
     hand.pass_alive(MS * 100);
     let (second, _) = hand.subscription().expect("asked for again");
-    hand.object(second, 5, 0)
-        .object(second, 5, 1)
-        .object(second, 5, 2);
-    assert_eq!(
-        hand.delivered(),
-        [(5, 0), (5, 1), (5, 2)].map(|(g, o)| Location::new(g, o))
-    );
+    hand.object(second, 5, 0).object(second, 5, 1).object(second, 5, 2);
+    assert_eq!(hand.delivered(), [(5, 0), (5, 1), (5, 2)].map(|(g, o)| Location::new(g, o)));
     let counters = hand.call.stats().subscribed[0].counters;
-    assert_eq!(
-        (counters.received, counters.delivered, counters.repeated),
-        (5, 3, 2)
-    );
+    assert_eq!((counters.received, counters.delivered, counters.repeated), (5, 3, 2));
 }
 
 #[test]
@@ -195,11 +154,7 @@ fn groups_last_a_second_and_rise_over_every_session() {
     hand.send();
     hand.accept();
     hand.send();
-    assert_eq!(
-        hand.sent(),
-        [Location::new(4, 0)],
-        "a new session starts a new group"
-    );
+    assert_eq!(hand.sent(), [Location::new(4, 0)], "a new session starts a new group");
 }
 
 #[test]
@@ -207,11 +162,8 @@ fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_group
     let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
     config.first_epoch = 1_800_000_000_000;
     let mut hand = Hand::with(config, 1);
-    hand.give(Input::Publish {
-        track: MIC,
-        name: "audio".into(),
-    })
-    .give(Input::Connect);
+    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio })
+        .give(Input::Connect);
     hand.accept();
     hand.send();
     assert!(hand.sent()[0].group > 1_800_000_000_000);
@@ -222,18 +174,12 @@ fn a_publication_that_ends_on_a_healthy_session_is_offered_again() {
     let (mut hand, session) = Hand::live(Policy::interactive(), 1);
     let offered = |hand: &mut Hand| {
         hand.take(|o| match o {
-            Output::PublishTrack {
-                session,
-                publication,
-                ..
-            } => Some((*session, *publication)),
+            Output::PublishTrack { session, publication, .. } => Some((*session, *publication)),
             _ => None,
         })
     };
     let first = offered(&mut hand)[0].1;
-    hand.give(Input::PublicationEnded {
-        publication: first.1,
-    });
+    hand.give(Input::PublicationEnded { publication: first.1 });
     hand.send();
     assert!(hand.sent().is_empty());
     hand.pass_alive(MS * 100);
@@ -253,8 +199,7 @@ fn the_end_of_a_track_is_told_again_on_a_new_session_and_frames_after_it_are_dro
         })
         .len()
     };
-    hand.give(Input::Finish { track: MIC })
-        .give(Input::Finish { track: MIC });
+    hand.give(Input::Finish { track: MIC }).give(Input::Finish { track: MIC });
     assert_eq!(ends(&mut hand), 1);
     hand.send();
     assert!(hand.sent().is_empty());
@@ -298,21 +243,17 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
     let publish = |id, name: &str| Input::Publish {
         track: TrackId(id),
         name: name.into(),
+        kind: MediaKind::Audio,
     };
     let subscribe = |id, participant: &str, name: &str| Input::Subscribe {
         track: TrackId(id),
         participant: participant.into(),
         name: name.into(),
+        kind: MediaKind::Audio,
     };
     assert_eq!(refused(publish(9, "")), "track must not be empty");
-    assert_eq!(
-        refused(publish(9, "audio")),
-        "track audio is published already"
-    );
-    assert_eq!(
-        refused(subscribe(9, "a/b", "audio")),
-        "participant must not contain '/'"
-    );
+    assert_eq!(refused(publish(9, "audio")), "track audio is published already");
+    assert_eq!(refused(subscribe(9, "a/b", "audio")), "participant must not contain '/'");
     assert_eq!(
         refused(subscribe(9, "bob", "audio")),
         "track audio of bob is subscribed to already"
@@ -321,12 +262,14 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
         hand.give(Input::Publish {
             track: TrackId(id),
             name: id.to_string(),
+            kind: MediaKind::Audio,
         });
     }
     hand.out.clear();
     hand.give(Input::Publish {
         track: TrackId(200),
         name: "one too many".into(),
+        kind: MediaKind::Audio,
     });
     assert!(matches!(&hand.events()[..], [Event::TrackRefused { .. }]));
     assert_eq!(hand.call.stats().published.len(), 64);
@@ -361,13 +304,10 @@ fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_ane
             track: TrackId(id),
             participant: "bob".into(),
             name: "audio".into(),
+            kind: MediaKind::Audio,
         });
         assert!(hand.subscription().is_some(), "asked for anew, {id}");
         hand.give(Input::Unsubscribe { track: TrackId(id) });
     }
-    assert_eq!(
-        hand.call.stats().subscribed.len(),
-        64,
-        "bounded all the same"
-    );
+    assert_eq!(hand.call.stats().subscribed.len(), 64, "bounded all the same");
 }

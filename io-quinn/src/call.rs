@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, StreamExt as _, future};
 use holdline_core::{
-    Config, ConfigError, Event, Input, Policy, Stats, Summary, Supervisor, TrackId, validate_name,
+    Config, ConfigError, Event, Input, Policy, Stats, Summary, Supervisor, Track, TrackId,
+    validate_name,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
@@ -42,11 +43,7 @@ impl CallConfig {
         let mut config = Config::new(relay, room, participant);
         // Taken from the clock when the call is made.
         config.first_epoch = 0;
-        Self {
-            config,
-            trust: None,
-            seed: None,
-        }
+        Self { config, trust: None, seed: None }
     }
 
     /// One more relay, tried in turn.
@@ -137,11 +134,7 @@ impl Call {
     ///
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
-        let CallConfig {
-            config: mut core,
-            trust,
-            seed,
-        } = config;
+        let CallConfig { config: mut core, trust, seed } = config;
         core.first_epoch = network.unix_millis();
         let mut relays = BTreeMap::new();
         for relay in &core.relays {
@@ -177,56 +170,46 @@ impl Call {
         })
     }
 
-    /// Publishes a track under `name`. Frames may be sent on it at once.
+    /// Publishes a track. Frames may be sent on it at once.
     ///
     /// # Errors
     ///
-    /// If `name` cannot be a track's.
-    pub fn publish(&self, name: &str) -> Result<PublishedTrack, ConfigError> {
-        validate_name("track", name)?;
+    /// If its name cannot be a track's.
+    pub fn publish(&self, track: Track) -> Result<PublishedTrack, ConfigError> {
+        let Track { name, kind } = track;
+        validate_name("track", &name)?;
         let id = self.mint_track();
         // A call that has ended says so at the first frame.
-        let _ = self.tell(Input::Publish {
-            track: id,
-            name: name.to_owned(),
-        });
-        Ok(PublishedTrack {
-            id,
-            commands: self.commands.clone(),
-            overrun: Arc::default(),
-        })
+        let _ = self.tell(Input::Publish { track: id, name, kind });
+        Ok(PublishedTrack { id, commands: self.commands.clone(), overrun: Arc::default() })
     }
 
-    /// Listens to track `name` of `participant`, who need not be there yet.
+    /// Listens to a track of `participant`, who need not be there yet.
     ///
     /// # Errors
     ///
     /// If the names cannot be a participant's and a track's.
-    pub fn subscribe(&self, participant: &str, name: &str) -> Result<SubscribedTrack, ConfigError> {
+    pub fn subscribe(
+        &self,
+        participant: &str,
+        track: Track,
+    ) -> Result<SubscribedTrack, ConfigError> {
+        let Track { name, kind } = track;
         validate_name("participant", participant)?;
-        validate_name("track", name)?;
+        validate_name("track", &name)?;
         let id = self.mint_track();
         let (track, delivery) = SubscribedTrack::new(id, self.commands.clone());
         // If the call has ended, `delivery` is dropped and the stream ends at once.
-        let _ = self.commands.send(Command::Listen {
-            track: id,
-            delivery,
-        });
-        let _ = self.tell(Input::Subscribe {
-            track: id,
-            participant: participant.to_owned(),
-            name: name.to_owned(),
-        });
+        let _ = self.commands.send(Command::Listen { track: id, delivery });
+        let participant = participant.to_owned();
+        let _ = self.tell(Input::Subscribe { track: id, participant, name, kind });
         Ok(track)
     }
 
     /// What happens to the call. The first listener hears everything from the start, later ones
     /// from now on; the stream ends after [`Event::Ended`].
     pub fn events(&self) -> Events {
-        let mut first = self
-            .first_listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.first_listener.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = first.take().unwrap_or_else(|| self.events.subscribe());
         let mut over = false;
         let events = BroadcastStream::new(receiver)
@@ -264,11 +247,7 @@ impl Call {
     /// Waits until the call has ended, by itself or by [`Call::close`].
     pub async fn ended(&self) -> Summary {
         let mut ended = self.ended.clone();
-        let summary = ended
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|ended| ended.clone());
+        let summary = ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
         match summary {
             Some(summary) => summary,
             // The runtime is shutting down and has dropped the driver.

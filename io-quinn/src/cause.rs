@@ -70,40 +70,17 @@ mod tests {
     #[test]
     fn certificate_alerts_are_told_from_other_errors() {
         for (alert, own, relays) in [
-            (
-                42,
-                CauseKind::CertificateUntrusted,
-                CauseKind::ClosedByRelay,
-            ),
-            (
-                45,
-                CauseKind::CertificateUntrusted,
-                CauseKind::ClosedByRelay,
-            ),
-            (
-                48,
-                CauseKind::CertificateUntrusted,
-                CauseKind::ClosedByRelay,
-            ),
-            (
-                51,
-                CauseKind::CertificateUntrusted,
-                CauseKind::ClosedByRelay,
-            ),
+            (42, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
+            (45, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
+            (48, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
+            (51, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
             (120, CauseKind::VersionMismatch, CauseKind::VersionMismatch),
             (40, CauseKind::ProtocolError, CauseKind::ClosedByRelay),
         ] {
             let code = TransportErrorCode::crypto(alert);
-            assert_eq!(
-                (of_own_code(code), of_relays_code(code)),
-                (own, relays),
-                "alert {alert}"
-            );
+            assert_eq!((of_own_code(code), of_relays_code(code)), (own, relays), "alert {alert}");
         }
-        assert_eq!(
-            of_own_code(TransportErrorCode::FLOW_CONTROL_ERROR),
-            CauseKind::ProtocolError
-        );
+        assert_eq!(of_own_code(TransportErrorCode::FLOW_CONTROL_ERROR), CauseKind::ProtocolError);
     }
 
     #[test]

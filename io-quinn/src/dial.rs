@@ -59,11 +59,10 @@ impl Dialer {
 
     /// Reaches a relay on a fresh endpoint, up to the end of MoQ SETUP.
     pub(crate) async fn dial(&self, relay: &RelayUrl) -> Result<Established, Cause> {
-        let addresses = self
-            .network
-            .resolve(relay.host(), relay.port())
-            .await
-            .map_err(|error| Cause::with_detail(CauseKind::NameNotResolved, error.to_string()))?;
+        let addresses =
+            self.network.resolve(relay.host(), relay.port()).await.map_err(|error| {
+                Cause::with_detail(CauseKind::NameNotResolved, error.to_string())
+            })?;
         let mut tries: FuturesUnordered<_> = addresses
             .into_iter()
             .take(MOST_ADDRESSES)
@@ -95,14 +94,11 @@ impl Dialer {
             self.network.runtime(),
         )
         .map_err(unavailable)?;
-        let connecting = endpoint
-            .connect_with(self.client.clone(), address, host)
-            .map_err(|error| {
+        let connecting =
+            endpoint.connect_with(self.client.clone(), address, host).map_err(|error| {
                 Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
             })?;
-        let connection = connecting
-            .await
-            .map_err(|error| cause::of_connection(&error))?;
+        let connection = connecting.await.map_err(|error| cause::of_connection(&error))?;
         Ok((endpoint, connection))
     }
 }
@@ -121,11 +117,5 @@ async fn setup(
         Session::connect(transport.into(), None, Transport::RawQuic)
             .await
             .map_err(|error| cause::of_session(&connection, &error))?;
-    Ok(Established {
-        endpoint,
-        connection,
-        session,
-        publisher,
-        subscriber,
-    })
+    Ok(Established { endpoint, connection, session, publisher, subscriber })
 }

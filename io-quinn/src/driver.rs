@@ -121,68 +121,37 @@ impl Driver {
                     world.answers.push_back(link.path_report());
                 }
             }
-            Output::PublishTrack {
-                session,
-                publication,
-                name,
-            } => {
+            Output::PublishTrack { session, publication, name } => {
                 if let Some(link) = world.links.get_mut(&session) {
                     let outcome = link.publish_track(publication, name);
                     world.note(publication, outcome);
                 }
             }
-            Output::PublishNamespace {
-                session,
-                namespace,
-                epoch,
-            } => {
+            Output::PublishNamespace { session, namespace, epoch } => {
                 if let Some(link) = world.links.get_mut(&session) {
                     link.publish_namespace(&namespace, epoch);
                 }
             }
-            Output::SendObject {
-                publication,
-                location,
-                frame,
-            } => {
+            Output::SendObject { publication, location, frame } => {
                 world.write(publication, |track| track.send(location, frame));
             }
-            Output::SendEndOfTrack {
-                publication,
-                location,
-            } => {
+            Output::SendEndOfTrack { publication, location } => {
                 world.write(publication, |track| track.send_end_of_track(location));
             }
-            Output::Watch {
-                session,
-                watch,
-                prefix,
-            } => {
+            Output::Watch { session, watch, prefix } => {
                 if let Some(link) = world.links.get_mut(&session) {
                     link.watch(watch, &prefix);
                 }
             }
-            Output::Subscribe {
-                session,
-                subscription,
-                namespace,
-                name,
-            } => {
+            Output::Subscribe { session, subscription, namespace, name } => {
                 if let Some(link) = world.links.get_mut(&session) {
                     link.subscribe(subscription, &namespace, name);
                 }
             }
             Output::Unsubscribe { subscription } => {
-                world
-                    .links
-                    .values_mut()
-                    .for_each(|link| link.unsubscribe(subscription));
+                world.links.values_mut().for_each(|link| link.unsubscribe(subscription));
             }
-            Output::Deliver {
-                track,
-                location,
-                frame,
-            } => {
+            Output::Deliver { track, location, frame } => {
                 if let Some(delivery) = world.deliveries.get(&track) {
                     delivery.deliver(location, frame);
                 }
@@ -220,13 +189,11 @@ impl World {
         let wanted = self.dials.remove(&session).is_some();
         match dialed {
             Ok(up) if wanted => {
-                self.links
-                    .insert(session, Link::start(session, up, self.inputs.clone()));
+                self.links.insert(session, Link::start(session, up, self.inputs.clone()));
                 self.answers.push_back(Input::Connected { session });
             }
             Ok(up) => {
-                self.farewells
-                    .spawn(async move { farewell(&up.connection, &up.endpoint).await });
+                self.farewells.spawn(async move { farewell(&up.connection, &up.endpoint).await });
             }
             Err(cause) => self.answers.push_back(Input::DialFailed { session, cause }),
         }
@@ -247,10 +214,7 @@ impl World {
         publication: PublicationId,
         write: impl FnOnce(&mut Publication) -> Result<(), ServeError>,
     ) {
-        if let Some(track) = self
-            .links
-            .values_mut()
-            .find_map(|link| link.publication(publication))
+        if let Some(track) = self.links.values_mut().find_map(|link| link.publication(publication))
         {
             let outcome = write(track);
             self.note(publication, outcome);
@@ -260,8 +224,7 @@ impl World {
     fn note(&mut self, publication: PublicationId, outcome: Result<(), ServeError>) {
         if let Err(error) = outcome {
             tracing::debug!(%publication, %error, "a publication ended");
-            self.answers
-                .push_back(Input::PublicationEnded { publication });
+            self.answers.push_back(Input::PublicationEnded { publication });
         }
     }
 }

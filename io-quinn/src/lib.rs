@@ -10,15 +10,15 @@
 //! ```no_run
 //! use bytes::Bytes;
 //! use futures::StreamExt as _;
-//! use holdline_quinn::{Call, CallConfig, Frame, Trust};
+//! use holdline_quinn::{Call, CallConfig, Frame, Track, Trust};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let trust = Trust::pem_file("relay.pem".as_ref())?; // or Trust::host(), the default
 //! let call = Call::connect(CallConfig::new("moqt://127.0.0.1:4443", "room", "alice").trust(trust))?;
 //!
-//! let microphone = call.publish("audio")?;
-//! let mut bob = call.subscribe("bob", "audio")?;
+//! let microphone = call.publish(Track::audio("microphone"))?;
+//! let mut bob = call.subscribe("bob", Track::audio("microphone"))?;
 //! let mut events = call.events();
 //! tokio::spawn(async move {
 //!     while let Some(event) = events.next().await {
@@ -56,7 +56,8 @@ mod trust;
 pub use call::{Call, CallConfig, ConnectError, Events};
 pub use holdline_core::{
     Action, CallError, Cause, CauseKind, Config, ConfigError, ErrorCode, Event, Frame, IncidentId,
-    Location, Outcome, Policy, StateName, Stats, Summary, TrackId, validate_name,
+    Location, Measurement, MediaKind, Outcome, Policy, Quality, QualityOf, Rating, StateName,
+    Stats, Summary, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

@@ -81,9 +81,7 @@ impl Link {
     pub(crate) fn publish_namespace(&mut self, fields: &[String], epoch: u64) {
         self.tasks.spawn(publication::serve_namespace(
             self.publisher.clone(),
-            TrackNamespace {
-                fields: tuple(fields),
-            },
+            TrackNamespace { fields: tuple(fields) },
             self.catalogue.subscribe(),
             (self.id, epoch),
             self.inputs.clone(),
@@ -98,9 +96,7 @@ impl Link {
     pub(crate) fn watch(&mut self, watch: WatchId, prefix: &[String]) {
         self.tasks.spawn(subscription::watch(
             self.subscriber.clone(),
-            TrackNamespacePrefix {
-                fields: tuple(prefix),
-            },
+            TrackNamespacePrefix { fields: tuple(prefix) },
             watch,
             self.inputs.clone(),
         ));
@@ -109,9 +105,7 @@ impl Link {
     pub(crate) fn subscribe(&mut self, id: SubscriptionId, namespace: &[String], name: String) {
         let task = self.tasks.spawn(subscription::subscribe(
             self.subscriber.clone(),
-            TrackNamespace {
-                fields: tuple(namespace),
-            },
+            TrackNamespace { fields: tuple(namespace) },
             name,
             id,
             self.inputs.clone(),
@@ -154,16 +148,9 @@ async fn run(
         },
         reason = connection.closed() => cause::of_connection(&reason),
     };
-    let _ = inputs
-        .send(Input::SessionClosed { session: id, cause })
-        .await;
+    let _ = inputs.send(Input::SessionClosed { session: id, cause }).await;
 }
 
 fn tuple(fields: &[String]) -> Vec<TupleField> {
-    fields
-        .iter()
-        .map(|field| TupleField {
-            value: field.clone().into_bytes(),
-        })
-        .collect()
+    fields.iter().map(|field| TupleField { value: field.clone().into_bytes() }).collect()
 }

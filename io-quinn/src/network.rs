@@ -49,8 +49,7 @@ impl Network for HostNetwork {
         } else {
             (Ipv6Addr::UNSPECIFIED, 0).into()
         };
-        self.runtime()
-            .wrap_udp_socket(std::net::UdpSocket::bind(any)?)
+        self.runtime().wrap_udp_socket(std::net::UdpSocket::bind(any)?)
     }
 
     fn runtime(&self) -> Arc<dyn quinn::Runtime> {
@@ -63,9 +62,7 @@ impl Network for HostNetwork {
 
     fn unix_millis(&self) -> u64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        })
+        since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -25,10 +25,7 @@ pub(crate) struct Publication {
 
 impl Publication {
     pub(crate) fn new(groups: SubgroupsWriter) -> Self {
-        Self {
-            groups,
-            current: None,
-        }
+        Self { groups, current: None }
     }
 
     pub(crate) fn send(&mut self, location: Location, frame: Frame) -> Result<(), ServeError> {
@@ -38,12 +35,7 @@ impl Publication {
     }
 
     pub(crate) fn send_end_of_track(&mut self, location: Location) -> Result<(), ServeError> {
-        self.write(
-            location,
-            ObjectStatus::EndOfTrack,
-            Bytes::new(),
-            ExtensionHeaders::new(),
-        )
+        self.write(location, ObjectStatus::EndOfTrack, Bytes::new(), ExtensionHeaders::new())
     }
 
     fn write(
@@ -90,18 +82,12 @@ pub(crate) async fn serve_namespace(
         Some(published)
     };
     if let Some(published) = accepted.await {
-        if inputs
-            .send(Input::NamespaceAccepted { session, epoch })
-            .await
-            .is_err()
-        {
+        if inputs.send(Input::NamespaceAccepted { session, epoch }).await.is_err() {
             return;
         }
         serve_subscribers(&published, &catalogue).await;
     }
-    let _ = inputs
-        .send(Input::NamespaceRefused { session, epoch })
-        .await;
+    let _ = inputs.send(Input::NamespaceRefused { session, epoch }).await;
 }
 
 async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Receiver<Catalogue>) {
@@ -125,13 +111,8 @@ async fn serve_subscriber(subscriber: Subscribed, catalogue: &watch::Receiver<Ca
         .find(|(name, _)| name.as_bytes() == wanted)
         .map(|(_, track)| track.clone());
     let outcome = match track {
-        Some(track) => subscriber
-            .serve(track)
-            .await
-            .map_err(|error| error.to_string()),
-        None => subscriber
-            .close(ServeError::NotFound)
-            .map_err(|error| error.to_string()),
+        Some(track) => subscriber.serve(track).await.map_err(|error| error.to_string()),
+        None => subscriber.close(ServeError::NotFound).map_err(|error| error.to_string()),
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a subscriber left");

@@ -41,10 +41,7 @@ impl FromStr for RelayUrl {
     type Err = RelayUrlError;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
-        let refuse = |problem| RelayUrlError {
-            given: given.to_owned(),
-            problem,
-        };
+        let refuse = |problem| RelayUrlError { given: given.to_owned(), problem };
         if !given.contains("://") {
             return Err(refuse("it has no scheme; write moqt://host:port"));
         }
@@ -97,14 +94,8 @@ mod tests {
             let url = RelayUrl::from_str(given).expect(given);
             (url.host().to_owned(), url.port())
         };
-        assert_eq!(
-            parse("moqt://relay.example"),
-            ("relay.example".to_owned(), 443)
-        );
-        assert_eq!(
-            parse("moqt://127.0.0.1:4443/scope"),
-            ("127.0.0.1".to_owned(), 4443)
-        );
+        assert_eq!(parse("moqt://relay.example"), ("relay.example".to_owned(), 443));
+        assert_eq!(parse("moqt://127.0.0.1:4443/scope"), ("127.0.0.1".to_owned(), 4443));
         assert_eq!(parse("moqt://[::1]:4443"), ("::1".to_owned(), 4443));
     }
 
@@ -120,10 +111,7 @@ mod tests {
             ("moqt://relay.example:99999", "not a URL"),
         ] {
             let error = RelayUrl::from_str(given).expect_err(given).to_string();
-            assert!(
-                error.contains(problem) && error.contains(given),
-                "{given}: {error}"
-            );
+            assert!(error.contains(problem) && error.contains(given), "{given}: {error}");
         }
     }
 

@@ -19,9 +19,7 @@ pub(crate) async fn watch(
     inputs: mpsc::Sender<Input>,
 ) {
     let fields = prefix.fields.len();
-    let request = subscriber
-        .subscribe_namespace(prefix, KeyValuePairs::default())
-        .await;
+    let request = subscriber.subscribe_namespace(prefix, KeyValuePairs::default()).await;
     if let Ok(namespaces) = request
         && namespaces.ok().await.is_ok()
         && inputs.send(Input::WatchAccepted { watch }).await.is_ok()
@@ -49,11 +47,7 @@ pub(crate) async fn watch(
 fn epoch(namespace: &TrackNamespace, prefix_fields: usize) -> Option<u64> {
     let last = namespace.fields.get(prefix_fields)?;
     let ours = namespace.fields.len() == prefix_fields + 1;
-    std::str::from_utf8(&last.value)
-        .ok()?
-        .parse()
-        .ok()
-        .filter(|_| ours)
+    std::str::from_utf8(&last.value).ok()?.parse().ok().filter(|_| ours)
 }
 
 /// Subscribes to a track and hands on its objects until it ends.
@@ -69,9 +63,7 @@ pub(crate) async fn subscribe(
         let refused = async {
             match request.ok().await {
                 Ok(()) => {
-                    let _ = inputs
-                        .send(Input::SubscriptionAccepted { subscription })
-                        .await;
+                    let _ = inputs.send(Input::SubscriptionAccepted { subscription }).await;
                     futures::future::pending().await
                 }
                 Err(error) => error,
@@ -145,10 +137,7 @@ mod tests {
     #[test]
     fn only_a_namespace_of_ours_has_an_epoch() {
         let epoch_of = |path: &str| epoch(&TrackNamespace::from_utf8_path(path), 2);
-        assert_eq!(
-            epoch_of("room/alice/1800000000000"),
-            Some(1_800_000_000_000)
-        );
+        assert_eq!(epoch_of("room/alice/1800000000000"), Some(1_800_000_000_000));
         assert_eq!(epoch_of("room/alice"), None);
         assert_eq!(epoch_of("room/alice/7/audio"), None);
         assert_eq!(epoch_of("room/alice/seven"), None);

@@ -69,10 +69,7 @@ impl PublishedTrack {
             self.overrun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        self.commands.send(Command::Tell(Input::Send {
-            track: self.id,
-            frame,
-        }))
+        self.commands.send(Command::Tell(Input::Send { track: self.id, frame }))
     }
 
     /// How many frames were dropped because the runtime gave the call no time to take them.
@@ -86,8 +83,7 @@ impl PublishedTrack {
     ///
     /// Only when the call has ended.
     pub fn finish(&self) -> Result<(), CallEnded> {
-        self.commands
-            .send(Command::Tell(Input::Finish { track: self.id }))
+        self.commands.send(Command::Tell(Input::Finish { track: self.id }))
     }
 }
 
@@ -130,12 +126,7 @@ pub struct SubscribedTrack {
 impl SubscribedTrack {
     pub(crate) fn new(id: TrackId, commands: Commands) -> (Self, Delivery) {
         let (sender, receiver) = broadcast::channel(DELIVERY_QUEUE);
-        let track = Self {
-            id,
-            frames: BroadcastStream::new(receiver),
-            overrun: 0,
-            commands,
-        };
+        let track = Self { id, frames: BroadcastStream::new(receiver), overrun: 0, commands };
         (track, Delivery(sender))
     }
 
@@ -170,8 +161,6 @@ impl Stream for SubscribedTrack {
 impl Drop for SubscribedTrack {
     fn drop(&mut self) {
         // After the end of the call there is nothing to leave.
-        let _ = self
-            .commands
-            .send(Command::Tell(Input::Unsubscribe { track: self.id }));
+        let _ = self.commands.send(Command::Tell(Input::Unsubscribe { track: self.id }));
     }
 }

@@ -42,16 +42,11 @@ impl Trust {
         let (usable, _) = roots.add_parsable_certificates(found.certs);
         if usable == 0 {
             let problems: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-            let problem = if problems.is_empty() {
-                "none found".into()
-            } else {
-                problems.join("; ")
-            };
+            let problem =
+                if problems.is_empty() { "none found".into() } else { problems.join("; ") };
             return Err(TrustError::Host(problem));
         }
-        Ok(Self {
-            roots: Arc::new(roots),
-        })
+        Ok(Self { roots: Arc::new(roots) })
     }
 
     /// Only the certificates in a PEM file: a private authority, or a development relay's own
@@ -61,10 +56,7 @@ impl Trust {
     ///
     /// If the file cannot be read or holds no certificate.
     pub fn pem_file(path: &Path) -> Result<Self, TrustError> {
-        let refuse = |problem: String| TrustError::File {
-            path: path.to_owned(),
-            problem,
-        };
+        let refuse = |problem: String| TrustError::File { path: path.to_owned(), problem };
         let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
         Self::pem(&pem).map_err(refuse)
     }
@@ -83,9 +75,7 @@ impl Trust {
         if roots.is_empty() {
             return Err("it holds no certificate in PEM".into());
         }
-        Ok(Self {
-            roots: Arc::new(roots),
-        })
+        Ok(Self { roots: Arc::new(roots) })
     }
 
     /// TLS 1.3 with these authorities, offering the versions of MoQ that we speak.

@@ -3,16 +3,16 @@
 mod common;
 
 use common::{Site, Speaker, hear, wait_for};
-use holdline_quinn::{Event, Outcome};
+use holdline_quinn::{Event, Outcome, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_restarts() {
     let mut site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _alice_speaks = Speaker::start(alice.publish("audio").expect("a name"));
-    let _bob_speaks = Speaker::start(bob.publish("audio").expect("a name"));
-    let mut from_bob = alice.subscribe("bob", "audio").expect("a name");
-    let mut from_alice = bob.subscribe("alice", "audio").expect("a name");
+    let _alice_speaks = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
+    let _bob_speaks = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
+    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
     let (mut alice_events, mut bob_events) = (alice.events(), bob.events());
     hear(&mut from_alice).await;
     hear(&mut from_bob).await;
@@ -20,10 +20,7 @@ async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_re
     for crash in 1..=2 {
         site.crash();
         let lost = |event: &Event| matches!(event, Event::IncidentStarted { .. }).then_some(());
-        futures::join!(
-            wait_for(&mut alice_events, lost),
-            wait_for(&mut bob_events, lost)
-        );
+        futures::join!(wait_for(&mut alice_events, lost), wait_for(&mut bob_events, lost));
         site.restart();
         let recovered = |event: &Event| matches!(event, Event::Recovered { .. }).then_some(());
         futures::join!(

@@ -4,17 +4,17 @@ mod common;
 
 use common::{PATIENCE, Site, Speaker, hear, numbered, wait_for};
 use futures::StreamExt as _;
-use holdline_quinn::{Event, Outcome};
+use holdline_quinn::{Event, Outcome, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_waits_for_a_speaker_who_comes_later_leaves_and_comes_back() {
     let site = Site::open();
     let bob = site.join("bob");
     let mut events = bob.events();
-    let mut from_alice = bob.subscribe("alice", "audio").expect("a name");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
     for _ in 0..2 {
         let alice = site.join("alice");
-        let speaking = Speaker::start(alice.publish("audio").expect("a name"));
+        let speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
         hear(&mut from_alice).await;
         drop(speaking);
         alice.close().await;
@@ -22,10 +22,7 @@ async fn a_listener_waits_for_a_speaker_who_comes_later_leaves_and_comes_back() 
         wait_for(&mut events, left).await;
     }
     let summary = bob.close().await;
-    assert_eq!(
-        summary.stats.telemetry.incidents, 0,
-        "the listener's session was never in doubt"
-    );
+    assert_eq!(summary.stats.telemetry.incidents, 0, "the listener's session was never in doubt");
     assert_eq!(summary.stats.telemetry.attempts, 1);
 }
 
@@ -33,14 +30,14 @@ async fn a_listener_waits_for_a_speaker_who_comes_later_leaves_and_comes_back() 
 async fn a_track_that_is_not_found_is_asked_for_until_it_is_published() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _audio = Speaker::start(alice.publish("audio").expect("a name"));
-    let mut audio = bob.subscribe("alice", "audio").expect("a name");
-    let mut screen = bob.subscribe("alice", "screen").expect("a name");
+    let _audio = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
+    let mut audio = bob.subscribe("alice", Track::audio("audio")).expect("a name");
+    let mut screen = bob.subscribe("alice", Track::audio("screen")).expect("a name");
     hear(&mut audio).await;
     while bob.stats().await.subscribed[1].counters.resubscribed == 0 {
         hear(&mut audio).await;
     }
-    let _screen = Speaker::start(alice.publish("screen").expect("a name"));
+    let _screen = Speaker::start(alice.publish(Track::audio("screen")).expect("a name"));
     hear(&mut screen).await;
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);
     alice.close().await;
@@ -50,13 +47,11 @@ async fn a_track_that_is_not_found_is_asked_for_until_it_is_published() {
 async fn a_finished_track_is_heard_to_its_last_frame_and_then_its_stream_ends() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let mut from_alice = bob.subscribe("alice", "audio").expect("a name");
-    let track = alice.publish("audio").expect("a name");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
+    let track = alice.publish(Track::audio("audio")).expect("a name");
     let mut events = bob.events();
-    wait_for(&mut events, |event| {
-        matches!(event, Event::ParticipantJoined { .. }).then_some(())
-    })
-    .await;
+    wait_for(&mut events, |event| matches!(event, Event::ParticipantJoined { .. }).then_some(()))
+        .await;
     for number in 0..100 {
         track.send(numbered(number)).expect("a live call");
     }
@@ -64,9 +59,7 @@ async fn a_finished_track_is_heard_to_its_last_frame_and_then_its_stream_ends() 
     for number in 0..100 {
         assert_eq!(hear(&mut from_alice).await, number);
     }
-    let end = tokio::time::timeout(PATIENCE, from_alice.next())
-        .await
-        .expect("in time");
+    let end = tokio::time::timeout(PATIENCE, from_alice.next()).await.expect("in time");
     assert_eq!(end, None);
     alice.close().await;
     bob.close().await;
@@ -77,11 +70,9 @@ async fn frames_are_accepted_from_the_first_moment_to_the_last() {
     let mut site = Site::open();
     site.crash();
     let alice = site.join("alice");
-    let track = alice.publish("audio").expect("a name");
+    let track = alice.publish(Track::audio("audio")).expect("a name");
     for number in 0..10 {
-        track
-            .send(numbered(number))
-            .expect("never fails while the call lives");
+        track.send(numbered(number)).expect("never fails while the call lives");
     }
     assert_eq!(alice.stats().await.published[0].counters.accepted, 10);
     let summary = alice.close().await;
@@ -109,15 +100,12 @@ async fn a_call_whose_handles_are_all_dropped_ends() {
 async fn reconnect_now_makes_a_new_session_under_the_same_handles() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _speaking = Speaker::start(alice.publish("audio").expect("a name"));
-    let mut from_alice = bob.subscribe("alice", "audio").expect("a name");
+    let _speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
     hear(&mut from_alice).await;
     let mut events = alice.events();
     alice.reconnect_now().expect("a live call");
-    wait_for(&mut events, |event| {
-        matches!(event, Event::Recovered { .. }).then_some(())
-    })
-    .await;
+    wait_for(&mut events, |event| matches!(event, Event::Recovered { .. }).then_some(())).await;
     let now = alice.stats().await.published[0].counters.accepted;
     while hear(&mut from_alice).await < now {}
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);

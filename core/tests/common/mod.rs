@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    CallError, Cause, CauseKind, Config, Event, Frame, Input, Location, Outcome, Output, Policy,
-    SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
+    CallError, Cause, CauseKind, Config, Event, Frame, Input, Location, MediaKind, Outcome, Output,
+    Policy, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
 };
 
 pub const MIC: TrackId = TrackId(1);
@@ -37,11 +37,7 @@ impl Hand {
 
     pub fn with(config: Config, seed: u64) -> Self {
         let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
-        Self {
-            call,
-            now: Timestamp::ZERO,
-            out: Vec::new(),
-        }
+        Self { call, now: Timestamp::ZERO, out: Vec::new() }
     }
 
     pub fn give(&mut self, input: Input) -> &mut Self {
@@ -81,11 +77,7 @@ impl Hand {
                 .collect();
             for session in asked {
                 received += 1;
-                self.give(Input::PathReport {
-                    session,
-                    received,
-                    rtt_micros: 10_000,
-                });
+                self.give(Input::PathReport { session, received, rtt_micros: 10_000 });
             }
         }
         self.now = until;
@@ -102,11 +94,7 @@ impl Hand {
                 Output::ReportPath { session } => Some(*session),
                 _ => None,
             }) {
-                self.give(Input::PathReport {
-                    session,
-                    received: 0,
-                    rtt_micros: 10_000,
-                });
+                self.give(Input::PathReport { session, received: 0, rtt_micros: 10_000 });
             }
         }
         self.now = until;
@@ -181,11 +169,9 @@ impl Hand {
 
     pub fn subscription(&mut self) -> Option<(SubscriptionId, Vec<String>)> {
         self.take(|o| match o {
-            Output::Subscribe {
-                subscription,
-                namespace,
-                ..
-            } => Some((*subscription, namespace.clone())),
+            Output::Subscribe { subscription, namespace, .. } => {
+                Some((*subscription, namespace.clone()))
+            }
             _ => None,
         })
         .pop()
@@ -252,14 +238,12 @@ impl Hand {
     /// A call that publishes a microphone, listens to Bob, and is live.
     pub fn live(policy: Policy, seed: u64) -> (Self, SessionId) {
         let mut hand = Self::new(policy, seed);
-        hand.give(Input::Publish {
-            track: MIC,
-            name: "audio".into(),
-        });
+        hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
         hand.give(Input::Subscribe {
             track: BOB,
             participant: "bob".into(),
             name: "audio".into(),
+            kind: MediaKind::Audio,
         });
         hand.give(Input::Connect);
         let session = hand.accept();
@@ -268,26 +252,18 @@ impl Hand {
 
     pub fn send(&mut self) -> &mut Self {
         let captured_at = self.now.as_micros();
-        self.give(Input::Send {
-            track: MIC,
-            frame: frame(captured_at),
-        })
+        self.give(Input::Send { track: MIC, frame: frame(captured_at) })
     }
 
+    /// An object that was captured just now.
     pub fn object(&mut self, subscription: SubscriptionId, group: u64, object: u64) -> &mut Self {
         let location = Location::new(group, object);
-        self.give(Input::Object {
-            subscription,
-            location,
-            frame: frame(0),
-        })
+        let frame = frame(self.now.as_micros());
+        self.give(Input::Object { subscription, location, frame })
     }
 
     pub fn lose(&mut self, session: SessionId) -> &mut Self {
-        self.give(Input::SessionClosed {
-            session,
-            cause: Cause::new(CauseKind::ClosedByRelay),
-        })
+        self.give(Input::SessionClosed { session, cause: Cause::new(CauseKind::ClosedByRelay) })
     }
 
     /// Runs to the end of the call with a relay that never answers: when each attempt was made,
@@ -295,16 +271,10 @@ impl Hand {
     pub fn abandon(&mut self) -> Vec<Duration> {
         let start = self.now;
         self.pass(Duration::from_secs(600));
-        self.dials()
-            .into_iter()
-            .map(|dial| dial.at - start)
-            .collect()
+        self.dials().into_iter().map(|dial| dial.at - start).collect()
     }
 }
 
 pub fn frame(captured_at: u64) -> Frame {
-    Frame {
-        captured_at,
-        payload: Bytes::from_static(b"sound"),
-    }
+    Frame { captured_at, payload: Bytes::from_static(b"sound") }
 }

@@ -90,10 +90,8 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
     match Args::try_parse() {
         Ok(args) => Ok(args.command),
         Err(error) => {
-            let asked_for = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
+            let asked_for =
+                matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             if asked_for || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
                 let _ = error.print();
                 return Err(ExitCode::from(if asked_for { 0 } else { 2 }));
@@ -108,17 +106,12 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
 fn one_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let wrong = message.split("\n\nUsage:").next().unwrap_or(message);
-    let wrong = wrong
-        .split("\n\nFor more information")
-        .next()
-        .unwrap_or(wrong);
+    let wrong = wrong.split("\n\nFor more information").next().unwrap_or(wrong);
     wrong.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn relay_url(given: &str) -> Result<String, String> {
-    RelayUrl::from_str(given)
-        .map(|_| given.to_owned())
-        .map_err(|error| error.to_string())
+    RelayUrl::from_str(given).map(|_| given.to_owned()).map_err(|error| error.to_string())
 }
 
 fn name(given: &str) -> Result<String, String> {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use futures::StreamExt as _;
 use holdline_quinn::{
-    Call, CallConfig, ConnectError, Event, Outcome, Policy, StateName, SubscribedTrack, Summary,
-    Trust,
+    Call, CallConfig, ConnectError, Event, Events, Outcome, Policy, StateName, SubscribedTrack,
+    Summary, Track, Trust,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -25,11 +25,7 @@ struct Seen {
 }
 
 pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
-    let speech = args
-        .send
-        .as_deref()
-        .map(|path| Speech::read("--send", path))
-        .transpose()?;
+    let speech = args.send.as_deref().map(|path| Speech::read("--send", path)).transpose()?;
     let policy = Policy::named(&args.policy).unwrap_or_default();
     let mut config = CallConfig::new(&args.relay, &args.room, &args.name).policy(policy);
     if let Some(ca) = &args.ca {
@@ -37,16 +33,9 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
             config.trust(Trust::pem_file(ca).map_err(|error| Failure::unusable("--ca", error))?);
     }
     if args.out.is_some() && same_file(args.out.as_deref(), args.send.as_deref()) {
-        return Err(Failure::unusable(
-            "--out",
-            "it is the file that --send reads",
-        ));
+        return Err(Failure::unusable("--out", "it is the file that --send reads"));
     }
-    let recording = args
-        .out
-        .as_deref()
-        .map(|path| Recording::create("--out", path))
-        .transpose()?;
+    let recording = args.out.as_deref().map(|path| Recording::create("--out", path)).transpose()?;
     let call = Call::connect(config).map_err(|error| match error {
         ConnectError::Trust(error) => Failure::unusable("--ca", error),
         other => Failure::Unusable(other.to_string()),
@@ -57,11 +46,11 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     let heard = args
         .from
         .as_deref()
-        .map(|peer| call.subscribe(peer, talk::TRACK))
+        .map(|peer| call.subscribe(peer, Track::audio(talk::TRACK)))
         .transpose();
     let heard = heard.map_err(|error| Failure::unusable("--from", error))?;
     let track = call
-        .publish(talk::TRACK)
+        .publish(Track::audio(talk::TRACK))
         .map_err(|error| Failure::Unusable(error.to_string()))?;
 
     let saying = async {
@@ -107,7 +96,7 @@ async fn wait_to_speak(mut seen: watch::Receiver<Seen>, for_peer: bool) {
 }
 
 /// Tells the person what happens, and the other parts of the command what they wait for.
-async fn follow(mut events: holdline_quinn::Events, tell: watch::Sender<Seen>, aloud: bool) {
+async fn follow(mut events: Events, tell: watch::Sender<Seen>, aloud: bool) {
     let start = Instant::now();
     while let Some(event) = events.next().await {
         tell.send_modify(|seen| match &event {
@@ -160,6 +149,7 @@ fn report(args: &CallArgs, summary: &Summary) -> Result<(), Failure> {
             "duration_ms": millis(summary.duration),
             "published": summary.stats.published,
             "subscribed": summary.stats.subscribed,
+            "quality": summary.stats.quality,
             "incidents": summary.stats.telemetry.incidents,
             "recovered": summary.stats.telemetry.incidents_recovered,
             "longest_recovery_ms": summary.stats.telemetry.longest_recovery.map(millis),

@@ -73,15 +73,10 @@ impl Speech {
         if spec.sample_rate == 0 {
             return Err("its sample rate is 0".into());
         }
-        let format = Format {
-            sample_rate: spec.sample_rate,
-            channels: spec.channels,
-        };
+        let format = Format { sample_rate: spec.sample_rate, channels: spec.channels };
         let samples: Result<Vec<i16>, _> = wav.into_samples().collect();
         let samples = samples.map_err(|error| format!("it breaks off ({error})"))?;
-        Ok(Self {
-            frames: cut(format, &samples),
-        })
+        Ok(Self { frames: cut(format, &samples) })
     }
 }
 
@@ -115,9 +110,7 @@ fn cut(format: Format, samples: &[i16]) -> Vec<Bytes> {
 
 /// Reads a frame from the network: its format and its samples, or what is wrong with it.
 pub(crate) fn open(frame: &[u8]) -> Result<(Format, impl Iterator<Item = i16> + '_), &'static str> {
-    let (header, samples) = frame
-        .split_at_checked(Format::HEADER)
-        .ok_or("it is too short")?;
+    let (header, samples) = frame.split_at_checked(Format::HEADER).ok_or("it is too short")?;
     let [r0, r1, r2, r3, c0, c1] = header.try_into().unwrap_or([0; Format::HEADER]);
     let format = Format {
         sample_rate: u32::from_le_bytes([r0, r1, r2, r3]),
@@ -129,12 +122,7 @@ pub(crate) fn open(frame: &[u8]) -> Result<(Format, impl Iterator<Item = i16> + 
     if samples.len() % (2 * usize::from(format.channels)) != 0 {
         return Err("it breaks off in the middle of a sample");
     }
-    Ok((
-        format,
-        samples
-            .chunks_exact(2)
-            .map(|pair| i16::from_le_bytes([pair[0], pair[1]])),
-    ))
+    Ok((format, samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]))))
 }
 
 /// A WAV file of what is heard. Its format is that of the first frame.
@@ -145,26 +133,17 @@ pub(crate) struct Recording {
 
 enum State {
     Empty(File),
-    Begun {
-        format: Format,
-        wav: WavWriter<BufWriter<File>>,
-        frames: u64,
-    },
+    Begun { format: Format, wav: WavWriter<BufWriter<File>>, frames: u64 },
 }
 
 impl Recording {
     /// Makes sure that the file can be written. What it held before is kept until something is heard.
     pub(crate) fn create(argument: &str, path: &Path) -> Result<Self, Failure> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|error| Failure::unusable(argument, format!("{}: {error}", path.display())))?;
-        Ok(Self {
-            path: path.to_owned(),
-            state: State::Empty(file),
-        })
+        let file =
+            File::options().write(true).create(true).truncate(false).open(path).map_err(
+                |error| Failure::unusable(argument, format!("{}: {error}", path.display())),
+            )?;
+        Ok(Self { path: path.to_owned(), state: State::Empty(file) })
     }
 
     /// Adds a frame. What cannot be written is said; the recording stays as it was.
@@ -180,29 +159,16 @@ impl Recording {
             file.set_len(0)?;
             let file = BufWriter::new(file.try_clone()?);
             let wav = WavWriter::new(file, format.spec()).map_err(|e| refuse(&self.path, &e))?;
-            self.state = State::Begun {
-                format,
-                wav,
-                frames: 0,
-            };
+            self.state = State::Begun { format, wav, frames: 0 };
         }
-        let State::Begun {
-            format: begun,
-            wav,
-            frames,
-        } = &mut self.state
-        else {
+        let State::Begun { format: begun, wav, frames } = &mut self.state else {
             return Ok(());
         };
         if *begun != format {
-            return Err(refuse(
-                &self.path,
-                &"its format is not that of the frames before it",
-            ));
+            return Err(refuse(&self.path, &"its format is not that of the frames before it"));
         }
         for sample in samples {
-            wav.write_sample(sample)
-                .map_err(|error| refuse(&self.path, &error))?;
+            wav.write_sample(sample).map_err(|error| refuse(&self.path, &error))?;
         }
         *frames += 1;
         // The header is true once a second, whatever happens to this process.
@@ -216,19 +182,13 @@ impl Recording {
     /// stays what it was.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let incomplete = |error: hound::Error| {
-            Failure::DidNotHold(format!(
-                "{} cannot be completed: {error}",
-                self.path.display()
-            ))
+            Failure::DidNotHold(format!("{} cannot be completed: {error}", self.path.display()))
         };
         match self.state {
             State::Begun { wav, .. } => wav.finalize().map_err(incomplete),
             State::Empty(file) if file.metadata()?.len() > 0 => Ok(()),
             State::Empty(file) => {
-                let format = Format {
-                    sample_rate: 16_000,
-                    channels: 1,
-                };
+                let format = Format { sample_rate: 16_000, channels: 1 };
                 WavWriter::new(BufWriter::new(file), format.spec())
                     .and_then(WavWriter::finalize)
                     .map_err(incomplete)
@@ -243,22 +203,11 @@ mod tests {
 
     #[test]
     fn every_sample_is_in_one_frame_at_any_rate() {
-        for (sample_rate, channels) in [
-            (8_000, 1),
-            (11_025, 2),
-            (16_000, 1),
-            (22_050, 1),
-            (44_100, 2),
-            (48_000, 2),
-            (30, 1),
-        ] {
-            let format = Format {
-                sample_rate,
-                channels,
-            };
-            let samples: Vec<i16> = (0..20_011 * i32::from(channels))
-                .map(|n| n as i16)
-                .collect();
+        for (sample_rate, channels) in
+            [(8_000, 1), (11_025, 2), (16_000, 1), (22_050, 1), (44_100, 2), (48_000, 2), (30, 1)]
+        {
+            let format = Format { sample_rate, channels };
+            let samples: Vec<i16> = (0..20_011 * i32::from(channels)).map(|n| n as i16).collect();
             let frames = cut(format, &samples);
             let mut back = Vec::new();
             for frame in &frames {
@@ -269,11 +218,7 @@ mod tests {
             assert_eq!(back, samples, "{format:?}");
             let seconds = 20_011.0 / f64::from(sample_rate);
             let most = (seconds * 50.0).ceil() as usize;
-            assert!(
-                frames.len() <= most,
-                "{format:?}: {} frames in {seconds} s",
-                frames.len()
-            );
+            assert!(frames.len() <= most, "{format:?}: {} frames in {seconds} s", frames.len());
         }
     }
 

@@ -30,10 +30,7 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::Unusable(format!("the relay cannot start: {error:#}")))?;
     println!("{LISTENING}moqt://{}", relay.address());
     if !own {
-        println!(
-            "give callers its certificate: --ca {}",
-            files.certificate.display()
-        );
+        println!("give callers its certificate: --ca {}", files.certificate.display());
     }
     let join = tokio::task::spawn_blocking(|| relay.join());
     tokio::select! {
@@ -72,11 +69,7 @@ fn kept_certificate() -> Result<CertificateFiles, Failure> {
 
 /// Where a program keeps what should outlive it (XDG Base Directory Specification).
 fn state_folder() -> PathBuf {
-    let given = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     given("XDG_STATE_HOME")
         .or_else(|| given("HOME").map(|home| home.join(".local/state")))
         .unwrap_or_else(std::env::temp_dir)

@@ -16,18 +16,13 @@ pub(crate) const LINGER: Duration = Duration::from_millis(500);
 /// Says all frames, one each 20 ms, then ends the track. Returns each frame's capture timestamp.
 pub(crate) async fn speak(track: &PublishedTrack, frames: &[Bytes]) -> Result<Vec<u64>, CallEnded> {
     let mut said = Vec::with_capacity(frames.len());
-    let start = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = u64::try_from(start.as_micros()).unwrap_or(u64::MAX);
     let mut clock = tokio::time::interval(Duration::from_micros(FRAME_MICROS));
     for (number, payload) in (0_u64..).zip(frames) {
         clock.tick().await;
         let captured_at = start.saturating_add(number * FRAME_MICROS);
-        track.send(Frame {
-            captured_at,
-            payload: payload.clone(),
-        })?;
+        track.send(Frame { captured_at, payload: payload.clone() })?;
         said.push(captured_at);
     }
     track.finish()?;

@@ -2,32 +2,20 @@
 
 use std::time::Duration;
 
-use holdline_quinn::{Event, Outcome, Summary};
+use holdline_quinn::{Event, Outcome, QualityOf, Rating, Summary};
 
 /// The sentence for an event; `None` for what only a developer wants to know.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
     Some(match event {
         Event::StateChanged { to, .. } if to.to_string() == "live" => "connected".into(),
         Event::IncidentStarted { cause, .. } => format!("lost the relay: {}", cause.kind.as_str()),
-        Event::AttemptStarted {
-            incident: Some(_),
-            attempt,
-            of,
-            ..
-        } => {
+        Event::AttemptStarted { incident: Some(_), attempt, of, .. } => {
             format!("reconnecting, attempt {attempt} of at most {of}")
         }
-        Event::AttemptFailed {
-            incident: None,
-            cause,
-        } => {
+        Event::AttemptFailed { incident: None, cause } => {
             format!("cannot reach the relay: {cause}")
         }
-        Event::Recovered {
-            duration,
-            attempts: 0,
-            ..
-        } => {
+        Event::Recovered { duration, attempts: 0, .. } => {
             format!("the path came back by itself after {}", seconds(*duration))
         }
         Event::Recovered { duration, .. } => {
@@ -40,6 +28,9 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             "the other side's track broke off; asking for it again".into()
         }
         Event::TrackRefused { problem, .. } => format!("a track was refused: {problem}"),
+        Event::QualityChanged { of: QualityOf::Session, from: Some(_), to, .. } => {
+            format!("the connection is {}", of_rating(*to))
+        }
         Event::TrackFinished { .. } => "the other side has finished".into(),
         _ => return None,
     })
@@ -59,10 +50,8 @@ pub(crate) fn of_summary(summary: &Summary) -> String {
         );
     }
     for track in &summary.stats.subscribed {
-        lines += &format!(
-            "\n  heard {} frames from {}",
-            track.counters.delivered, track.participant
-        );
+        lines +=
+            &format!("\n  heard {} frames from {}", track.counters.delivered, track.participant);
     }
     let telemetry = &summary.stats.telemetry;
     lines += &format!(
@@ -74,7 +63,27 @@ pub(crate) fn of_summary(summary: &Summary) -> String {
     if let Some(longest) = telemetry.longest_recovery {
         lines += &format!(", the longest took {}", seconds(longest));
     }
+    for quality in summary.stats.quality.iter().filter(|quality| quality.of == QualityOf::Session) {
+        let average = quality.average;
+        lines += &format!(
+            "\n  quality {}: on average {} ms of jitter, {}.{:02} % lost, {} ms round trip",
+            of_rating(average.rating()),
+            average.jitter.as_millis(),
+            average.loss_basis_points / 100,
+            average.loss_basis_points % 100,
+            average.rtt.as_millis(),
+        );
+    }
     lines
+}
+
+fn of_rating(rating: Rating) -> &'static str {
+    match rating {
+        Rating::Excellent => "excellent",
+        Rating::Good => "good",
+        Rating::Fair => "fair",
+        Rating::Poor => "poor",
+    }
 }
 
 fn seconds(duration: Duration) -> String {

@@ -13,23 +13,13 @@ fn refused(args: &[&str], naming: &[&str]) {
     assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
     assert!(text(&output.stdout).is_empty(), "{args:?}");
     for name in naming {
-        assert!(
-            stderr.contains(name),
-            "{args:?} should name {name}: {stderr}"
-        );
+        assert!(stderr.contains(name), "{args:?} should name {name}: {stderr}");
     }
 }
 
 fn call<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec![
-        "call",
-        "--relay",
-        "moqt://127.0.0.1:4443",
-        "--room",
-        "r",
-        "--name",
-        "alice",
-    ];
+    let mut args =
+        vec!["call", "--relay", "moqt://127.0.0.1:4443", "--room", "r", "--name", "alice"];
     args.extend(more);
     args
 }
@@ -37,14 +27,7 @@ fn call<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_wav_that_cannot_be_sent_is_refused_by_its_name() {
     let folder = folder();
-    let at = |name: &str| {
-        folder
-            .path()
-            .join(name)
-            .to_str()
-            .expect("a path")
-            .to_owned()
-    };
+    let at = |name: &str| folder.path().join(name).to_str().expect("a path").to_owned();
     std::fs::write(at("words.wav"), "these are only words").expect("written");
     write_wav(&at("float.wav"), 32, hound::SampleFormat::Float, 1);
     write_wav(&at("byte.wav"), 8, hound::SampleFormat::Int, 1);
@@ -68,12 +51,7 @@ fn a_wav_that_cannot_be_sent_is_refused_by_its_name() {
 
 #[test]
 fn an_address_without_a_scheme_or_of_another_one_is_refused() {
-    for address in [
-        "127.0.0.1:4443",
-        "relay.example",
-        "https://relay.example",
-        "moqt://",
-    ] {
+    for address in ["127.0.0.1:4443", "relay.example", "https://relay.example", "moqt://"] {
         refused(
             &["call", "--relay", address, "--room", "r", "--name", "a"],
             &["--relay", "scheme"][..1 + usize::from(address != "moqt://")],
@@ -85,43 +63,17 @@ fn an_address_without_a_scheme_or_of_another_one_is_refused() {
 fn an_unknown_policy_is_refused_with_the_known_ones() {
     refused(
         &call(&["--policy", "reckless"]),
-        &[
-            "--policy",
-            "reckless",
-            "interactive",
-            "strict",
-            "patient",
-            "simple",
-        ],
+        &["--policy", "reckless", "interactive", "strict", "patient", "simple"],
     );
 }
 
 #[test]
 fn a_name_that_cannot_be_one_is_refused() {
     refused(
-        &[
-            "call",
-            "--relay",
-            "moqt://127.0.0.1",
-            "--room",
-            "a/b",
-            "--name",
-            "a",
-        ],
+        &["call", "--relay", "moqt://127.0.0.1", "--room", "a/b", "--name", "a"],
         &["--room", "'/'"],
     );
-    refused(
-        &[
-            "call",
-            "--relay",
-            "moqt://127.0.0.1",
-            "--room",
-            "a",
-            "--name",
-            "",
-        ],
-        &["--name"],
-    );
+    refused(&["call", "--relay", "moqt://127.0.0.1", "--room", "a", "--name", ""], &["--name"]);
     refused(&call(&["--from", "b/c"]), &["--from", "'/'"]);
 }
 
@@ -130,10 +82,7 @@ fn an_authority_that_is_none_is_refused() {
     let folder = folder();
     let words = folder.path().join("words.pem");
     std::fs::write(&words, "these are only words").expect("written");
-    refused(
-        &call(&["--ca", "/nowhere/ca.pem"]),
-        &["--ca", "/nowhere/ca.pem"],
-    );
+    refused(&call(&["--ca", "/nowhere/ca.pem"]), &["--ca", "/nowhere/ca.pem"]);
     refused(
         &call(&["--ca", words.to_str().expect("a path")]),
         &["--ca", "words.pem", "no certificate"],
@@ -147,15 +96,9 @@ fn a_recording_that_cannot_be_written_is_refused_and_the_file_to_send_is_never_o
     let speech = speech.to_str().expect("a path");
     write_wav(speech, 16, hound::SampleFormat::Int, 1);
     let before = std::fs::read(speech).expect("read");
-    refused(
-        &call(&["--from", "bob", "--out", "/nowhere/out.wav"]),
-        &["--out", "/nowhere/out.wav"],
-    );
+    refused(&call(&["--from", "bob", "--out", "/nowhere/out.wav"]), &["--out", "/nowhere/out.wav"]);
     refused(&call(&["--out", "out.wav"]), &["--from"]);
-    refused(
-        &call(&["--from", "bob", "--send", speech, "--out", speech]),
-        &["--out", "--send"],
-    );
+    refused(&call(&["--from", "bob", "--send", speech, "--out", speech]), &["--out", "--send"]);
     assert_eq!(std::fs::read(speech).expect("still there"), before);
 }
 
@@ -183,13 +126,7 @@ fn a_relay_needs_a_certificate_and_its_key_or_neither() {
     refused(&["relay", "--cert", "cert.pem"], &["--key"]);
     refused(&["relay", "--key", "key.pem"], &["--cert"]);
     refused(
-        &[
-            "relay",
-            "--cert",
-            "/nowhere/c.pem",
-            "--key",
-            "/nowhere/k.pem",
-        ],
+        &["relay", "--cert", "/nowhere/c.pem", "--key", "/nowhere/k.pem"],
         &["--cert", "/nowhere/c.pem"],
     );
     refused(&["relay", "--bind", "here"], &["--bind", "here"]);
@@ -198,24 +135,8 @@ fn a_relay_needs_a_certificate_and_its_key_or_neither() {
 #[test]
 fn help_and_version_are_no_errors() {
     for args in [&["--help"][..], &["--version"], &["call", "--help"]] {
-        assert!(
-            holdline()
-                .args(args)
-                .output()
-                .expect("runs")
-                .status
-                .success(),
-            "{args:?}"
-        );
+        assert!(holdline().args(args).output().expect("runs").status.success(), "{args:?}");
     }
     assert_eq!(holdline().output().expect("runs").status.code(), Some(2));
-    assert_eq!(
-        holdline()
-            .arg("frobnicate")
-            .output()
-            .expect("runs")
-            .status
-            .code(),
-        Some(2)
-    );
+    assert_eq!(holdline().arg("frobnicate").output().expect("runs").status.code(), Some(2));
 }

@@ -47,25 +47,13 @@ impl Running {
     fn end(mut self) -> (Option<i32>, String, String) {
         let rest: Vec<String> = self.lines.map(|line| line.expect("text")).collect();
         let mut stderr = String::new();
-        self.child
-            .stderr
-            .take()
-            .expect("piped")
-            .read_to_string(&mut stderr)
-            .expect("text");
-        (
-            self.child.wait().expect("ends").code(),
-            rest.join("\n"),
-            stderr,
-        )
+        self.child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("text");
+        (self.child.wait().expect("ends").code(), rest.join("\n"), stderr)
     }
 }
 
 fn interrupt(child: &Child) {
-    let sent = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("kill");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(sent.success());
 }
 
@@ -74,12 +62,7 @@ fn two_processes_hear_each_other_bit_for_bit_in_any_format() {
     let (state, out) = (folder(), folder());
     let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
     let stereo = out.path().join("stereo.wav");
-    write_wav(
-        stereo.to_str().expect("a path"),
-        16,
-        hound::SampleFormat::Int,
-        2,
-    );
+    write_wav(stereo.to_str().expect("a path"), 16, hound::SampleFormat::Int, 2);
     let (heard_by_alice, heard_by_bob) = (out.path().join("a.wav"), out.path().join("b.wav"));
     std::fs::write(&heard_by_alice, "an older recording, longer than nothing").expect("written");
     let alice = Running::start(
@@ -118,18 +101,10 @@ fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
     let state = folder();
     let mut relay = RelayProcess::start(state.path(), &lasting_port(0));
     let mut alice = Running::start(
-        relay
-            .call("alice")
-            .args(["--from", "bob"])
-            .arg("--send")
-            .arg(speech("alice.wav")),
+        relay.call("alice").args(["--from", "bob"]).arg("--send").arg(speech("alice.wav")),
     );
     let mut bob = Running::start(
-        relay
-            .call("bob")
-            .args(["--from", "alice"])
-            .arg("--send")
-            .arg(speech("bob.wav")),
+        relay.call("bob").args(["--from", "alice"]).arg("--send").arg(speech("bob.wav")),
     );
     alice.wait_for("hears the other side");
     bob.wait_for("hears the other side");
@@ -144,10 +119,7 @@ fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
     interrupt(&alice.child);
     let (code, rest, stderr) = alice.end();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(
-        rest.contains("call ended") && rest.contains("1 interruption, 1 recovered"),
-        "{rest}"
-    );
+    assert!(rest.contains("call ended") && rest.contains("1 interruption, 1 recovered"), "{rest}");
     bob.wait_for("the other side has finished");
     interrupt(&bob.child);
     assert_eq!(bob.end().0, Some(0));
@@ -165,22 +137,15 @@ fn a_relay_that_never_comes_back_ends_the_call_with_a_plain_sentence_and_the_roo
             .arg(speech("alice.wav")),
     );
     // With --json nothing is said until the end, so another caller tells when Alice is there.
-    let mut bob = Running::start(
-        relay
-            .call("bob")
-            .args(["--from", "alice", "--policy", "simple"]),
-    );
+    let mut bob = Running::start(relay.call("bob").args(["--from", "alice", "--policy", "simple"]));
     bob.wait_for("hears the other side");
     relay.kill();
     let (code, _, stderr) = bob.end();
     assert_eq!(code, Some(1), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    for words in [
-        "RECOVERY_EXHAUSTED",
-        "could not be restored",
-        "packets stopped coming back",
-        "3 attempts",
-    ] {
+    for words in
+        ["RECOVERY_EXHAUSTED", "could not be restored", "packets stopped coming back", "3 attempts"]
+    {
         assert!(stderr.contains(words), "{words}: {stderr}");
     }
     let line = alice.lines.next().expect("one line").expect("text");
@@ -198,35 +163,19 @@ fn a_relay_whose_certificate_is_not_trusted_ends_the_call_at_once() {
     let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
     let stranger = RelayProcess::start(other.path(), "127.0.0.1:0");
     let output = holdline()
-        .args([
-            "call",
-            "--relay",
-            &relay.url,
-            "--ca",
-            &stranger.ca,
-            "--room",
-            "r",
-            "--name",
-            "eve",
-        ])
+        .args(["call", "--relay", &relay.url, "--ca", &stranger.ca, "--room", "r", "--name", "eve"])
         .stdin(Stdio::null())
         .output()
         .expect("runs");
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(
-        stderr.contains("TLS_UNTRUSTED") && stderr.contains("1 attempt"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("TLS_UNTRUSTED") && stderr.contains("1 attempt"), "{stderr}");
 }
 
 #[test]
 fn the_demonstration_holds_and_counts_what_it_lost() {
-    let output = holdline()
-        .args(["demo", "--json", "--seed", "7"])
-        .output()
-        .expect("runs");
+    let output = holdline().args(["demo", "--json", "--seed", "7"]).output().expect("runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let json: Value = serde_json::from_slice(&output.stdout).expect("JSON alone");
     assert_eq!(json["outcome"], "completed");
@@ -235,14 +184,8 @@ fn the_demonstration_holds_and_counts_what_it_lost() {
         let count = |name: &str| track[name].as_u64().expect(name);
         assert_eq!(count("sent"), 1_000);
         assert_eq!(count("delivered") + count("lost"), 1_000);
-        assert!(
-            count("delivered") > 500,
-            "heard again after the restart: {track}"
-        );
-        assert_eq!(
-            (count("duplicated"), &track["bit_exact"]),
-            (0, &Value::Bool(true))
-        );
+        assert!(count("delivered") > 500, "heard again after the restart: {track}");
+        assert_eq!((count("duplicated"), &track["bit_exact"]), (0, &Value::Bool(true)));
         let incident = &json["incidents"][participant];
         assert_eq!(incident["fault"], "relay killed");
         assert!(

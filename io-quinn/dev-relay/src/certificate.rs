@@ -34,10 +34,7 @@ impl Certificate {
         let names = NAMES.map(str::to_owned).to_vec();
         let made =
             rcgen::generate_simple_self_signed(names).context("cannot make a certificate")?;
-        Ok(Self {
-            certificate: made.cert.pem(),
-            key: made.signing_key.serialize_pem(),
-        })
+        Ok(Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
     }
 
     /// The certificate in PEM.
@@ -63,10 +60,7 @@ impl Certificate {
 impl CertificateFiles {
     /// The names that [`Certificate::save`] uses.
     pub fn in_folder(folder: &Path) -> Self {
-        Self {
-            certificate: folder.join("cert.pem"),
-            key: folder.join("key.pem"),
-        }
+        Self { certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
     }
 
     /// Whether both are there.

@@ -38,37 +38,27 @@ impl Relay {
         let (started, wait) = std::sync::mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
         // The relay's future cannot move between threads, so it gets one.
-        let thread = std::thread::Builder::new()
-            .name("relay".into())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()?;
-                runtime.block_on(async move {
-                    let relay = match listen(bind, tls) {
-                        Ok((relay, address)) => {
-                            let _ = started.send(Ok(address));
-                            relay
-                        }
-                        Err(error) => {
-                            let _ = started.send(Err(error));
-                            return Ok(());
-                        }
-                    };
-                    tokio::select! {
-                        ended = relay.run() => ended,
-                        _ = stopped => Ok(()),
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async move {
+                let relay = match listen(bind, tls) {
+                    Ok((relay, address)) => {
+                        let _ = started.send(Ok(address));
+                        relay
                     }
-                })
-            })?;
-        let address = wait
-            .recv()
-            .context("the relay's thread ended before it had started")??;
-        Ok(Self {
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+                    Err(error) => {
+                        let _ = started.send(Err(error));
+                        return Ok(());
+                    }
+                };
+                tokio::select! {
+                    ended = relay.run() => ended,
+                    _ = stopped => Ok(()),
+                }
+            })
+        })?;
+        let address = wait.recv().context("the relay's thread ended before it had started")??;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.

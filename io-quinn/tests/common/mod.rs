@@ -25,16 +25,10 @@ pub struct Site {
 impl Site {
     pub fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = Certificate::generate()
-            .and_then(|c| c.save(folder.path()))
-            .expect("a certificate");
+        let files =
+            Certificate::generate().and_then(|c| c.save(folder.path())).expect("a certificate");
         let relay = Relay::start(([127, 0, 0, 1], 0).into(), &files).expect("a relay");
-        Self {
-            folder,
-            files,
-            address: relay.address(),
-            relay: Some(relay),
-        }
+        Self { folder, files, address: relay.address(), relay: Some(relay) }
     }
 
     pub fn url(&self) -> String {
@@ -88,10 +82,7 @@ impl Drop for Speaker {
 }
 
 pub fn numbered(number: u64) -> Frame {
-    Frame {
-        captured_at: number * 20_000,
-        payload: Bytes::copy_from_slice(&number.to_be_bytes()),
-    }
+    Frame { captured_at: number * 20_000, payload: Bytes::copy_from_slice(&number.to_be_bytes()) }
 }
 
 /// The number of the next frame.
@@ -101,11 +92,7 @@ pub async fn hear(track: &mut SubscribedTrack) -> u64 {
         .expect("a frame in time")
         .expect("a frame");
     let number = u64::from_be_bytes(frame.payload[..].try_into().expect("eight bytes"));
-    assert_eq!(
-        frame.captured_at,
-        number * 20_000,
-        "the publisher's timestamp"
-    );
+    assert_eq!(frame.captured_at, number * 20_000, "the publisher's timestamp");
     number
 }
 

@@ -37,10 +37,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         () = signals::stop() => return Err(Failure::DidNotHold("stopped".into())),
     };
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).map_err(anyhow::Error::from)?
-        );
+        println!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     } else {
         println!("\n{report}");
     }
@@ -57,31 +54,14 @@ async fn play(args: &DemoArgs) -> Result<Report, Failure> {
     let timeline = Timeline::start(!args.json);
 
     let mut relay = RelayProcess::start(&files).await?;
-    timeline.say(
-        "relay",
-        &format!("listening on {}, as process {}", relay.url(), relay.id()),
-    );
+    timeline.say("relay", &format!("listening on {}, as process {}", relay.url(), relay.id()));
 
     let speech =
         |wav| Speech::from_wav(wav).map_err(|problem| anyhow::anyhow!("sample speech: {problem}"));
-    let alice = Participant::join(
-        "alice",
-        "bob",
-        speech(ALICE)?,
-        args.seed,
-        &relay,
-        &trust,
-        &timeline,
-    )?;
-    let bob = Participant::join(
-        "bob",
-        "alice",
-        speech(BOB)?,
-        args.seed + 1,
-        &relay,
-        &trust,
-        &timeline,
-    )?;
+    let alice =
+        Participant::join("alice", "bob", speech(ALICE)?, args.seed, &relay, &trust, &timeline)?;
+    let bob =
+        Participant::join("bob", "alice", speech(BOB)?, args.seed + 1, &relay, &trust, &timeline)?;
     let (mut alice, mut bob) = futures::try_join!(alice, bob)?;
 
     // The crash comes at another moment for each seed: early or late in a word, a group, a probe.
@@ -92,17 +72,10 @@ async fn play(args: &DemoArgs) -> Result<Report, Failure> {
     tokio::time::sleep(AWAY).await;
     relay.restart(&files).await?;
     let back = Instant::now();
-    timeline.say(
-        "relay",
-        &format!("listening again, as process {}", relay.id()),
-    );
+    timeline.say("relay", &format!("listening again, as process {}", relay.id()));
 
     futures::join!(alice.talk_to_the_end(), bob.talk_to_the_end());
-    let fault = Fault {
-        name: "relay killed",
-        at: killed,
-        healed: back,
-    };
+    let fault = Fault { name: "relay killed", at: killed, healed: back };
     let (alice, bob) = futures::join!(alice.leave(), bob.leave());
     timeline.say("relay", "no longer needed");
     Ok(Report::new(&[alice, bob], &fault))

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use holdline_quinn::{
-    Call, CallConfig, Event, Events, Outcome, PublishedTrack, ReceivedFrame, SubscribedTrack, Trust,
+    Call, CallConfig, Event, Events, Outcome, PublishedTrack, ReceivedFrame, SubscribedTrack,
+    Track, Trust,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -58,12 +59,10 @@ impl Participant {
         trust: &Trust,
         timeline: &Timeline,
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<Self>> + use<>> {
-        let config = CallConfig::new(relay.url(), "demo", name)
-            .trust(trust.clone())
-            .seed(seed);
+        let config = CallConfig::new(relay.url(), "demo", name).trust(trust.clone()).seed(seed);
         let call = Call::connect(config)?;
-        let track = call.publish(talk::TRACK)?;
-        let from_peer = call.subscribe(peer, talk::TRACK)?;
+        let track = call.publish(Track::audio(talk::TRACK))?;
+        let from_peer = call.subscribe(peer, Track::audio(talk::TRACK))?;
         let (here, peer_is_here) = oneshot::channel();
         let (first, heard_first) = oneshot::channel();
         let participant = Self {
@@ -75,9 +74,7 @@ impl Participant {
             _track: track,
         };
         Ok(async move {
-            heard_first
-                .await
-                .map_err(|_| anyhow::anyhow!("{name} never heard the other side"))?;
+            heard_first.await.map_err(|_| anyhow::anyhow!("{name} never heard the other side"))?;
             Ok(participant)
         })
     }
@@ -115,9 +112,7 @@ async fn say(
     if peer_is_here.await.is_err() {
         return Vec::new();
     }
-    let said = talk::speak(&track, &speech.frames)
-        .await
-        .unwrap_or_default();
+    let said = talk::speak(&track, &speech.frames).await.unwrap_or_default();
     said.into_iter().zip(speech.frames).collect()
 }
 
@@ -125,10 +120,7 @@ async fn listen(mut track: SubscribedTrack, first: oneshot::Sender<()>) -> Vec<H
     let mut first = Some(first);
     let mut heard = Vec::new();
     while let Some(frame) = track.next().await {
-        heard.push(Heard {
-            at: Instant::now(),
-            frame,
-        });
+        heard.push(Heard { at: Instant::now(), frame });
         if let Some(first) = first.take() {
             let _ = first.send(());
         }
@@ -150,10 +142,7 @@ async fn watch(
                 here.take().map(|here| here.send(()));
             }
             Event::IncidentStarted { .. } => {
-                incidents.push(IncidentSeen {
-                    detected: Instant::now(),
-                    attempts: None,
-                });
+                incidents.push(IncidentSeen { detected: Instant::now(), attempts: None });
             }
             Event::Recovered { attempts, .. } => {
                 if let Some(incident) = incidents.last_mut() {

@@ -23,10 +23,7 @@ pub(crate) struct RelayProcess {
 impl RelayProcess {
     pub(crate) async fn start(files: &CertificateFiles) -> anyhow::Result<Self> {
         let port = free_port()?;
-        Ok(Self {
-            child: spawn(port, files).await?,
-            port,
-        })
+        Ok(Self { child: spawn(port, files).await?, port })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -39,10 +36,7 @@ impl RelayProcess {
 
     /// SIGKILL: no goodbye, no state kept.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
-        self.child
-            .kill()
-            .await
-            .context("the relay cannot be killed")
+        self.child.kill().await.context("the relay cannot be killed")
     }
 
     pub(crate) async fn restart(&mut self, files: &CertificateFiles) -> anyhow::Result<()> {
@@ -56,12 +50,7 @@ async fn spawn(port: u16, files: &CertificateFiles) -> anyhow::Result<Child> {
     let program =
         std::env::current_exe().context("cannot find this program to run as the relay")?;
     let mut child = Command::new(program)
-        .args([
-            "relay",
-            "--while-stdin",
-            "--bind",
-            &format!("127.0.0.1:{port}"),
-        ])
+        .args(["relay", "--while-stdin", "--bind", &format!("127.0.0.1:{port}")])
         .arg("--cert")
         .arg(&files.certificate)
         .arg("--key")

@@ -72,18 +72,11 @@ impl Report {
     fn add(&mut self, listener: &Account, speaker: &Account, fault: &Fault) {
         let name = listener.name;
         let track = format!("{}/{}", speaker.name, talk::TRACK);
-        let tally = Tally::count(
-            &track,
-            &speaker.said,
-            listener.heard.iter().map(|heard| &heard.frame),
-        );
+        let tally =
+            Tally::count(&track, &speaker.said, listener.heard.iter().map(|heard| &heard.frame));
         // New is what was said after the relay had come back: nothing that waited in a queue.
-        let latest_before = listener
-            .heard
-            .iter()
-            .filter(|h| h.at < fault.at)
-            .map(|h| h.frame.captured_at)
-            .max();
+        let latest_before =
+            listener.heard.iter().filter(|h| h.at < fault.at).map(|h| h.frame.captured_at).max();
         let first_new = listener
             .heard
             .iter()
@@ -91,26 +84,18 @@ impl Report {
         let recovered_ms = first_new.map(|heard| millis(fault.healed, heard.at));
 
         if let Outcome::Failed(error) = &listener.outcome {
-            self.problems
-                .push(format!("{name}'s call failed with {error}"));
+            self.problems.push(format!("{name}'s call failed with {error}"));
         }
         if recovered_ms.is_none() {
-            self.problems
-                .push(format!("{name} did not hear {} again", speaker.name));
+            self.problems.push(format!("{name} did not hear {} again", speaker.name));
         }
         if speaker.said.is_empty() {
-            self.problems
-                .push(format!("{} did not say everything", speaker.name));
+            self.problems.push(format!("{} did not say everything", speaker.name));
         }
         if !tally.bit_exact {
-            self.problems
-                .push(format!("{name} heard what {} did not say", speaker.name));
+            self.problems.push(format!("{name} heard what {} did not say", speaker.name));
         }
-        match listener
-            .incidents
-            .iter()
-            .find(|incident| incident.detected >= fault.at)
-        {
+        match listener.incidents.iter().find(|incident| incident.detected >= fault.at) {
             Some(incident) => self.incidents.push(IncidentReport {
                 participant: name,
                 fault: fault.name,
@@ -118,14 +103,9 @@ impl Report {
                 recovered_ms,
                 attempts: incident.attempts,
             }),
-            None => self
-                .problems
-                .push(format!("{name} was not told of the fault")),
+            None => self.problems.push(format!("{name} was not told of the fault")),
         }
-        self.participants.push(ParticipantReport {
-            name,
-            tracks: vec![tally],
-        });
+        self.participants.push(ParticipantReport { name, tracks: vec![tally] });
     }
 }
 

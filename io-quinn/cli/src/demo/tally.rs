@@ -35,10 +35,7 @@ impl Tally {
         let (mut duplicated, mut out_of_order, mut bit_exact) = (0, 0, true);
         let mut latest = None;
         for frame in heard {
-            if said
-                .get(&frame.captured_at)
-                .is_none_or(|payload| **payload != frame.payload)
-            {
+            if said.get(&frame.captured_at).is_none_or(|payload| **payload != frame.payload) {
                 bit_exact = false;
                 continue;
             }
@@ -80,10 +77,7 @@ mod tests {
         let frames = [0, 2, 1, 1, 4].map(|at| heard(at, b"x"));
         let tally = Tally::count("audio", &said, &frames);
         assert_eq!((tally.sent, tally.delivered, tally.lost), (6, 4, 2));
-        assert_eq!(
-            (tally.duplicated, tally.out_of_order, tally.bit_exact),
-            (1, 1, true)
-        );
+        assert_eq!((tally.duplicated, tally.out_of_order, tally.bit_exact), (1, 1, true));
     }
 
     #[test]
@@ -91,10 +85,7 @@ mod tests {
         let said = [(0, Bytes::from_static(b"x"))];
         for frame in [heard(0, b"y"), heard(7, b"x")] {
             let tally = Tally::count("audio", &said, &[frame]);
-            assert_eq!(
-                (tally.delivered, tally.lost, tally.bit_exact),
-                (0, 1, false)
-            );
+            assert_eq!((tally.delivered, tally.lost, tally.bit_exact), (0, 1, false));
         }
     }
 }

@@ -15,18 +15,12 @@ struct Inner {
 
 impl Timeline {
     pub(crate) fn start(aloud: bool) -> Self {
-        Self(Arc::new(Inner {
-            start: Instant::now(),
-            aloud,
-        }))
+        Self(Arc::new(Inner { start: Instant::now(), aloud }))
     }
 
     pub(crate) fn say(&self, who: &str, what: &str) {
         if self.0.aloud {
-            println!(
-                "{:7.3} s  {who:<6} {what}",
-                self.0.start.elapsed().as_secs_f64()
-            );
+            println!("{:7.3} s  {who:<6} {what}", self.0.start.elapsed().as_secs_f64());
         }
     }
 }

@@ -43,19 +43,12 @@ pub fn write_wav(path: &str, bits: u16, format: hound::SampleFormat, channels: u
 
 /// Sample speech of this repository.
 pub fn speech(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("assets")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
 }
 
 pub fn samples(wav: &Path) -> (hound::WavSpec, Vec<i16>) {
     let mut wav = hound::WavReader::open(wav).expect("a WAV");
-    (
-        wav.spec(),
-        wav.samples::<i16>()
-            .map(|sample| sample.expect("a sample"))
-            .collect(),
-    )
+    (wav.spec(), wav.samples::<i16>().map(|sample| sample.expect("a sample")).collect())
 }
 
 /// `holdline relay` as a process of its own, killed when dropped.
@@ -79,22 +72,10 @@ impl RelayProcess {
             .expect("the relay starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut line = || lines.next().expect("a line").expect("text");
-        let url = line()
-            .strip_prefix("relay listening on ")
-            .expect("says where it listens")
-            .to_owned();
-        let ca = line()
-            .rsplit_once("--ca ")
-            .expect("says where its certificate is")
-            .1
-            .to_owned();
-        Self {
-            _stdin: child.stdin.take(),
-            child,
-            url,
-            ca,
-            state: state.to_owned(),
-        }
+        let url =
+            line().strip_prefix("relay listening on ").expect("says where it listens").to_owned();
+        let ca = line().rsplit_once("--ca ").expect("says where its certificate is").1.to_owned();
+        Self { _stdin: child.stdin.take(), child, url, ca, state: state.to_owned() }
     }
 
     /// SIGKILL.

@@ -1,0 +1,138 @@
+//! What time brings: deadlines that fire, and which is next.
+
+use serde::{Deserialize, Serialize};
+
+use super::Supervisor;
+use crate::backoff::Budget;
+use crate::campaign::Standing;
+use crate::desk::{desk, earlier};
+use crate::error::{Cause, CauseKind};
+use crate::followed::Followed;
+use crate::output::Output;
+use crate::published::PublishedTrack;
+use crate::session::Session;
+use crate::state::State;
+use crate::subscribed::SubscribedTrack;
+use crate::time::Timestamp;
+
+/// Why the machine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// An attempt is due, late, or out of time.
+    Attempt,
+    /// The session has not been joined in time.
+    Join,
+    /// The path is to be looked at, or a request to the relay made again.
+    Session,
+    /// The quality of the call is to be rated.
+    Quality,
+    /// The session has been up long enough to be called stable.
+    Stable,
+}
+
+/// When the machine next wants [`Input::Tick`](crate::Input::Tick), and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// When. Always later than the `now` of the last [`Supervisor::handle`](crate::Supervisor::handle).
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Supervisor {
+    pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
+        Some(match &self.state {
+            State::Idle | State::Failed(_) | State::Closed(_) => return None,
+            State::Connecting(campaign) => (campaign.deadline(), Reason::Attempt),
+            State::Joining { session, deadline, .. } => {
+                first((*deadline, Reason::Join), (self.session_deadline(session), Reason::Session))
+            }
+            State::Live { session, stable_at } => {
+                let session = (self.session_deadline(session), Reason::Session);
+                let next = first(session, (self.monitor.deadline(), Reason::Quality));
+                stable_at.map_or(next, |at| first((at, Reason::Stable), next))
+            }
+            State::Recovering { campaign, silent } => {
+                let attempt = (campaign.deadline(), Reason::Attempt);
+                silent.as_ref().map_or(attempt, |session| {
+                    first(attempt, (session.liveness.deadline(), Reason::Session))
+                })
+            }
+        })
+    }
+
+    pub(super) fn advance(&mut self) {
+        let now = self.now;
+        match &mut self.state {
+            State::Connecting(campaign) => {
+                if campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted {
+                    self.give_up();
+                }
+            }
+            State::Recovering { campaign, silent } => {
+                if let Some(session) = silent {
+                    session.liveness.advance(now, session.id, &mut self.out);
+                }
+                if campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted {
+                    self.give_up();
+                }
+            }
+            State::Joining { session, deadline, .. } => {
+                if now >= *deadline {
+                    let id = session.id;
+                    self.out.push(Output::CloseSession { session: id });
+                    self.lose_session(Cause::new(CauseKind::NotReady));
+                } else {
+                    self.advance_session();
+                }
+            }
+            State::Live { stable_at, .. } => {
+                if stable_at.is_some_and(|at| now >= at) {
+                    *stable_at = None;
+                    self.budget = Budget::default();
+                    self.telemetry.consecutive_disconnects = 0;
+                }
+                self.advance_session();
+                self.rate_quality();
+            }
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn rate_quality(&mut self) {
+        if self.monitor.is_due(self.now, self.config.quality_interval) {
+            let measured = self.subscribed.iter_mut().filter_map(SubscribedTrack::measure);
+            self.monitor.rate(measured, desk!(self));
+        }
+    }
+
+    pub(super) fn advance_session(&mut self) {
+        let Some(session) = self.state.session_mut() else {
+            return;
+        };
+        let id = session.id;
+        session.advance(&mut self.next_epoch, desk!(self));
+        for followed in &mut self.followed {
+            followed.advance(id, desk!(self));
+        }
+        for track in &mut self.published {
+            track.advance(id, desk!(self));
+        }
+        for track in &mut self.subscribed {
+            track.advance(id, desk!(self));
+        }
+    }
+
+    pub(super) fn session_deadline(&self, session: &Session) -> Timestamp {
+        let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
+        let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
+        let watches = self.followed.iter().filter_map(Followed::deadline);
+        let requests = tracks.chain(subscriptions).chain(watches).min();
+        earlier(requests, Some(session.deadline())).unwrap_or_else(|| session.deadline())
+    }
+}
+
+fn first(a: (Timestamp, Reason), b: (Timestamp, Reason)) -> (Timestamp, Reason) {
+    if b.0 < a.0 { b } else { a }
+}

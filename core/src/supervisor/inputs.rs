@@ -1,0 +1,318 @@
+//! What inputs bring: each is told to the part that it concerns.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+use core::mem;
+use core::time::Duration;
+
+use super::Supervisor;
+use crate::campaign::Standing;
+use crate::config::{Config, validate_name};
+use crate::desk::desk;
+use crate::error::{Cause, CauseKind};
+use crate::event::Event;
+use crate::followed::Followed;
+use crate::id::{SessionId, SubscriptionId, TrackId};
+use crate::input::Input;
+use crate::liveness::Pulse;
+use crate::media::MediaKind;
+use crate::output::Output;
+use crate::published::PublishedTrack;
+use crate::session::Session;
+use crate::state::State;
+use crate::subscribed::SubscribedTrack;
+use crate::summary::Outcome;
+
+impl Supervisor {
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Connect => self.connect(),
+            Input::Publish { track, name, kind } => self.publish(track, name, kind),
+            Input::Subscribe { track, participant, name, kind } => {
+                self.subscribe(track, participant, name, kind)
+            }
+            Input::Send { track, frame } => {
+                // A path that went silent is not fed: what is in flight there blocks its recovery.
+                let up = self.state.session().is_some();
+                if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+                    published.send(frame, up, desk!(self));
+                }
+            }
+            Input::Finish { track } => {
+                let up = self.state.session().is_some();
+                if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+                    published.finish(up, desk!(self));
+                }
+            }
+            Input::Unsubscribe { track } => self.unsubscribe(track),
+            Input::ReconnectNow => self.reconnect_now(),
+            Input::Close => self.end(Outcome::Completed),
+            Input::Connected { session } => self.connected(session),
+            Input::DialFailed { session, cause } => self.dial_failed(session, cause),
+            Input::SessionClosed { session, cause } => self.session_closed(session, cause),
+            Input::PathReport { session, received, rtt_micros } => {
+                self.path_report(session, received, Duration::from_micros(rtt_micros));
+            }
+            Input::NamespaceAccepted { session, epoch } => {
+                if let Some(current) = self.session_with(session) {
+                    current.namespace_accepted(epoch);
+                }
+            }
+            Input::NamespaceRefused { session, epoch } => {
+                if let Some(current) = self.state.session_mut()
+                    && current.id == session
+                {
+                    current.namespace_refused(epoch, desk!(self));
+                }
+            }
+            Input::PublicationEnded { publication } => {
+                for track in &mut self.published {
+                    track.ended(publication, desk!(self));
+                }
+            }
+            Input::WatchAccepted { watch } => {
+                for followed in &mut self.followed {
+                    followed.accepted(watch);
+                }
+            }
+            Input::WatchEnded { watch } => {
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.ended(desk!(self));
+                }
+            }
+            Input::EpochAdded { watch, epoch } => {
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.added(epoch, desk!(self));
+                    self.follow_participants();
+                }
+            }
+            Input::EpochRemoved { watch, epoch } => {
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.removed(epoch, desk!(self));
+                    self.follow_participants();
+                }
+            }
+            Input::SubscriptionAccepted { subscription } => {
+                if let Some(track) = self.listening(subscription) {
+                    track.accepted(subscription);
+                }
+            }
+            Input::SubscriptionEnded { subscription } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.ended(subscription, desk!(self));
+                }
+            }
+            Input::Object { subscription, location, frame } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.object(subscription, location, frame, desk!(self));
+                }
+            }
+            Input::EndOfTrack { subscription } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.end_of_track(subscription, desk!(self));
+                }
+            }
+        }
+    }
+
+    pub(super) fn connect(&mut self) {
+        if let State::Idle = self.state {
+            self.started = self.now;
+            self.begin_campaign(None, None);
+        }
+    }
+
+    pub(super) fn publish(&mut self, track: TrackId, name: String, kind: MediaKind) {
+        if let Err(problem) = self.publishable(track, &name) {
+            self.out.event(Event::TrackRefused { track, problem });
+            return;
+        }
+        let published = PublishedTrack::new(track, name, kind, self.config.first_epoch);
+        self.published.push(published);
+        self.attach_tracks();
+    }
+
+    pub(super) fn publishable(&self, track: TrackId, name: &str) -> Result<(), String> {
+        validate_name("track", name).map_err(|error| error.to_string())?;
+        if self.published.iter().any(|p| p.id == track || p.is_named(name)) {
+            return Err(format!("track {name} is published already"));
+        }
+        if self.published.len() >= Config::MOST_TRACKS {
+            return Err(format!("a call publishes at most {} tracks", Config::MOST_TRACKS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        track: TrackId,
+        participant: String,
+        name: String,
+        kind: MediaKind,
+    ) {
+        if let Err(problem) = self.subscribable(track, &participant, &name) {
+            self.out.event(Event::TrackRefused { track, problem });
+            // Unless the handle is in use, its stream would wait for ever.
+            if !self.subscribed.iter().any(|s| s.id == track) {
+                self.out.push(Output::CloseTrack { track });
+            }
+            return;
+        }
+        if !self.followed.iter().any(|f| f.participant == participant) {
+            self.followed.push(Followed::new(participant.clone()));
+        }
+        if self.subscribed.len() >= Config::MOST_TRACKS
+            && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
+        {
+            self.subscribed.remove(over);
+        }
+        self.subscribed.push(SubscribedTrack::new(track, participant, name, kind));
+        self.attach_tracks();
+    }
+
+    pub(super) fn subscribable(
+        &self,
+        track: TrackId,
+        participant: &str,
+        name: &str,
+    ) -> Result<(), String> {
+        validate_name("participant", participant).map_err(|error| error.to_string())?;
+        validate_name("track", name).map_err(|error| error.to_string())?;
+        let wanted = || self.subscribed.iter().filter(|s| !s.is_over());
+        if self.subscribed.iter().any(|s| s.id == track)
+            || wanted().any(|s| s.is_named(participant, name))
+        {
+            return Err(format!("track {name} of {participant} is subscribed to already"));
+        }
+        if wanted().count() >= Config::MOST_TRACKS {
+            return Err(format!("a call subscribes to at most {} tracks", Config::MOST_TRACKS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&mut self, track: TrackId) {
+        if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
+            subscribed.leave(desk!(self));
+        }
+    }
+
+    pub(super) fn reconnect_now(&mut self) {
+        match &mut self.state {
+            State::Live { .. } => self.lose_session_still_open(Cause::new(CauseKind::Requested)),
+            State::Connecting(campaign) | State::Recovering { campaign, .. } => {
+                campaign.hurry(&mut self.budget, desk!(self));
+            }
+            State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn connected(&mut self, session: SessionId) {
+        let campaign = match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(campaign) if campaign.is_dialing(session) => campaign,
+            State::Recovering { campaign, silent } if campaign.is_dialing(session) => {
+                if let Some(old) = silent {
+                    self.out.push(Output::CloseSession { session: old.id });
+                }
+                campaign
+            }
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        self.join(session, campaign);
+    }
+
+    pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
+        let (State::Connecting(campaign) | State::Recovering { campaign, .. }) = &mut self.state
+        else {
+            return;
+        };
+        if !campaign.is_dialing(session) {
+            return;
+        }
+        let final_code = cause.kind.final_code();
+        campaign.failed(session, cause.clone(), &mut self.budget, desk!(self));
+        if let Some(code) = final_code {
+            self.fail(code);
+        } else if campaign.standing() == Standing::Exhausted {
+            self.give_up();
+        }
+    }
+
+    pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
+        match &mut self.state {
+            State::Joining { session: current, .. } | State::Live { session: current, .. }
+                if current.id == session =>
+            {
+                self.lose_session(cause);
+            }
+            State::Recovering { silent, .. }
+                if silent.as_ref().is_some_and(|s| s.id == session) =>
+            {
+                *silent = None;
+            }
+            State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn path_report(&mut self, session: SessionId, received: u64, rtt: Duration) {
+        match &mut self.state {
+            State::Live { session: current, .. } if current.id == session => {
+                self.monitor.path(rtt);
+                if current.liveness.report(self.now, received, rtt) == Pulse::Silent {
+                    self.lose_session_still_open(Cause::new(CauseKind::Silent));
+                }
+            }
+            State::Joining { session: current, .. } if current.id == session => {
+                current.liveness.report(self.now, received, rtt);
+            }
+            State::Recovering { silent: Some(old), campaign } if old.id == session => {
+                let asked_for = campaign
+                    .incident
+                    .as_ref()
+                    .is_some_and(|incident| incident.cause.kind == CauseKind::Requested);
+                if old.liveness.report(self.now, received, rtt) == Pulse::Heard && !asked_for {
+                    self.return_to_old_session();
+                }
+            }
+            State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn session_with(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.state.session_mut().filter(|session| session.id == id)
+    }
+
+    pub(super) fn listening(
+        &mut self,
+        subscription: SubscriptionId,
+    ) -> Option<&mut SubscribedTrack> {
+        self.subscribed.iter_mut().find(|track| track.has(subscription))
+    }
+
+    /// Points each subscribed track at the newest namespace of its participant.
+    pub(super) fn follow_participants(&mut self) {
+        let Some(session) = self.state.session() else {
+            return;
+        };
+        let session = session.id;
+        for track in &mut self.subscribed {
+            let followed = self.followed.iter().find(|f| f.participant == track.participant());
+            track.follow(session, followed.and_then(Followed::newest), desk!(self));
+        }
+    }
+}

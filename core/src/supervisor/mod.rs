@@ -1,0 +1,156 @@
+//! The state machine: inputs in, outputs out.
+
+mod deadlines;
+mod inputs;
+mod transitions;
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+
+use crate::backoff::Budget;
+use crate::config::{Config, ConfigError};
+use crate::followed::Followed;
+use crate::id::Mint;
+use crate::input::Input;
+use crate::outbox::Outbox;
+use crate::output::Output;
+use crate::published::PublishedTrack;
+use crate::quality::Monitor;
+use crate::state::{State, StateName};
+use crate::subscribed::SubscribedTrack;
+use crate::summary::{Stats, Summary, Telemetry};
+use crate::time::Timestamp;
+
+pub use deadlines::{Deadline, Reason};
+
+/// One call: every decision about it, and nothing that touches the world.
+#[derive(Clone, Debug)]
+pub struct Supervisor {
+    config: Config,
+    rng: ChaCha8Rng,
+    now: Timestamp,
+    started: Timestamp,
+    mint: Mint,
+    next_epoch: u64,
+    budget: Budget,
+    telemetry: Telemetry,
+    state: State,
+    /// The last state that the application heard of.
+    announced: StateName,
+    published: Vec<PublishedTrack>,
+    subscribed: Vec<SubscribedTrack>,
+    followed: Vec<Followed>,
+    monitor: Monitor,
+    out: Outbox,
+}
+
+/// Making a call.
+impl Supervisor {
+    /// A call that waits for [`Input::Connect`]. All its randomness comes from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// Names the field of `config` that cannot work.
+    pub fn new(config: Config, seed: u64, now: Timestamp) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now,
+            started: now,
+            mint: Mint::default(),
+            next_epoch: config.first_epoch,
+            budget: Budget::default(),
+            telemetry: Telemetry::default(),
+            state: State::Idle,
+            announced: StateName::Idle,
+            published: Vec::new(),
+            subscribed: Vec::new(),
+            followed: Vec::new(),
+            monitor: Monitor::new(),
+            out: Outbox::default(),
+            config,
+        })
+    }
+}
+
+/// Driving it: `handle` what happened, then `poll_output` until it is empty, then wait for
+/// `deadline`.
+impl Supervisor {
+    /// Takes in what happened at `now`. Deadlines that are due fire first.
+    ///
+    /// Never fails and never panics: an input that makes no sense here and now, or carries an
+    /// outdated identifier, changes nothing. Time never runs back: an earlier `now` counts as the
+    /// last one.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.now = self.now.max(now);
+        self.advance();
+        if !self.state.name().is_final() {
+            self.take(input);
+            self.complete_joining();
+        }
+        #[cfg(debug_assertions)]
+        self.check_invariants();
+    }
+
+    /// The next thing to carry out.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop()
+    }
+
+    /// When to call `handle` with [`Input::Tick`] at the latest; `None` if only an input can
+    /// change anything.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let (at, reason) = self.next_wake()?;
+        // In a release, a deadline that is due by mistake costs a tick, not a busy loop.
+        Some(Deadline { at: at.max(self.now + Duration::from_micros(1)), reason })
+    }
+}
+
+/// Looking at it.
+impl Supervisor {
+    /// The state of the call.
+    pub fn state(&self) -> StateName {
+        self.state.name()
+    }
+
+    /// The configuration that it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A snapshot of its counters. Allocates: not for every frame.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            state: self.state.name(),
+            telemetry: self.telemetry,
+            quality: self.monitor.qualities().collect(),
+            published: self.published.iter().map(PublishedTrack::stats).collect(),
+            subscribed: self.subscribed.iter().map(SubscribedTrack::stats).collect(),
+        }
+    }
+
+    /// What is left of it, once it is over.
+    pub fn summary(&self) -> Option<&Summary> {
+        match &self.state {
+            State::Failed(summary) | State::Closed(summary) => Some(summary),
+            State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Recovering { .. } => None,
+        }
+    }
+
+    /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.
+    #[cfg(debug_assertions)]
+    fn check_invariants(&self) {
+        crate::invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
+        assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
+        if let Some((at, reason)) = self.next_wake() {
+            assert!(at > self.now, "the deadline ({reason:?}) must be later than now");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! From state to state.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use super::Supervisor;
+use crate::backoff::Budget;
+use crate::campaign::{Campaign, Incident};
+use crate::desk::desk;
+use crate::error::{CallError, Cause, CauseKind, ErrorCode};
+use crate::event::Event;
+use crate::followed::Followed;
+use crate::id::{IncidentId, SessionId};
+use crate::output::Output;
+use crate::published::PublishedTrack;
+use crate::session::Session;
+use crate::state::{State, StateName};
+use crate::subscribed::SubscribedTrack;
+use crate::summary::{Outcome, Stats, Summary};
+
+impl Supervisor {
+    /// The only place where a state begins, so that the application hears of each.
+    pub(super) fn enter(&mut self, state: State) {
+        let (from, to) = (self.announced, state.name());
+        self.state = state;
+        self.announced = to;
+        if from != to {
+            self.out.event(Event::StateChanged { from, to });
+        }
+    }
+
+    /// Starts the attempts: to set the call up, or to recover it.
+    pub(super) fn begin_campaign(&mut self, incident: Option<Incident>, silent: Option<Session>) {
+        let recovering = incident.is_some();
+        let campaign = Campaign::start(incident, &mut self.budget, desk!(self));
+        self.enter(if recovering {
+            State::Recovering { campaign, silent }
+        } else {
+            State::Connecting(campaign)
+        });
+        self.advance();
+    }
+
+    /// A session is up: publish and follow on it.
+    pub(super) fn join(&mut self, id: SessionId, mut campaign: Campaign) {
+        campaign.won(id, desk!(self));
+        self.detach_tracks();
+        let session = Session::new(id, self.now, self.config.probe_interval);
+        let deadline = (self.now + self.config.join_timeout).min(campaign.window_ends());
+        self.enter(State::Joining { session, campaign, deadline });
+        self.attach_tracks();
+    }
+
+    /// The call is live once the relay announces what we publish and follows whom we listen to.
+    /// Whether the others are there is not up to the session.
+    pub(super) fn complete_joining(&mut self) {
+        let State::Joining { session, .. } = &self.state else {
+            return;
+        };
+        if !session.is_announced() || !self.followed.iter().all(Followed::is_accepted) {
+            return;
+        }
+        let State::Joining { session, campaign, .. } = mem::replace(&mut self.state, State::Idle)
+        else {
+            return;
+        };
+        self.go_live(session, &campaign, campaign.attempts);
+    }
+
+    /// The old session's packets are back before any attempt succeeded.
+    pub(super) fn return_to_old_session(&mut self) {
+        let State::Recovering { mut campaign, silent: Some(session) } =
+            mem::replace(&mut self.state, State::Idle)
+        else {
+            return;
+        };
+        campaign.cancel(desk!(self));
+        self.go_live(session, &campaign, 0);
+        self.attach_tracks();
+    }
+
+    pub(super) fn go_live(&mut self, session: Session, campaign: &Campaign, attempts: u32) {
+        self.budget.spent += self.now - campaign.started;
+        if campaign.incident.is_none() {
+            // Setting the call up is no recovery: the first incident has the whole budget.
+            self.budget = Budget::default();
+        }
+        if let Some(incident) = &campaign.incident {
+            let duration = self.now - incident.since;
+            self.telemetry.incidents_open -= 1;
+            self.telemetry.incidents_recovered += 1;
+            self.telemetry.last_recovery = Some(duration);
+            self.telemetry.longest_recovery = self.telemetry.longest_recovery.max(Some(duration));
+            self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
+        }
+        let stable_at = Some(self.now + self.config.policy.stable_after);
+        self.monitor.start(self.now, self.config.quality_interval);
+        self.enter(State::Live { session, stable_at });
+    }
+
+    /// The session is gone.
+    pub(super) fn lose_session(&mut self, cause: Cause) {
+        let final_code = cause.kind.final_code();
+        let state = match mem::replace(&mut self.state, State::Idle) {
+            State::Live { .. } => {
+                let incident = self.new_incident(cause);
+                let campaign = Campaign::start(Some(incident), &mut self.budget, desk!(self));
+                State::Recovering { campaign, silent: None }
+            }
+            State::Joining { mut campaign, .. } => {
+                campaign.resume(cause, &mut self.budget, desk!(self));
+                match campaign.incident {
+                    Some(_) => State::Recovering { campaign, silent: None },
+                    None => State::Connecting(campaign),
+                }
+            }
+            other => other,
+        };
+        self.enter(state);
+        self.detach_tracks();
+        match final_code {
+            Some(code) => self.fail(code),
+            None => self.advance(),
+        }
+    }
+
+    /// The session may still come back, but it does not carry the call now. Its tracks stay
+    /// attached, because nothing was said to the relay.
+    pub(super) fn lose_session_still_open(&mut self, cause: Cause) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Live { session, .. } => {
+                let incident = self.new_incident(cause);
+                self.begin_campaign(Some(incident), Some(session));
+            }
+            other => self.state = other,
+        }
+    }
+
+    pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {
+        let id = IncidentId(self.mint.next());
+        self.telemetry.incidents += 1;
+        self.telemetry.incidents_open += 1;
+        self.telemetry.consecutive_disconnects += 1;
+        self.out.event(Event::IncidentStarted { incident: id, cause: cause.clone() });
+        Incident { id, cause, since: self.now }
+    }
+
+    /// Asks the session for whatever has not been asked of it yet.
+    pub(super) fn attach_tracks(&mut self) {
+        let Some(session) = self.state.session_mut() else {
+            return;
+        };
+        let id = session.id;
+        for track in &mut self.published {
+            track.attach(id, desk!(self));
+        }
+        if !self.published.is_empty() {
+            session.want_namespace(&mut self.next_epoch, desk!(self));
+        }
+        for followed in &mut self.followed {
+            followed.attach(id, desk!(self));
+        }
+        self.follow_participants();
+    }
+
+    pub(super) fn detach_tracks(&mut self) {
+        self.published.iter_mut().for_each(PublishedTrack::detach);
+        self.subscribed.iter_mut().for_each(SubscribedTrack::detach);
+        self.followed.iter_mut().for_each(Followed::detach);
+    }
+
+    /// Attempts or window are used up.
+    pub(super) fn give_up(&mut self) {
+        let code = match &self.state {
+            State::Connecting(campaign) => campaign
+                .first_failure
+                .as_ref()
+                .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
+            State::Recovering { .. } => ErrorCode::RecoveryExhausted,
+            State::Idle
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Failed(_)
+            | State::Closed(_) => return,
+        };
+        self.fail(code);
+    }
+
+    pub(super) fn fail(&mut self, code: ErrorCode) {
+        let (State::Connecting(campaign) | State::Recovering { campaign, .. }) = &self.state else {
+            return;
+        };
+        let root_cause = campaign
+            .incident
+            .as_ref()
+            .map(|incident| incident.cause.clone())
+            .or_else(|| campaign.first_failure.clone())
+            .unwrap_or(Cause::new(CauseKind::TimedOut));
+        let error = CallError {
+            code,
+            root_cause,
+            last_cause: campaign.last_failure.clone(),
+            attempts: campaign.attempts,
+            after: self.now - campaign.started,
+        };
+        self.end(Outcome::Failed(error));
+    }
+
+    /// The one way into the final states: everything is closed, and the last event is said.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(mut campaign) => campaign.cancel(desk!(self)),
+            State::Recovering { mut campaign, silent } => {
+                campaign.cancel(desk!(self));
+                if let Some(session) = silent {
+                    self.out.push(Output::CloseSession { session: session.id });
+                }
+            }
+            State::Joining { session, .. } | State::Live { session, .. } => {
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+        self.telemetry.incidents_failed += self.telemetry.incidents_open;
+        self.telemetry.incidents_open = 0;
+        for track in &self.subscribed {
+            self.out.push(Output::CloseTrack { track: track.id });
+        }
+        let (name, state): (_, fn(Box<Summary>) -> State) = match outcome {
+            Outcome::Completed => (StateName::Closed, State::Closed),
+            Outcome::Failed(_) => (StateName::Failed, State::Failed),
+        };
+        let summary = Box::new(Summary {
+            outcome,
+            duration: self.now - self.started,
+            stats: Stats { state: name, ..self.stats() },
+        });
+        self.enter(state(summary.clone()));
+        self.out.event(Event::Ended { summary });
+    }
+}
