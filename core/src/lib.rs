@@ -54,6 +54,7 @@ mod published;
 mod quality;
 mod seen;
 mod session;
+mod stand_in;
 mod state;
 mod subscribed;
 mod summary;

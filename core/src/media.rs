@@ -73,6 +73,9 @@ impl Track {
 pub struct Frame {
     /// When it was captured, in microseconds of the publisher's own clock. It arrives as it was sent.
     pub captured_at: u64,
-    /// The encoded media. Kept by reference, never copied.
+    /// The encoded media. Kept by reference, never copied. Serialised as its length and a digest,
+    /// because what people say has no place in a journal; read back, a stand-in of that length
+    /// and digest takes its place.
+    #[serde(with = "crate::stand_in")]
     pub payload: Bytes,
 }

@@ -1,6 +1,7 @@
 //! The call, as a runtime embeds it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::dial::Dialer;
 use crate::driver::{Command, Driver};
+use crate::journal::{Header, Journal, VERSION};
 use crate::network::{HostNetwork, Network};
 use crate::relay_url::{RelayUrl, RelayUrlError};
 use crate::tracks::{CallEnded, Commands, PublishedTrack, SubscribedTrack};
@@ -25,11 +27,22 @@ use crate::trust::{Trust, TrustError};
 const EVENT_QUEUE: usize = 1024;
 
 /// Which call to make, and how.
-#[derive(Clone, Debug)]
 pub struct CallConfig {
     config: Config,
     trust: Option<Trust>,
     seed: Option<u64>,
+    journal: Option<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for CallConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the relays: their addresses may carry tokens.
+        f.debug_struct("CallConfig")
+            .field("room", &self.config.room)
+            .field("participant", &self.config.participant)
+            .field("policy", &self.config.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CallConfig {
@@ -43,7 +56,7 @@ impl CallConfig {
         let mut config = Config::new(relay, room, participant);
         // Taken from the clock when the call is made.
         config.first_epoch = 0;
-        Self { config, trust: None, seed: None }
+        Self { config, trust: None, seed: None, journal: None }
     }
 
     /// One more relay, tried in turn.
@@ -73,6 +86,13 @@ impl CallConfig {
         self.seed = Some(seed);
         self
     }
+
+    /// Records everything that decides the call, so that it can be replayed: see [`journal`](crate::journal).
+    #[must_use]
+    pub fn journal(mut self, file: impl Write + Send + 'static) -> Self {
+        self.journal = Some(Box::new(file));
+        self
+    }
 }
 
 /// A call that cannot be made as asked.
@@ -90,6 +110,9 @@ pub enum ConnectError {
     /// TLS or the system's randomness cannot be used.
     #[error("the cryptography of this host cannot be used: {0}")]
     Cryptography(String),
+    /// The journal cannot be written.
+    #[error("the journal cannot be written: {0}")]
+    Journal(String),
 }
 
 /// A live call. It and its tracks stay valid through any number of recoveries.
@@ -134,17 +157,19 @@ impl Call {
     ///
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
-        let CallConfig { config: mut core, trust, seed } = config;
+        let CallConfig { config: mut core, trust, seed, journal } = config;
         core.first_epoch = network.unix_millis();
-        let mut relays = BTreeMap::new();
-        for relay in &core.relays {
-            relays.insert(relay.clone(), RelayUrl::from_str(relay)?);
-        }
+        let relays = name_relays(&mut core)?;
         let seed = seed.map_or_else(draw_seed, Ok)?;
         let probe_interval = core.probe_interval;
-        let supervisor = Supervisor::new(core, seed, network.now())?;
+        let now = network.now();
+        let header = Header { holdline_journal: VERSION, config: core.clone(), seed, now };
+        let supervisor = Supervisor::new(core, seed, now)?;
         let trust = trust.map_or_else(Trust::host, Ok)?;
         let tls = trust.client_config().map_err(ConnectError::Cryptography)?;
+
+        let journal = journal.map(|file| Journal::start(file, &header)).transpose();
+        let journal = journal.map_err(|error| ConnectError::Journal(error.to_string()))?;
 
         let (queue, from_handles) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -155,6 +180,7 @@ impl Call {
             network,
             relays,
             supervisor,
+            journal,
             commands: from_handles,
             waiting: Arc::clone(&waiting),
             events: events.clone(),
@@ -271,6 +297,26 @@ impl Call {
     fn mint_track(&self) -> TrackId {
         TrackId(self.next_track.fetch_add(1, Ordering::Relaxed))
     }
+}
+
+/// Gives each relay a name without the query of its address, which may carry a token: the core, and so
+/// its events and journals, knows relays by these names alone.
+fn name_relays(core: &mut Config) -> Result<BTreeMap<String, RelayUrl>, RelayUrlError> {
+    let mut relays = BTreeMap::new();
+    for relay in &mut core.relays {
+        let url = RelayUrl::from_str(relay)?;
+        let plain = format!("{url:?}");
+        let mut name = plain.clone();
+        for number in 2.. {
+            if !relays.contains_key(&name) {
+                break;
+            }
+            name = format!("{plain} ({number})");
+        }
+        relays.insert(name.clone(), url);
+        *relay = name;
+    }
+    Ok(relays)
 }
 
 fn draw_seed() -> Result<u64, ConnectError> {

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dial::{Dialer, Established};
+use crate::journal::Journal;
 use crate::link::{Link, farewell};
 use crate::network::Network;
 use crate::publication::Publication;
@@ -38,6 +39,7 @@ pub(crate) struct Driver {
     pub(crate) dialer: Dialer,
     pub(crate) relays: BTreeMap<String, RelayUrl>,
     pub(crate) supervisor: Supervisor,
+    pub(crate) journal: Option<Journal>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     /// How many commands are waiting, so that handles can bound them.
     pub(crate) waiting: Arc<AtomicUsize>,
@@ -85,14 +87,23 @@ impl Driver {
                 }
             }
         }
+        // Complete on disk before anybody hears that the call is over for good.
+        drop(self.journal.take());
         while world.farewells.join_next().await.is_some() {}
     }
 
     /// Tells the core what there is to tell until nothing is left; whether the call goes on.
     fn settle(&mut self, world: &mut World) -> bool {
         while let Some(input) = world.answers.pop_front() {
-            self.supervisor.handle(self.network.now(), input);
+            let now = self.network.now();
+            if let Some(journal) = &mut self.journal {
+                journal.input(now, &input);
+            }
+            self.supervisor.handle(now, input);
             while let Some(output) = self.supervisor.poll_output() {
+                if let Some(journal) = &mut self.journal {
+                    journal.output(&output);
+                }
                 self.carry_out(output, world);
             }
         }

@@ -45,6 +45,7 @@ mod capture;
 mod cause;
 mod dial;
 mod driver;
+pub mod journal;
 mod link;
 mod network;
 mod publication;

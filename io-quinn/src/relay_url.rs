@@ -80,7 +80,8 @@ impl fmt::Display for RelayUrl {
 /// Without the query, which may carry a token.
 impl fmt::Debug for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "moqt://{}:{}{}", self.host, self.port(), self.url.path())
+        let host = self.url.host_str().unwrap_or_default();
+        write!(f, "moqt://{host}:{}{}", self.port(), self.url.path())
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Relay(RelayArgs),
     /// Take part in a call: send a WAV at real speed, record what is heard.
     Call(CallArgs),
+    /// Feed a recorded call through the core, and compare every decision.
+    Replay(ReplayArgs),
     /// Watch a two-way call survive the crash of its relay (about 25 s).
     Demo(DemoArgs),
 }
@@ -70,9 +72,19 @@ pub(crate) struct CallArgs {
     /// Believe the certificates in this PEM file instead of the host's authorities.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Record everything that decides the call, so that it can be replayed. Media is not kept.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(crate) journal: Option<PathBuf>,
     /// Print one JSON object at the end, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// The journal of a call.
+    #[arg(value_name = "JOURNAL.jsonl")]
+    pub(crate) journal: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,5 +1,6 @@
 //! `holdline call`: take part in a call.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -36,6 +37,12 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
         return Err(Failure::unusable("--out", "it is the file that --send reads"));
     }
     let recording = args.out.as_deref().map(|path| Recording::create("--out", path)).transpose()?;
+    if let Some(path) = &args.journal {
+        let file = File::create(path).map_err(|error| {
+            Failure::unusable("--journal", format!("{}: {error}", path.display()))
+        })?;
+        config = config.journal(file);
+    }
     let call = Call::connect(config).map_err(|error| match error {
         ConnectError::Trust(error) => Failure::unusable("--ca", error),
         other => Failure::Unusable(other.to_string()),

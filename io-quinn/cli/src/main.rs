@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod pcm;
 mod relay;
+mod replay;
 mod signals;
 mod talk;
 mod wording;
@@ -42,6 +43,7 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Relay(args) => relay::run(args).await,
             Command::Call(args) => call::run(args).await,
+            Command::Replay(args) => replay::run(&args),
             Command::Demo(args) => demo::run(args).await,
         }
     })

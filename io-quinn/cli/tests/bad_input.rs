@@ -133,6 +133,20 @@ fn a_relay_needs_a_certificate_and_its_key_or_neither() {
 }
 
 #[test]
+fn a_journal_that_is_none_is_refused_with_its_line() {
+    let folder = folder();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        path.to_str().expect("a path").to_owned()
+    };
+    refused(&["replay", "/nowhere/call.jsonl"], &["/nowhere/call.jsonl", "No such file"]);
+    refused(&["replay", &write("empty", "")], &["empty", "line 1", "the journal is empty"]);
+    refused(&["replay", &write("words", "only words\n")], &["words", "line 1", "not the header"]);
+    refused(&call(&["--journal", "/nowhere/call.jsonl"]), &["--journal", "/nowhere/call.jsonl"]);
+}
+
+#[test]
 fn help_and_version_are_no_errors() {
     for args in [&["--help"][..], &["--version"], &["call", "--help"]] {
         assert!(holdline().args(args).output().expect("runs").status.success(), "{args:?}");

@@ -98,10 +98,17 @@ fn two_processes_hear_each_other_bit_for_bit_in_any_format() {
 
 #[test]
 fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
-    let state = folder();
+    let (state, out) = (folder(), folder());
+    let journal = out.path().join("alice.jsonl");
     let mut relay = RelayProcess::start(state.path(), &lasting_port(0));
     let mut alice = Running::start(
-        relay.call("alice").args(["--from", "bob"]).arg("--send").arg(speech("alice.wav")),
+        relay
+            .call("alice")
+            .args(["--from", "bob"])
+            .arg("--send")
+            .arg(speech("alice.wav"))
+            .arg("--journal")
+            .arg(&journal),
     );
     let mut bob = Running::start(
         relay.call("bob").args(["--from", "alice"]).arg("--send").arg(speech("bob.wav")),
@@ -120,6 +127,10 @@ fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
     let (code, rest, stderr) = alice.end();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(rest.contains("call ended") && rest.contains("1 interruption, 1 recovered"), "{rest}");
+    let replay = holdline().arg("replay").arg(&journal).output().expect("runs");
+    assert_eq!(replay.status.code(), Some(0), "{}", text(&replay.stderr));
+    assert!(text(&replay.stdout).contains("no difference"), "{}", text(&replay.stdout));
+    assert!(text(&replay.stdout).contains("to the end of the call"));
     bob.wait_for("the other side has finished");
     interrupt(&bob.child);
     assert_eq!(bob.end().0, Some(0));

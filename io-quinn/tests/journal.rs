@@ -1,0 +1,108 @@
+//! A journal replays to the letter, tells nothing that it should not, and a changed one is found out.
+
+mod common;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use common::{Site, Speaker, hear, wait_for};
+use holdline_quinn::journal::{ReplayError, Replayed, replay};
+use holdline_quinn::{Call, CallConfig, Event, Frame, Track};
+
+/// A file in memory.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Memory {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The journal of a call that lost its relay once, with a token in its relay's address.
+async fn recorded() -> String {
+    let mut site = Site::open();
+    let memory = Memory::default();
+    let config = CallConfig::new(format!("{}/?jwt=open-sesame", site.url()), "room", "alice");
+    let alice = Call::connect(config.trust(site.trust()).journal(memory.clone())).expect("a call");
+    let bob = Call::connect(
+        CallConfig::new(format!("{}/?jwt=open-sesame", site.url()), "room", "bob")
+            .trust(site.trust()),
+    )
+    .expect("a call");
+    let track = alice.publish(Track::audio("audio")).expect("a name");
+    let payload = Bytes::from_static(b"secret words");
+    track.send(Frame { captured_at: 1, payload }).expect("a live call");
+    let _speaking = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
+    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
+    let mut events = alice.events();
+    hear(&mut from_bob).await;
+    site.crash();
+    wait_for(&mut events, |event| matches!(event, Event::IncidentStarted { .. }).then_some(()))
+        .await;
+    site.restart();
+    wait_for(&mut events, |event| matches!(event, Event::Recovered { .. }).then_some(())).await;
+    hear(&mut from_bob).await;
+    alice.close().await;
+    bob.close().await;
+    memory.text()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_replays_without_a_difference_and_keeps_no_secret() {
+    let journal = recorded().await;
+    let replayed = replay(journal.as_bytes()).expect("no difference");
+    assert!(replayed.ended && replayed.inputs > 20 && replayed.outputs > 20, "{replayed:?}");
+    assert!(!journal.contains("open-sesame"), "a token");
+    assert!(!journal.contains("secret words") && !journal.contains("115,101,99"), "what was said");
+
+    // Broken off in the middle of a line, it replays as far as it goes.
+    let part = &journal[..journal.len() / 2];
+    let Replayed { inputs, ended, .. } = replay(part.as_bytes()).expect("no difference");
+    assert!(inputs > 0 && inputs < replayed.inputs && !ended);
+
+    // Whatever is changed in what came out is found, in its line.
+    let lines: Vec<&str> = journal.lines().collect();
+    let out = lines.iter().position(|line| line.contains("\"dial\"")).expect("a dial");
+    let changed = |with: &[&str]| {
+        let lines = [&lines[..out], with, &lines[out + 1..]].concat().join("\n");
+        match replay(lines.as_bytes()) {
+            Err(ReplayError::Difference { line, .. }) => line as usize - 1,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(changed(&[]), out, "an output left out");
+    assert_eq!(changed(&[lines[out], lines[out]]), out + 1, "an output twice");
+    let other = lines[out].replace("\"session\":", "\"session\":9");
+    assert_eq!(changed(&[&other]), out, "another session");
+}
+
+#[test]
+fn a_journal_of_another_version_or_with_an_impossible_configuration_is_refused() {
+    let config =
+        serde_json::to_string(&holdline_quinn::Config::new("moqt://relay", "room", "alice"));
+    let config = config.expect("serialises");
+    let header = |version: u32, config: &str| {
+        format!(r#"{{"holdline_journal":{version},"config":{config},"seed":1,"now":0}}"#) + "\n"
+    };
+    assert!(replay(header(1, &config).as_bytes()).is_ok());
+    let unreadable = |journal: String| match replay(journal.as_bytes()) {
+        Err(error @ ReplayError::Unreadable { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(unreadable(header(2, &config)).contains("version 2"));
+    let nobody = config.replace("\"alice\"", "\"\"");
+    assert!(unreadable(header(1, &nobody)).contains("participant must not be empty"));
+    assert!(unreadable(header(1, &config) + "{}\n").contains("line 2: not an entry"));
+}
