@@ -1,6 +1,7 @@
 //! The attempts to get a session: paced, bounded, racing as far as the policy allows.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::backoff::Budget;
 use crate::desk::{Desk, earlier};
@@ -50,8 +51,10 @@ pub(crate) enum Standing {
 }
 
 impl Campaign {
+    /// `head_start`: how long the old path has to come back by migration before the first dial.
     pub(crate) fn start(
         incident: Option<Incident>,
+        head_start: Duration,
         budget: &mut Budget,
         desk: &mut Desk<'_>,
     ) -> Self {
@@ -68,11 +71,18 @@ impl Campaign {
             dials: Vec::new(),
         };
         campaign.schedule(budget, desk);
+        campaign.next_attempt = campaign.next_attempt.map(|at| at.max(desk.now + head_start));
         campaign
     }
 
     pub(crate) fn incident_id(&self) -> Option<IncidentId> {
         self.incident.as_ref().map(|incident| incident.id)
+    }
+
+    /// Whether nothing was lost: the application wants a fresh session.
+    pub(crate) fn is_on_request(&self) -> bool {
+        let cause = self.incident.as_ref().map(|incident| incident.cause.kind);
+        cause == Some(CauseKind::Requested)
     }
 
     pub(crate) fn window_ends(&self) -> Timestamp {

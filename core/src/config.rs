@@ -25,6 +25,9 @@ pub struct Config {
     pub first_epoch: u64,
     /// How hard and how long to try.
     pub policy: Policy,
+    /// How long a silent path is only suspected, before the user hears of it. Recovery does not
+    /// wait for that (R9).
+    pub grace: Duration,
     /// How often the path is looked at while a session is up.
     pub probe_interval: Duration,
     /// How long a relay may take to accept our namespace and follow the other participants.
@@ -56,6 +59,7 @@ impl Config {
             participant: participant.into(),
             first_epoch: 1,
             policy: Policy::default(),
+            grace: Duration::from_secs(3),
             probe_interval: Duration::from_millis(100),
             join_timeout: Duration::from_secs(5),
             quality_interval: Duration::from_secs(3),

@@ -124,6 +124,8 @@ pub enum CauseKind {
     NetworkUnavailable,
     /// Packets stopped coming back while the session was up.
     Silent,
+    /// Packets still come, but none of ours is acknowledged.
+    Unacknowledged,
     /// The relay closed the connection.
     ClosedByRelay,
     /// The connection or the MoQ session broke a protocol rule.
@@ -153,6 +155,7 @@ impl CauseKind {
             | Self::TimedOut
             | Self::NetworkUnavailable
             | Self::Silent
+            | Self::Unacknowledged
             | Self::ClosedByRelay
             | Self::ProtocolError
             | Self::Reset
@@ -172,6 +175,7 @@ impl CauseKind {
             | Self::TimedOut
             | Self::NetworkUnavailable
             | Self::Silent
+            | Self::Unacknowledged
             | Self::ClosedByRelay
             | Self::ProtocolError
             | Self::Reset
@@ -186,6 +190,7 @@ impl CauseKind {
             Self::TimedOut => "no answer from the relay in time",
             Self::NetworkUnavailable => "the local network refused to send",
             Self::Silent => "packets stopped coming back",
+            Self::Unacknowledged => "nothing that was sent is acknowledged",
             Self::ClosedByRelay => "the relay closed the connection",
             Self::ProtocolError => "the connection broke a protocol rule",
             Self::Reset => "the relay lost the connection's state",

@@ -31,6 +31,11 @@ pub enum Event {
         /// Its root cause.
         cause: Cause,
     },
+    /// The session's connection moves to a fresh local socket.
+    PathMigrating {
+        /// The incident, if the path is silent; none if the host's network changed.
+        incident: Option<IncidentId>,
+    },
     /// An attempt to reach a relay begins: to set the call up, or (with an incident) to recover it.
     AttemptStarted {
         /// The incident, if the call was up before.

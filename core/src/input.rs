@@ -77,12 +77,16 @@ pub enum Input {
         /// Why.
         cause: Cause,
     },
-    /// What the path's counters say, asked for by [`Output::ReportPath`](crate::Output::ReportPath).
+    /// The host's network changed: another interface, another address.
+    NetworkChanged,
+    /// What the path's counters say, asked for by [`Output::ProbePath`](crate::Output::ProbePath).
     PathReport {
         /// The session.
         session: SessionId,
         /// UDP datagrams received since the session began.
         received: u64,
+        /// ACK frames received since the session began.
+        acknowledged: u64,
         /// Smoothed round-trip time in microseconds (RFC 9002 section 5.3).
         rtt_micros: u64,
     },

@@ -20,7 +20,7 @@ pub(crate) fn check(state: &State, telemetry: &Telemetry, budget: &Budget, confi
     let (in_flight, open) = match state {
         State::Connecting(campaign) => (campaign.in_flight(), campaign.incident.is_some()),
         State::Joining { campaign, .. } => (campaign.in_flight(), campaign.incident.is_some()),
-        State::Recovering { campaign, .. } => {
+        State::Suspect { campaign, .. } | State::Recovering { campaign, .. } => {
             assert!(campaign.incident.is_some(), "only an incident is recovered from");
             (campaign.in_flight(), true)
         }

@@ -47,6 +47,7 @@ mod input;
 mod invariants;
 mod liveness;
 mod media;
+mod migration;
 mod outbox;
 mod output;
 mod policy;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::error::CauseKind;
 use crate::id::SessionId;
 use crate::outbox::Outbox;
 use crate::output::Output;
@@ -15,31 +16,58 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 /// with one late report, which says nothing about the path.
 const SILENT_REPORTS: u32 = 3;
 
-/// Watches the counter of received datagrams. Probes go out at least once per report interval, so
-/// that silence is never confused with idleness.
+/// What a path's counters say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// UDP datagrams received.
+    pub(crate) received: u64,
+    /// ACK frames received: what we send arrives.
+    pub(crate) acknowledged: u64,
+}
+
+/// One direction of a path.
+#[derive(Clone, Debug)]
+struct Direction {
+    count: u64,
+    heard_at: Timestamp,
+    unchanged: u32,
+    /// Whether anything was heard since the path was suspected.
+    is_back: bool,
+}
+
+impl Direction {
+    fn new(now: Timestamp) -> Self {
+        Self { count: 0, heard_at: now, unchanged: 0, is_back: false }
+    }
+
+    fn report(&mut self, now: Timestamp, count: u64) {
+        if count > self.count {
+            *self = Self { count, heard_at: now, unchanged: 0, is_back: true };
+        } else {
+            self.unchanged = self.unchanged.saturating_add(1);
+        }
+    }
+
+    fn is_silent(&self, now: Timestamp, rtt: Duration) -> bool {
+        self.unchanged >= SILENT_REPORTS && now - self.heard_at >= suspect_after(rtt)
+    }
+}
+
+/// Watches a path's counters, each direction by itself (R2). Each report asked for also sends a
+/// probe that must be acknowledged, so that silence is never confused with idleness.
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     interval: Duration,
     next_report: Timestamp,
-    received: u64,
-    heard_at: Timestamp,
-    unchanged: u32,
-}
-
-/// What a report says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pulse {
-    /// Packets came.
-    Heard,
-    /// None came, for less time than would mean anything.
-    Quiet,
-    /// None came for longer than the path's round trip can explain.
-    Silent,
+    receiving: Direction,
+    sending: Direction,
 }
 
 impl Liveness {
     pub(crate) fn new(now: Timestamp, interval: Duration) -> Self {
-        Self { interval, next_report: now + interval, received: 0, heard_at: now, unchanged: 0 }
+        let next_report = now + interval;
+        let (receiving, sending) = (Direction::new(now), Direction::new(now));
+        Self { interval, next_report, receiving, sending }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
@@ -50,23 +78,35 @@ impl Liveness {
     pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) {
         if now >= self.next_report {
             self.next_report = now + self.interval;
-            out.push(Output::ReportPath { session });
+            out.push(Output::ProbePath { session });
         }
     }
 
-    pub(crate) fn report(&mut self, now: Timestamp, received: u64, rtt: Duration) -> Pulse {
-        if received > self.received {
-            self.received = received;
-            self.heard_at = now;
-            self.unchanged = 0;
-            return Pulse::Heard;
-        }
-        self.unchanged = self.unchanged.saturating_add(1);
-        if self.unchanged >= SILENT_REPORTS && now - self.heard_at >= suspect_after(rtt) {
-            Pulse::Silent
+    pub(crate) fn report(&mut self, now: Timestamp, counters: Counters) {
+        self.receiving.report(now, counters.received);
+        self.sending.report(now, counters.acknowledged);
+    }
+
+    /// Which way nothing goes for longer than the path's round trip can explain.
+    pub(crate) fn silence(&self, now: Timestamp, rtt: Duration) -> Option<CauseKind> {
+        if self.receiving.is_silent(now, rtt) {
+            Some(CauseKind::Silent)
+        } else if self.sending.is_silent(now, rtt) {
+            Some(CauseKind::Unacknowledged)
         } else {
-            Pulse::Quiet
+            None
         }
+    }
+
+    /// The path is suspected from now on.
+    pub(crate) fn suspect(&mut self) {
+        self.receiving.is_back = false;
+        self.sending.is_back = false;
+    }
+
+    /// Whether something went both ways since it was suspected.
+    pub(crate) fn is_back(&self) -> bool {
+        self.receiving.is_back && self.sending.is_back
     }
 }
 
@@ -81,27 +121,45 @@ mod tests {
     use super::*;
 
     const EVERY: Duration = Duration::from_millis(100);
+    const RTT: Duration = Duration::from_millis(10);
+
+    fn at(path: &mut Liveness, ms: u64, received: u64, acknowledged: u64) -> Option<CauseKind> {
+        let now = Timestamp::from_millis(ms);
+        path.report(now, Counters { received, acknowledged });
+        path.silence(now, RTT)
+    }
 
     #[test]
     fn silence_is_three_unchanged_reports_and_enough_time() {
         let mut path = Liveness::new(Timestamp::ZERO, EVERY);
-        let rtt = Duration::from_millis(10);
-        let at = Timestamp::from_millis;
-        assert_eq!(path.report(at(100), 5, rtt), Pulse::Heard);
-        assert_eq!(path.report(at(200), 5, rtt), Pulse::Quiet);
-        assert_eq!(path.report(at(300), 5, rtt), Pulse::Quiet);
-        assert_eq!(path.report(at(399), 5, rtt), Pulse::Quiet, "three reports, but not 300 ms");
-        assert_eq!(path.report(at(400), 5, rtt), Pulse::Silent);
-        assert_eq!(path.report(at(500), 6, rtt), Pulse::Heard);
+        assert_eq!(at(&mut path, 100, 5, 5), None);
+        assert_eq!(at(&mut path, 200, 5, 5), None);
+        assert_eq!(at(&mut path, 300, 5, 5), None);
+        assert_eq!(at(&mut path, 399, 5, 5), None, "three reports, but not 300 ms");
+        assert_eq!(at(&mut path, 400, 5, 5), Some(CauseKind::Silent));
+        assert_eq!(at(&mut path, 500, 6, 6), None);
+    }
+
+    #[test]
+    fn each_direction_is_missed_by_itself_and_both_must_come_back() {
+        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        for ms in 1..3 {
+            assert_eq!(at(&mut path, ms * 100, ms, 0), None);
+        }
+        assert_eq!(at(&mut path, 300, 3, 0), Some(CauseKind::Unacknowledged));
+        path.suspect();
+        at(&mut path, 500, 5, 0);
+        assert!(!path.is_back(), "one way only");
+        at(&mut path, 600, 5, 1);
+        assert!(path.is_back());
     }
 
     #[test]
     fn one_late_report_after_a_suspended_driver_is_not_silence() {
         let mut path = Liveness::new(Timestamp::ZERO, EVERY);
-        let rtt = Duration::from_millis(10);
-        path.report(Timestamp::from_millis(100), 5, rtt);
-        assert_eq!(path.report(Timestamp::from_millis(60_000), 5, rtt), Pulse::Quiet);
-        assert_eq!(path.report(Timestamp::from_millis(60_100), 6, rtt), Pulse::Heard);
+        at(&mut path, 100, 5, 5);
+        assert_eq!(at(&mut path, 60_000, 5, 5), None);
+        assert_eq!(at(&mut path, 60_100, 6, 6), None);
     }
 
     #[test]

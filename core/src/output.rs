@@ -26,8 +26,14 @@ pub enum Output {
         /// The dial or session.
         session: SessionId,
     },
-    /// Say what the path's counters are, with [`Input::PathReport`](crate::Input::PathReport).
-    ReportPath {
+    /// Say what the path's counters are, with [`Input::PathReport`](crate::Input::PathReport), and
+    /// send something that the relay must acknowledge.
+    ProbePath {
+        /// The session.
+        session: SessionId,
+    },
+    /// Move the session's connection to a fresh local socket.
+    Migrate {
         /// The session.
         session: SessionId,
     },

@@ -5,8 +5,10 @@ use alloc::vec;
 use core::time::Duration;
 
 use crate::desk::Desk;
-use crate::id::SessionId;
+use crate::event::Event;
+use crate::id::{IncidentId, SessionId};
 use crate::liveness::Liveness;
+use crate::migration::Migration;
 use crate::output::Output;
 use crate::time::Timestamp;
 
@@ -31,6 +33,7 @@ enum Namespace {
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) liveness: Liveness,
+    pub(crate) migration: Migration,
     namespace: Namespace,
     refusals: u32,
 }
@@ -40,27 +43,41 @@ impl Session {
         Self {
             id,
             liveness: Liveness::new(now, probe_interval),
+            migration: Migration::default(),
             namespace: Namespace::Unwanted,
             refusals: 0,
         }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
-        let report = self.liveness.deadline();
+        let path = self.path_deadline();
         match self.namespace {
-            Namespace::Refused { retry_at } => report.min(retry_at),
-            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => {
-                report
-            }
+            Namespace::Refused { retry_at } => path.min(retry_at),
+            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => path,
         }
     }
 
     pub(crate) fn advance(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
-        self.liveness.advance(desk.now, self.id, desk.out);
+        self.advance_path(None, desk);
         if let Namespace::Refused { retry_at } = self.namespace
             && desk.now >= retry_at
         {
             self.publish_namespace(next_epoch, desk);
+        }
+    }
+
+    /// When the path wants attention.
+    pub(crate) fn path_deadline(&self) -> Timestamp {
+        let probe = self.liveness.deadline();
+        self.migration.deadline().map_or(probe, |migrate| migrate.min(probe))
+    }
+
+    /// Looks at the path, and moves it if that is due.
+    pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, desk: &mut Desk<'_>) {
+        self.liveness.advance(desk.now, self.id, desk.out);
+        if self.migration.advance(desk.now, self.id, desk.out) {
+            desk.telemetry.migrations += 1;
+            desk.out.event(Event::PathMigrating { incident });
         }
     }
 

@@ -22,7 +22,9 @@ pub enum StateName {
     Joining,
     /// The session carries the call.
     Live,
-    /// The session was lost or went silent; attempts to come back are being made.
+    /// The path is silent, or one way of it. Recovery is under way; the user need not know yet.
+    Suspect,
+    /// The session was lost, or silent for longer than the grace. Recovery is under way.
     Recovering,
     /// Over: it could not go on.
     Failed,
@@ -35,7 +37,12 @@ impl StateName {
     pub const fn is_final(self) -> bool {
         match self {
             Self::Failed | Self::Closed => true,
-            Self::Idle | Self::Connecting | Self::Joining | Self::Live | Self::Recovering => false,
+            Self::Idle
+            | Self::Connecting
+            | Self::Joining
+            | Self::Live
+            | Self::Suspect
+            | Self::Recovering => false,
         }
     }
 }
@@ -47,6 +54,7 @@ impl fmt::Display for StateName {
             Self::Connecting => "connecting",
             Self::Joining => "joining",
             Self::Live => "live",
+            Self::Suspect => "suspect",
             Self::Recovering => "recovering",
             Self::Failed => "failed",
             Self::Closed => "closed",
@@ -71,8 +79,14 @@ pub(crate) enum State {
         session: Session,
         stable_at: Option<Timestamp>,
     },
-    /// `silent`: the old session, if it was not closed but went silent. Should its packets come
-    /// back before an attempt succeeds, the call goes on with it.
+    /// Should the session's packets come back before an attempt succeeds, the call goes on with it.
+    /// `tell_at`: when the grace is over.
+    Suspect {
+        session: Session,
+        campaign: Campaign,
+        tell_at: Timestamp,
+    },
+    /// `silent`: the old session, if it was not closed: it may still come back.
     Recovering {
         campaign: Campaign,
         silent: Option<Session>,
@@ -88,6 +102,7 @@ impl State {
             Self::Connecting(_) => StateName::Connecting,
             Self::Joining { .. } => StateName::Joining,
             Self::Live { .. } => StateName::Live,
+            Self::Suspect { .. } => StateName::Suspect,
             Self::Recovering { .. } => StateName::Recovering,
             Self::Failed(_) => StateName::Failed,
             Self::Closed(_) => StateName::Closed,
@@ -100,6 +115,7 @@ impl State {
             Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
             Self::Idle
             | Self::Connecting(_)
+            | Self::Suspect { .. }
             | Self::Recovering { .. }
             | Self::Failed(_)
             | Self::Closed(_) => None,
@@ -112,7 +128,51 @@ impl State {
             Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
             Self::Idle
             | Self::Connecting(_)
+            | Self::Suspect { .. }
             | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// The attempts that are being made, if any are.
+    pub(crate) fn campaign(&self) -> Option<&Campaign> {
+        match self {
+            Self::Connecting(campaign)
+            | Self::Suspect { campaign, .. }
+            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Idle
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// Likewise, to change them.
+    pub(crate) fn campaign_mut(&mut self) -> Option<&mut Campaign> {
+        match self {
+            Self::Connecting(campaign)
+            | Self::Suspect { campaign, .. }
+            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Idle
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// The old session that may still come back, and the attempts that race it.
+    pub(crate) fn silent_mut(&mut self) -> Option<(&mut Session, &mut Campaign)> {
+        match self {
+            Self::Suspect { session, campaign, .. }
+            | Self::Recovering { silent: Some(session), campaign } => Some((session, campaign)),
+            Self::Idle
+            | Self::Connecting(_)
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Recovering { silent: None, .. }
             | Self::Failed(_)
             | Self::Closed(_) => None,
         }

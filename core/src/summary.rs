@@ -91,6 +91,8 @@ pub struct Telemetry {
     pub incidents_open: u64,
     /// Incidents since the last time that a session was up long enough to be called stable.
     pub consecutive_disconnects: u64,
+    /// Moves of a live connection to a fresh local socket.
+    pub migrations: u64,
     /// How long the last recovery took, from detection.
     pub last_recovery: Option<Duration>,
     /// How long the longest recovery took, from detection.

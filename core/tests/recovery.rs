@@ -55,11 +55,16 @@ fn a_silent_path_is_lost_without_being_closed_and_wins_if_it_speaks_first() {
     let (mut hand, session) = Hand::live(Policy::interactive(), 1);
     hand.pass_alive(SECOND);
     hand.out.clear();
-    hand.pass_silent(MS * 400);
-    assert_eq!(hand.call.state(), StateName::Recovering);
+    hand.pass_silent(MS * 700);
+    assert_eq!(hand.call.state(), StateName::Suspect);
     assert!(hand.closed_sessions().is_empty(), "the old session may still come back");
     let dial = hand.last_dial();
-    hand.give(Input::PathReport { session, received: u64::MAX, rtt_micros: 10_000 });
+    hand.give(Input::PathReport {
+        session,
+        received: u64::MAX,
+        acknowledged: u64::MAX,
+        rtt_micros: 10_000,
+    });
     assert_eq!(hand.call.state(), StateName::Live);
     assert_eq!(hand.closed_sessions(), [dial], "the race is over");
     assert!(hand.events().iter().any(|e| matches!(e, Event::Recovered { attempts: 0, .. })));
@@ -79,7 +84,12 @@ fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_bac
         kind: MediaKind::Audio,
     });
     hand.give(Input::Finish { track: MIC });
-    hand.give(Input::PathReport { session, received: u64::MAX, rtt_micros: 10_000 });
+    hand.give(Input::PathReport {
+        session,
+        received: u64::MAX,
+        acknowledged: u64::MAX,
+        rtt_micros: 10_000,
+    });
     let asked = hand.take(|o| match o {
         Output::PublishTrack { name, .. } => Some(name.clone()),
         Output::SendEndOfTrack { .. } => Some("end".into()),
@@ -132,7 +142,7 @@ fn an_outdated_identifier_changes_nothing() {
         Input::Connected { session: old },
         Input::Connected { session: current },
         Input::DialFailed { session: current, cause: gone },
-        Input::PathReport { session: old, received: 9, rtt_micros: 1 },
+        Input::PathReport { session: old, received: 9, acknowledged: 9, rtt_micros: 1 },
         Input::NamespaceRefused { session: old, epoch: 1 },
         Input::NamespaceRefused { session: current, epoch: 1 },
         Input::SubscriptionEnded { subscription },
@@ -273,7 +283,12 @@ fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one
     hand.pass_alive(SECOND);
     hand.give(Input::ReconnectNow);
     assert!(hand.closed_sessions().is_empty());
-    hand.give(Input::PathReport { session: old, received: u64::MAX, rtt_micros: 1 });
+    hand.give(Input::PathReport {
+        session: old,
+        received: u64::MAX,
+        acknowledged: u64::MAX,
+        rtt_micros: 1,
+    });
     assert_eq!(hand.call.state(), StateName::Recovering, "the application wants a new one");
     hand.accept();
     assert_eq!(hand.closed_sessions(), [old]);

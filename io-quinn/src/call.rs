@@ -270,6 +270,16 @@ impl Call {
         self.tell(Input::ReconnectNow)
     }
 
+    /// Says that the host's network changed (another interface, another address): the call moves to
+    /// it at once instead of waiting for the old path to fall silent.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn network_changed(&self) -> Result<(), CallEnded> {
+        self.tell(Input::NetworkChanged)
+    }
+
     /// Waits until the call has ended, by itself or by [`Call::close`].
     pub async fn ended(&self) -> Summary {
         let mut ended = self.ended.clone();

@@ -22,6 +22,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A guess nearer to a relay in reach than QUIC's 333 ms: the first retransmission comes sooner.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 
+/// How much the relay may send before we have taken it: far more than a call carries in a round
+/// trip. It is finite only so that a probe can widen it (see `Link::probe_path`).
+pub(crate) const RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
+
 /// A MoQ session on its own QUIC endpoint.
 pub(crate) struct Established {
     pub(crate) endpoint: quinn::Endpoint,
@@ -49,6 +53,7 @@ impl Dialer {
             .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
             // Packets must come back even when no media flows: silence is how a loss is seen.
             .keep_alive_interval(Some(probe_interval))
+            .receive_window(RECEIVE_WINDOW.into())
             .initial_rtt(INITIAL_RTT)
             // A path that has grown its packets may not fit the next one (TURN, a tunnel).
             .mtu_discovery_config(None);

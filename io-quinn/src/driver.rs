@@ -127,9 +127,14 @@ impl Driver {
         match output {
             Output::Dial { session, relay } => self.dial(session, &relay, world),
             Output::CloseSession { session } => world.close(session),
-            Output::ReportPath { session } => {
-                if let Some(link) = world.links.get(&session) {
-                    world.answers.push_back(link.path_report());
+            Output::ProbePath { session } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    world.answers.push_back(link.probe_path());
+                }
+            }
+            Output::Migrate { session } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.migrate(Arc::clone(&self.network));
                 }
             }
             Output::PublishTrack { session, publication, name } => {

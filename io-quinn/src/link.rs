@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::cause;
-use crate::dial::Established;
+use crate::dial::{Established, RECEIVE_WINDOW};
+use crate::network::Network;
 use crate::publication::{self, Catalogue, Publication};
 use crate::subscription;
 
@@ -30,6 +31,8 @@ pub(crate) struct Link {
     publications: BTreeMap<PublicationId, Publication>,
     subscriptions: BTreeMap<SubscriptionId, AbortHandle>,
     tasks: JoinSet<()>,
+    /// The connection's receive window, in bytes.
+    window: u64,
     inputs: mpsc::Sender<Input>,
 }
 
@@ -47,18 +50,39 @@ impl Link {
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             tasks,
+            window: RECEIVE_WINDOW.into(),
             inputs,
         }
     }
 
-    /// What the path's counters say.
-    pub(crate) fn path_report(&self) -> Input {
+    /// What the path's counters say. Also sends something that must be acknowledged: a wider
+    /// receive window, because QUIC implementations offer no ping of their own (quinn has none).
+    pub(crate) fn probe_path(&mut self) -> Input {
+        self.window = self.window.saturating_add(1);
+        if let Ok(window) = quinn::VarInt::from_u64(self.window) {
+            self.connection.set_receive_window(window);
+        }
         let stats = self.connection.stats();
         Input::PathReport {
             session: self.id,
             received: stats.udp_rx.datagrams,
+            acknowledged: stats.frame_rx.acks,
             rtt_micros: u64::try_from(stats.path.rtt.as_micros()).unwrap_or(u64::MAX),
         }
+    }
+
+    /// Moves the connection to a fresh local socket.
+    pub(crate) fn migrate(&mut self, network: Arc<dyn Network>) {
+        let (endpoint, remote) = (self.endpoint.clone(), self.connection.remote_address());
+        self.tasks.spawn(async move {
+            let moved = match network.bind(remote).await {
+                Ok(socket) => endpoint.rebind_abstract(socket),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = moved {
+                tracing::debug!(%error, "the connection stays on its socket");
+            }
+        });
     }
 
     pub(crate) fn publish_track(

@@ -111,3 +111,25 @@ async fn reconnect_now_makes_a_new_session_under_the_same_handles() {
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);
     alice.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_change_moves_the_session_to_a_fresh_socket_without_a_new_session() {
+    let site = Site::open();
+    let (alice, bob) = (site.join("alice"), site.join("bob"));
+    let _speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
+    let first = hear(&mut from_alice).await;
+    let mut events = alice.events();
+    for call in [&alice, &bob] {
+        call.network_changed().expect("a live call");
+    }
+    let moving = |event: &Event| matches!(event, Event::PathMigrating { .. }).then_some(());
+    wait_for(&mut events, moving).await;
+    for number in first + 1..first + 100 {
+        assert_eq!(hear(&mut from_alice).await, number, "nothing is lost");
+    }
+    for call in [alice, bob] {
+        let telemetry = call.close().await.stats.telemetry;
+        assert_eq!((telemetry.migrations, telemetry.incidents, telemetry.attempts), (1, 0, 1));
+    }
+}

@@ -25,6 +25,8 @@ pub enum Reason {
     Join,
     /// The path is to be looked at, or a request to the relay made again.
     Session,
+    /// A silent path has been suspected for long enough: the user hears of it.
+    Grace,
     /// The quality of the call is to be rated.
     Quality,
     /// The session has been up long enough to be called stable.
@@ -53,11 +55,16 @@ impl Supervisor {
                 let next = first(session, (self.monitor.deadline(), Reason::Quality));
                 stable_at.map_or(next, |at| first((at, Reason::Stable), next))
             }
+            State::Suspect { session, campaign, tell_at } => {
+                let attempt = (campaign.deadline(), Reason::Attempt);
+                let path = (session.path_deadline(), Reason::Session);
+                first(first(attempt, path), (*tell_at, Reason::Grace))
+            }
             State::Recovering { campaign, silent } => {
                 let attempt = (campaign.deadline(), Reason::Attempt);
-                silent.as_ref().map_or(attempt, |session| {
-                    first(attempt, (session.liveness.deadline(), Reason::Session))
-                })
+                let path =
+                    silent.as_ref().map(|session| (session.path_deadline(), Reason::Session));
+                path.map_or(attempt, |path| first(attempt, path))
             }
         })
     }
@@ -65,17 +72,12 @@ impl Supervisor {
     pub(super) fn advance(&mut self) {
         let now = self.now;
         match &mut self.state {
-            State::Connecting(campaign) => {
-                if campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted {
-                    self.give_up();
-                }
-            }
-            State::Recovering { campaign, silent } => {
-                if let Some(session) = silent {
-                    session.liveness.advance(now, session.id, &mut self.out);
-                }
-                if campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted {
-                    self.give_up();
+            State::Connecting(_) | State::Recovering { .. } => self.advance_campaign(),
+            State::Suspect { tell_at, .. } => {
+                let over = now >= *tell_at;
+                self.advance_campaign();
+                if over {
+                    self.end_grace();
                 }
             }
             State::Joining { session, deadline, .. } => {
@@ -97,6 +99,18 @@ impl Supervisor {
                 self.rate_quality();
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    /// The ladder: the old path moves, and the attempts race it.
+    fn advance_campaign(&mut self) {
+        if let Some((session, campaign)) = self.state.silent_mut() {
+            session.advance_path(campaign.incident_id(), desk!(self));
+        }
+        if let Some(campaign) = self.state.campaign_mut()
+            && campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted
+        {
+            self.give_up();
         }
     }
 

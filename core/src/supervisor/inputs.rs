@@ -9,12 +9,12 @@ use super::Supervisor;
 use crate::campaign::Standing;
 use crate::config::{Config, validate_name};
 use crate::desk::desk;
-use crate::error::{Cause, CauseKind};
+use crate::error::Cause;
 use crate::event::Event;
 use crate::followed::Followed;
 use crate::id::{SessionId, SubscriptionId, TrackId};
 use crate::input::Input;
-use crate::liveness::Pulse;
+use crate::liveness::Counters;
 use crate::media::MediaKind;
 use crate::output::Output;
 use crate::published::PublishedTrack;
@@ -47,12 +47,14 @@ impl Supervisor {
             }
             Input::Unsubscribe { track } => self.unsubscribe(track),
             Input::ReconnectNow => self.reconnect_now(),
+            Input::NetworkChanged => self.network_changed(),
             Input::Close => self.end(Outcome::Completed),
             Input::Connected { session } => self.connected(session),
             Input::DialFailed { session, cause } => self.dial_failed(session, cause),
             Input::SessionClosed { session, cause } => self.session_closed(session, cause),
-            Input::PathReport { session, received, rtt_micros } => {
-                self.path_report(session, received, Duration::from_micros(rtt_micros));
+            Input::PathReport { session, received, acknowledged, rtt_micros } => {
+                let counters = Counters { received, acknowledged };
+                self.path_report(session, counters, Duration::from_micros(rtt_micros));
             }
             Input::NamespaceAccepted { session, epoch } => {
                 if let Some(current) = self.session_with(session) {
@@ -119,7 +121,7 @@ impl Supervisor {
     pub(super) fn connect(&mut self) {
         if let State::Idle = self.state {
             self.started = self.now;
-            self.begin_campaign(None, None);
+            self.set_up();
         }
     }
 
@@ -199,24 +201,45 @@ impl Supervisor {
 
     pub(super) fn reconnect_now(&mut self) {
         match &mut self.state {
-            State::Live { .. } => self.lose_session_still_open(Cause::new(CauseKind::Requested)),
-            State::Connecting(campaign) | State::Recovering { campaign, .. } => {
-                campaign.hurry(&mut self.budget, desk!(self));
-            }
+            State::Live { .. } => self.replace_session(),
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
             State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
         }
     }
 
+    /// A session moves to the new network at once, as far as moves are not too frequent; attempts
+    /// that wait to be made may succeed there, so the next one does not wait.
+    pub(super) fn network_changed(&mut self) {
+        match &mut self.state {
+            State::Joining { session, .. } | State::Live { session, .. } => {
+                session.migration.want_once();
+                session.advance_path(None, desk!(self));
+            }
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
     pub(super) fn connected(&mut self, session: SessionId) {
+        if !self.state.campaign().is_some_and(|campaign| campaign.is_dialing(session)) {
+            return;
+        }
         let campaign = match mem::replace(&mut self.state, State::Idle) {
-            State::Connecting(campaign) if campaign.is_dialing(session) => campaign,
-            State::Recovering { campaign, silent } if campaign.is_dialing(session) => {
-                if let Some(old) = silent {
-                    self.out.push(Output::CloseSession { session: old.id });
-                }
+            State::Suspect { session: old, campaign, .. }
+            | State::Recovering { silent: Some(old), campaign } => {
+                self.out.push(Output::CloseSession { session: old.id });
                 campaign
             }
-            other => {
+            State::Connecting(campaign) | State::Recovering { silent: None, campaign } => campaign,
+            other @ (State::Idle
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => {
                 self.state = other;
                 return;
             }
@@ -225,15 +248,11 @@ impl Supervisor {
     }
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
-        let (State::Connecting(campaign) | State::Recovering { campaign, .. }) = &mut self.state
-        else {
+        let Some(campaign) = self.state.campaign_mut().filter(|c| c.is_dialing(session)) else {
             return;
         };
-        if !campaign.is_dialing(session) {
-            return;
-        }
         let final_code = cause.kind.final_code();
-        campaign.failed(session, cause.clone(), &mut self.budget, desk!(self));
+        campaign.failed(session, cause, &mut self.budget, desk!(self));
         if let Some(code) = final_code {
             self.fail(code);
         } else if campaign.standing() == Standing::Exhausted {
@@ -248,6 +267,9 @@ impl Supervisor {
             {
                 self.lose_session(cause);
             }
+            State::Suspect { session: current, .. } if current.id == session => {
+                self.lose_suspect(cause);
+            }
             State::Recovering { silent, .. }
                 if silent.as_ref().is_some_and(|s| s.id == session) =>
             {
@@ -257,39 +279,31 @@ impl Supervisor {
             | State::Connecting(_)
             | State::Joining { .. }
             | State::Live { .. }
+            | State::Suspect { .. }
             | State::Recovering { .. }
             | State::Failed(_)
             | State::Closed(_) => {}
         }
     }
 
-    pub(super) fn path_report(&mut self, session: SessionId, received: u64, rtt: Duration) {
-        match &mut self.state {
-            State::Live { session: current, .. } if current.id == session => {
-                self.monitor.path(rtt);
-                if current.liveness.report(self.now, received, rtt) == Pulse::Silent {
-                    self.lose_session_still_open(Cause::new(CauseKind::Silent));
-                }
+    pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
+        let now = self.now;
+        if let Some(current) = self.session_with(session) {
+            current.liveness.report(now, counters);
+            current.migration.rtt(rtt);
+            let silence = current.liveness.silence(now, rtt);
+            self.monitor.path(rtt);
+            if let Some(kind) = silence {
+                self.suspect(kind);
             }
-            State::Joining { session: current, .. } if current.id == session => {
-                current.liveness.report(self.now, received, rtt);
+        } else if let Some((old, campaign)) =
+            self.state.silent_mut().filter(|(old, _)| old.id == session)
+        {
+            old.liveness.report(now, counters);
+            old.migration.rtt(rtt);
+            if old.liveness.is_back() && !campaign.is_on_request() {
+                self.return_to_old_session();
             }
-            State::Recovering { silent: Some(old), campaign } if old.id == session => {
-                let asked_for = campaign
-                    .incident
-                    .as_ref()
-                    .is_some_and(|incident| incident.cause.kind == CauseKind::Requested);
-                if old.liveness.report(self.now, received, rtt) == Pulse::Heard && !asked_for {
-                    self.return_to_old_session();
-                }
-            }
-            State::Idle
-            | State::Connecting(_)
-            | State::Joining { .. }
-            | State::Live { .. }
-            | State::Recovering { .. }
-            | State::Failed(_)
-            | State::Closed(_) => {}
         }
     }
 

@@ -140,6 +140,7 @@ impl Supervisor {
             | State::Connecting(_)
             | State::Joining { .. }
             | State::Live { .. }
+            | State::Suspect { .. }
             | State::Recovering { .. } => None,
         }
     }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::mem;
+use core::time::Duration;
 
 use super::Supervisor;
 use crate::backoff::Budget;
@@ -18,6 +19,9 @@ use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
 use crate::summary::{Outcome, Stats, Summary};
 
+/// How long a silent path has to come back by migration before the first fresh dial joins the race.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 impl Supervisor {
     /// The only place where a state begins, so that the application hears of each.
     pub(super) fn enter(&mut self, state: State) {
@@ -29,15 +33,10 @@ impl Supervisor {
         }
     }
 
-    /// Starts the attempts: to set the call up, or to recover it.
-    pub(super) fn begin_campaign(&mut self, incident: Option<Incident>, silent: Option<Session>) {
-        let recovering = incident.is_some();
-        let campaign = Campaign::start(incident, &mut self.budget, desk!(self));
-        self.enter(if recovering {
-            State::Recovering { campaign, silent }
-        } else {
-            State::Connecting(campaign)
-        });
+    /// Starts the attempts to set the call up.
+    pub(super) fn set_up(&mut self) {
+        let campaign = Campaign::start(None, Duration::ZERO, &mut self.budget, desk!(self));
+        self.enter(State::Connecting(campaign));
         self.advance();
     }
 
@@ -69,14 +68,22 @@ impl Supervisor {
 
     /// The old session's packets are back before any attempt succeeded.
     pub(super) fn return_to_old_session(&mut self) {
-        let State::Recovering { mut campaign, silent: Some(session) } =
-            mem::replace(&mut self.state, State::Idle)
-        else {
-            return;
-        };
-        campaign.cancel(desk!(self));
-        self.go_live(session, &campaign, 0);
-        self.attach_tracks();
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Suspect { mut session, mut campaign, .. }
+            | State::Recovering { silent: Some(mut session), mut campaign } => {
+                campaign.cancel(desk!(self));
+                session.migration.no_longer();
+                self.go_live(session, &campaign, 0);
+                self.attach_tracks();
+            }
+            other @ (State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Recovering { silent: None, .. }
+            | State::Failed(_)
+            | State::Closed(_)) => self.state = other,
+        }
     }
 
     pub(super) fn go_live(&mut self, session: Session, campaign: &Campaign, attempts: u32) {
@@ -104,7 +111,7 @@ impl Supervisor {
         let state = match mem::replace(&mut self.state, State::Idle) {
             State::Live { .. } => {
                 let incident = self.new_incident(cause);
-                let campaign = Campaign::start(Some(incident), &mut self.budget, desk!(self));
+                let campaign = self.start_recovery(incident, Duration::ZERO);
                 State::Recovering { campaign, silent: None }
             }
             State::Joining { mut campaign, .. } => {
@@ -124,16 +131,61 @@ impl Supervisor {
         }
     }
 
-    /// The session may still come back, but it does not carry the call now. Its tracks stay
-    /// attached, because nothing was said to the relay.
-    pub(super) fn lose_session_still_open(&mut self, cause: Cause) {
+    /// The path is silent. The session may still come back, by itself or by migration, but it does
+    /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
+    pub(super) fn suspect(&mut self, kind: CauseKind) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Live { session, .. } => {
-                let incident = self.new_incident(cause);
-                self.begin_campaign(Some(incident), Some(session));
+            State::Live { mut session, .. } => {
+                session.liveness.suspect();
+                session.migration.want_repeatedly();
+                let incident = self.new_incident(Cause::new(kind));
+                let campaign = self.start_recovery(incident, HEAD_START);
+                let tell_at = self.now + self.config.grace;
+                self.enter(State::Suspect { session, campaign, tell_at });
+                self.advance();
             }
             other => self.state = other,
         }
+    }
+
+    /// The application wants a fresh session. The old one is kept until the new one is there.
+    pub(super) fn replace_session(&mut self) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Live { session, .. } => {
+                let incident = self.new_incident(Cause::new(CauseKind::Requested));
+                let campaign = self.start_recovery(incident, Duration::ZERO);
+                self.enter(State::Recovering { campaign, silent: Some(session) });
+                self.advance();
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// The grace is over: the user hears of it.
+    pub(super) fn end_grace(&mut self) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Suspect { session, campaign, .. } => {
+                self.enter(State::Recovering { campaign, silent: Some(session) });
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// A suspected session was closed: there is nothing left to come back.
+    pub(super) fn lose_suspect(&mut self, cause: Cause) {
+        self.end_grace();
+        self.detach_tracks();
+        if let State::Recovering { campaign, silent } = &mut self.state {
+            *silent = None;
+            match cause.kind.final_code() {
+                Some(code) => self.fail(code),
+                None => campaign.hurry(&mut self.budget, desk!(self)),
+            }
+        }
+    }
+
+    fn start_recovery(&mut self, incident: Incident, head_start: Duration) -> Campaign {
+        Campaign::start(Some(incident), head_start, &mut self.budget, desk!(self))
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {
@@ -176,7 +228,7 @@ impl Supervisor {
                 .first_failure
                 .as_ref()
                 .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
-            State::Recovering { .. } => ErrorCode::RecoveryExhausted,
+            State::Suspect { .. } | State::Recovering { .. } => ErrorCode::RecoveryExhausted,
             State::Idle
             | State::Joining { .. }
             | State::Live { .. }
@@ -187,9 +239,7 @@ impl Supervisor {
     }
 
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        let (State::Connecting(campaign) | State::Recovering { campaign, .. }) = &self.state else {
-            return;
-        };
+        let Some(campaign) = self.state.campaign() else { return };
         let root_cause = campaign
             .incident
             .as_ref()
@@ -215,6 +265,10 @@ impl Supervisor {
                 if let Some(session) = silent {
                     self.out.push(Output::CloseSession { session: session.id });
                 }
+            }
+            State::Suspect { session, mut campaign, .. } => {
+                campaign.cancel(desk!(self));
+                self.out.push(Output::CloseSession { session: session.id });
             }
             State::Joining { session, .. } | State::Live { session, .. } => {
                 self.out.push(Output::CloseSession { session: session.id });

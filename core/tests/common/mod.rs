@@ -69,7 +69,7 @@ impl Hand {
             self.give(Input::Tick);
             let asked: Vec<SessionId> = self
                 .take(|o| match o {
-                    Output::ReportPath { session } => Some(*session),
+                    Output::ProbePath { session } => Some(*session),
                     _ => None,
                 })
                 .into_iter()
@@ -77,7 +77,12 @@ impl Hand {
                 .collect();
             for session in asked {
                 received += 1;
-                self.give(Input::PathReport { session, received, rtt_micros: 10_000 });
+                self.give(Input::PathReport {
+                    session,
+                    received,
+                    acknowledged: received,
+                    rtt_micros: 10_000,
+                });
             }
         }
         self.now = until;
@@ -91,10 +96,15 @@ impl Hand {
             self.now = deadline.at;
             self.give(Input::Tick);
             for (_, session) in self.take(|o| match o {
-                Output::ReportPath { session } => Some(*session),
+                Output::ProbePath { session } => Some(*session),
                 _ => None,
             }) {
-                self.give(Input::PathReport { session, received: 0, rtt_micros: 10_000 });
+                self.give(Input::PathReport {
+                    session,
+                    received: 0,
+                    acknowledged: 0,
+                    rtt_micros: 10_000,
+                });
             }
         }
         self.now = until;

@@ -9,6 +9,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
     Some(match event {
         Event::StateChanged { to, .. } if to.to_string() == "live" => "connected".into(),
         Event::IncidentStarted { cause, .. } => format!("lost the relay: {}", cause.kind.as_str()),
+        Event::PathMigrating { .. } => "moving to a fresh local socket".into(),
         Event::AttemptStarted { incident: Some(_), attempt, of, .. } => {
             format!("reconnecting, attempt {attempt} of at most {of}")
         }
