@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ErrorCode;
 use crate::policy::Policy;
 
 /// The configuration of a call.
@@ -19,6 +20,8 @@ pub struct Config {
     pub room: String,
     /// Our own name in the room.
     pub participant: String,
+    /// The identifier of the call in its record; if empty, the room.
+    pub call_id: String,
     /// The epoch of the first session's namespace, `<room>/<participant>/<epoch>`. Each session
     /// takes the next one, and listeners follow the highest, so it must be higher than any that
     /// this participant has used in this room: milliseconds since 1970 will do.
@@ -32,6 +35,14 @@ pub struct Config {
     pub probe_interval: Duration,
     /// How long a relay may take to accept our namespace and follow the other participants.
     pub join_timeout: Duration,
+    /// How long one try to be answered lasts: until a participant that we listen to is there.
+    pub answer_timeout: Duration,
+    /// How many tries follow the first, before the call ends with `NO_ANSWER`.
+    pub answer_retries: u32,
+    /// How long a participant may be away before it is declared gone.
+    pub rejoin_timeout: Duration,
+    /// After how long without media either way the call closes itself; `None` for never.
+    pub idle_timeout: Option<Duration>,
     /// How often the quality of the call is rated.
     pub quality_interval: Duration,
     /// How long one group of a published track lasts.
@@ -57,11 +68,16 @@ impl Config {
             relays: alloc::vec![relay.into()],
             room: room.into(),
             participant: participant.into(),
+            call_id: String::new(),
             first_epoch: 1,
             policy: Policy::default(),
             grace: Duration::from_secs(3),
             probe_interval: Duration::from_millis(100),
             join_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(60),
+            answer_retries: 3,
+            rejoin_timeout: Duration::from_secs(120),
+            idle_timeout: Some(Duration::from_secs(360)),
             quality_interval: Duration::from_secs(3),
             group_duration: Duration::from_secs(1),
         }
@@ -77,6 +93,10 @@ impl Config {
         validate_name("room", &self.room)?;
         validate_name("participant", &self.participant)?;
         ensure(!self.probe_interval.is_zero(), "probe_interval", "must be longer than zero")?;
+        ensure(!self.answer_timeout.is_zero(), "answer_timeout", "must be longer than zero")?;
+        ensure(!self.rejoin_timeout.is_zero(), "rejoin_timeout", "must be longer than zero")?;
+        let idle = self.idle_timeout.is_none_or(|idle| !idle.is_zero());
+        ensure(idle, "idle_timeout", "must be longer than zero, or none")?;
         ensure(!self.quality_interval.is_zero(), "quality_interval", "must be longer than zero")?;
         ensure(!self.join_timeout.is_zero(), "join_timeout", "must be longer than zero")?;
         ensure(!self.group_duration.is_zero(), "group_duration", "must be longer than zero")?;
@@ -109,6 +129,13 @@ pub struct ConfigError {
     pub problem: &'static str,
 }
 
+impl ConfigError {
+    /// The machine-readable code.
+    pub const fn code(&self) -> ErrorCode {
+        ErrorCode::ConfigInvalid
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.field, self.problem)
@@ -138,6 +165,9 @@ mod tests {
         assert_eq!(refused(|c| c.probe_interval = Duration::ZERO), "probe_interval");
         assert_eq!(refused(|c| c.join_timeout = Duration::ZERO), "join_timeout");
         assert_eq!(refused(|c| c.group_duration = Duration::ZERO), "group_duration");
+        assert_eq!(refused(|c| c.answer_timeout = Duration::ZERO), "answer_timeout");
+        assert_eq!(refused(|c| c.rejoin_timeout = Duration::ZERO), "rejoin_timeout");
+        assert_eq!(refused(|c| c.idle_timeout = Some(Duration::ZERO)), "idle_timeout");
         assert_eq!(refused(|c| c.quality_interval = Duration::ZERO), "quality_interval");
         assert_eq!(refused(|c| c.policy.attempts = 0), "policy.attempts");
     }

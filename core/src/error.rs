@@ -22,6 +22,16 @@ pub enum ErrorCode {
     TlsUntrusted,
     /// Recovery used up its attempts or its window.
     RecoveryExhausted,
+    /// A subscribed track did not become ready in time.
+    SubscriptionNotReady,
+    /// A participant has left.
+    PeerLeft,
+    /// Nobody answered.
+    NoAnswer,
+    /// The application cannot capture or play.
+    MediaDeviceError,
+    /// The configuration cannot work.
+    ConfigInvalid,
 }
 
 /// How bad it is.
@@ -48,6 +58,14 @@ pub enum Action {
     SignIn,
     /// Update the application.
     UpdateApp,
+    /// Wait, or join the call again.
+    WaitOrRejoin,
+    /// Call again.
+    CallAgain,
+    /// Mend or choose another device.
+    FixDevice,
+    /// Nothing for a user: the developer must mend it.
+    Developer,
 }
 
 impl ErrorCode {
@@ -60,14 +78,28 @@ impl ErrorCode {
             Self::AuthRejected => "AUTH_REJECTED",
             Self::TlsUntrusted => "TLS_UNTRUSTED",
             Self::RecoveryExhausted => "RECOVERY_EXHAUSTED",
+            Self::SubscriptionNotReady => "SUBSCRIPTION_NOT_READY",
+            Self::PeerLeft => "PEER_LEFT",
+            Self::NoAnswer => "NO_ANSWER",
+            Self::MediaDeviceError => "MEDIA_DEVICE_ERROR",
+            Self::ConfigInvalid => "CONFIG_INVALID",
         }
     }
 
     /// Whether trying again can help.
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::RelayUnreachable | Self::SetupTimeout | Self::RecoveryExhausted => true,
-            Self::SetupRejected | Self::AuthRejected | Self::TlsUntrusted => false,
+            Self::RelayUnreachable
+            | Self::SetupTimeout
+            | Self::RecoveryExhausted
+            | Self::SubscriptionNotReady
+            | Self::NoAnswer => true,
+            Self::SetupRejected
+            | Self::AuthRejected
+            | Self::TlsUntrusted
+            | Self::PeerLeft
+            | Self::MediaDeviceError
+            | Self::ConfigInvalid => false,
         }
     }
 
@@ -77,8 +109,12 @@ impl ErrorCode {
             Self::RelayUnreachable | Self::SetupTimeout => Action::CheckNetwork,
             Self::SetupRejected => Action::UpdateApp,
             Self::AuthRejected => Action::SignIn,
-            Self::TlsUntrusted => Action::None,
+            Self::TlsUntrusted | Self::PeerLeft => Action::None,
             Self::RecoveryExhausted => Action::Rejoin,
+            Self::SubscriptionNotReady => Action::WaitOrRejoin,
+            Self::NoAnswer => Action::CallAgain,
+            Self::MediaDeviceError => Action::FixDevice,
+            Self::ConfigInvalid => Action::Developer,
         }
     }
 
@@ -101,6 +137,15 @@ impl ErrorCode {
             Self::RecoveryExhausted => {
                 "The connection was lost and could not be restored. You can join the call again."
             }
+            Self::SubscriptionNotReady => {
+                "The other side cannot be heard yet. Wait a moment, or join the call again."
+            }
+            Self::PeerLeft => "The other side has left the call.",
+            Self::NoAnswer => "Nobody answered. You can call again.",
+            Self::MediaDeviceError => {
+                "Your microphone, camera or speaker does not work. Check it, or choose another."
+            }
+            Self::ConfigInvalid => "The app asked for a call that cannot be made.",
         }
     }
 }
@@ -142,6 +187,8 @@ pub enum CauseKind {
     NotReady,
     /// The application asked for a new session.
     Requested,
+    /// Nobody whom we listen to has come.
+    NobodyCame,
 }
 
 impl CauseKind {
@@ -160,7 +207,8 @@ impl CauseKind {
             | Self::ProtocolError
             | Self::Reset
             | Self::NotReady
-            | Self::Requested => None,
+            | Self::Requested
+            | Self::NobodyCame => None,
         }
     }
 
@@ -180,6 +228,7 @@ impl CauseKind {
             | Self::ProtocolError
             | Self::Reset
             | Self::Requested => ErrorCode::RelayUnreachable,
+            Self::NobodyCame => ErrorCode::NoAnswer,
         }
     }
 
@@ -199,6 +248,7 @@ impl CauseKind {
             Self::Unauthorized => "the relay refused the credentials",
             Self::NotReady => "the relay did not accept the tracks in time",
             Self::Requested => "the application asked for a new session",
+            Self::NobodyCame => "nobody came",
         }
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Cause;
+use crate::error::{Cause, ErrorCode};
 use crate::id::{IncidentId, TrackId};
 use crate::quality::{Measurement, QualityOf, Rating};
 use crate::state::StateName;
@@ -67,8 +67,36 @@ pub enum Event {
     ParticipantJoined {
         /// Who.
         participant: String,
+        /// Whether it had been here before.
+        rejoined: bool,
     },
-    /// A participant that we listen to is no longer announced by the relay.
+    /// A participant that we listen to is not there, and may come back.
+    ParticipantAway {
+        /// Who.
+        participant: String,
+    },
+    /// Nobody has answered yet; the call goes on ringing.
+    Ringing {
+        /// Which try begins, from 2.
+        attempt: u32,
+        /// How many there are.
+        of: u32,
+    },
+    /// Something that the user can do something about. The call goes on.
+    Notice {
+        /// What it is.
+        code: ErrorCode,
+        /// The track that it is about, if it is about one.
+        track: Option<TrackId>,
+        /// For a developer.
+        detail: String,
+    },
+    /// A safety alert was raised.
+    SafetyAlert {
+        /// What was said of it.
+        detail: String,
+    },
+    /// A participant that we listen to has been away for so long that it is declared gone.
     ParticipantLeft {
         /// Who.
         participant: String,

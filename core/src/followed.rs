@@ -3,11 +3,13 @@
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec;
+use core::time::Duration;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, earlier};
 use crate::event::Event;
 use crate::id::{SessionId, WatchId};
 use crate::output::Output;
+use crate::presence::{Change, Presence};
 use crate::time::Timestamp;
 
 /// How many namespaces of one participant are remembered. One that redials leaves its old one
@@ -29,8 +31,8 @@ pub(crate) struct Followed {
     watch: Watch,
     failures: u32,
     epochs: BTreeSet<u64>,
-    /// What the application was told last. A recovery of our own does not change it.
-    present: bool,
+    /// A recovery of our own does not change it.
+    presence: Presence,
 }
 
 impl Followed {
@@ -40,7 +42,7 @@ impl Followed {
             watch: Watch::Wanted,
             failures: 0,
             epochs: BTreeSet::new(),
-            present: false,
+            presence: Presence::default(),
         }
     }
 
@@ -60,11 +62,16 @@ impl Followed {
         matches!(self.watch, Watch::Accepted(_))
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.watch {
+    pub(crate) fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
+        let retry = match self.watch {
             Watch::Ended { retry_at } => Some(retry_at),
             Watch::Wanted | Watch::Requested(_) | Watch::Accepted(_) => None,
-        }
+        };
+        earlier(retry, self.presence.deadline(rejoin))
     }
 
     pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
@@ -72,6 +79,10 @@ impl Followed {
             && desk.now >= retry_at
         {
             self.request(session, desk);
+        }
+        // Two deadlines may have passed at once.
+        while let Some(change) = self.presence.advance(desk.now, desk.config.rejoin_timeout) {
+            self.tell(change, desk);
         }
     }
 
@@ -99,10 +110,13 @@ impl Followed {
         self.epochs.clear();
     }
 
-    pub(crate) fn accepted(&mut self, watch: WatchId) {
+    pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
         if self.watch == Watch::Requested(watch) {
             self.watch = Watch::Accepted(watch);
             self.failures = 0;
+            if self.epochs.is_empty() {
+                self.presence.missing(now);
+            }
         }
     }
 
@@ -112,20 +126,27 @@ impl Followed {
     }
 
     pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
-        if !self.present {
-            self.present = true;
-            desk.out.event(Event::ParticipantJoined { participant: self.participant.clone() });
-        }
         self.epochs.insert(epoch);
         if self.epochs.len() > MOST_EPOCHS {
             self.epochs.pop_first();
         }
+        if let Some(change) = self.presence.appeared() {
+            self.tell(change, desk);
+        }
     }
 
-    pub(crate) fn removed(&mut self, epoch: u64, desk: &mut Desk<'_>) {
+    pub(crate) fn removed(&mut self, epoch: u64, now: Timestamp) {
         if self.epochs.remove(&epoch) && self.epochs.is_empty() {
-            self.present = false;
-            desk.out.event(Event::ParticipantLeft { participant: self.participant.clone() });
+            self.presence.missing(now);
         }
+    }
+
+    fn tell(&self, change: Change, desk: &mut Desk<'_>) {
+        let participant = self.participant.clone();
+        desk.out.event(match change {
+            Change::Joined { rejoined } => Event::ParticipantJoined { participant, rejoined },
+            Change::Away => Event::ParticipantAway { participant },
+            Change::Left => Event::ParticipantLeft { participant },
+        });
     }
 }

@@ -52,6 +52,18 @@ pub enum Input {
         /// The subscribed track.
         track: TrackId,
     },
+    /// The application cannot capture or play a track.
+    MediaDeviceError {
+        /// The track.
+        track: TrackId,
+        /// What is wrong, for a developer.
+        detail: String,
+    },
+    /// Somebody raised a safety alert.
+    SafetyAlert {
+        /// What there is to say of it.
+        detail: String,
+    },
     /// The application wants a fresh session now (R18).
     ReconnectNow,
     /// The application ends the call.

@@ -34,6 +34,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod answer;
 mod backoff;
 mod campaign;
 mod config;
@@ -41,6 +42,7 @@ mod desk;
 mod error;
 mod event;
 mod followed;
+mod histogram;
 mod id;
 mod input;
 #[cfg(debug_assertions)]
@@ -51,8 +53,10 @@ mod migration;
 mod outbox;
 mod output;
 mod policy;
+mod presence;
 mod published;
 mod quality;
+mod record;
 mod seen;
 mod session;
 mod stand_in;
@@ -65,12 +69,14 @@ mod time;
 pub use config::{Config, ConfigError, validate_name};
 pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
 pub use event::Event;
+pub use histogram::Histogram;
 pub use id::{IncidentId, PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
 pub use input::Input;
 pub use media::{Frame, Location, MediaKind, Track};
 pub use output::Output;
 pub use policy::{Growth, Policy};
 pub use quality::{Measurement, Quality, QualityOf, Rating};
+pub use record::{CallRecord, CallStatus, ParticipantRecord, SafetyAlert};
 pub use state::StateName;
 pub use summary::{
     Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,

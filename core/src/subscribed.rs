@@ -176,7 +176,9 @@ impl SubscribedTrack {
             {
                 self.subscription = Subscription::Flowing { id, epoch };
                 self.failures = 0;
-                desk.out.event(Event::TrackReady { track: self.id, latency: desk.now - at });
+                let latency = desk.now - at;
+                desk.telemetry.last_subscription_latency = Some(latency);
+                desk.out.event(Event::TrackReady { track: self.id, latency });
             }
             Subscription::Flowing { id, .. } if id == subscription => {}
             Subscription::Wanted

@@ -7,9 +7,11 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CallError;
+use crate::histogram::Histogram;
 use crate::id::TrackId;
 use crate::media::MediaKind;
 use crate::quality::Quality;
+use crate::record::CallRecord;
 use crate::state::StateName;
 
 /// Counters of one published track, in frames.
@@ -95,8 +97,19 @@ pub struct Telemetry {
     pub migrations: u64,
     /// How long the last recovery took, from detection.
     pub last_recovery: Option<Duration>,
-    /// How long the longest recovery took, from detection.
-    pub longest_recovery: Option<Duration>,
+    /// How long recoveries took, from detection.
+    pub time_to_recover: Histogram,
+    /// How long a subscription took from its request to its first object, the last time.
+    pub last_subscription_latency: Option<Duration>,
+}
+
+impl Telemetry {
+    /// Which part of all incidents that are over was recovered from, in percent; `None` before the
+    /// first (`reconnect_success_rate`).
+    pub fn success_percent(&self) -> Option<u64> {
+        let over = self.incidents_recovered + self.incidents_failed;
+        (self.incidents_recovered * 100).checked_div(over)
+    }
 }
 
 /// A snapshot of a call.
@@ -120,6 +133,8 @@ pub struct Stats {
 pub enum Outcome {
     /// The application closed it.
     Completed,
+    /// It closed itself, because no media went either way for so long.
+    Idle,
     /// It could not go on.
     Failed(CallError),
 }
@@ -131,6 +146,8 @@ pub struct Summary {
     pub outcome: Outcome,
     /// From [`Input::Connect`](crate::Input::Connect) to the end.
     pub duration: Duration,
+    /// Who took part, and when what happened.
+    pub record: CallRecord,
     /// The counters as they were at the end.
     pub stats: Stats,
 }

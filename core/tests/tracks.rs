@@ -122,7 +122,8 @@ fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
     hand.give(Input::EpochRemoved { watch, epoch: 500 });
     hand.out.clear();
     hand.give(Input::EpochRemoved { watch, epoch: 499 });
-    assert!(hand.events().contains(&Event::ParticipantLeft { participant: "bob".into() }));
+    hand.pass_alive(MS * 2_000);
+    assert!(hand.events().contains(&Event::ParticipantAway { participant: "bob".into() }));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
 use holdline_core::{
@@ -84,6 +85,21 @@ impl CallConfig {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// The identifier of the call in its record; the room if not said.
+    #[must_use]
+    pub fn call_id(mut self, id: impl Into<String>) -> Self {
+        self.config.call_id = id.into();
+        self
+    }
+
+    /// After how long without media either way the call closes itself; `None` for never, 6 minutes
+    /// if not said.
+    #[must_use]
+    pub fn idle_timeout(mut self, idle: Option<Duration>) -> Self {
+        self.config.idle_timeout = idle;
         self
     }
 
@@ -259,6 +275,24 @@ impl Call {
             return stats;
         }
         self.ended().await.stats
+    }
+
+    /// Says that a track cannot be captured or played; the user is told what to do about it.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn report_device_error(&self, track: TrackId, detail: &str) -> Result<(), CallEnded> {
+        self.tell(Input::MediaDeviceError { track, detail: detail.to_owned() })
+    }
+
+    /// Raises a safety alert: it is an event, and in the record of the call.
+    ///
+    /// # Errors
+    ///
+    /// Only when the call has ended.
+    pub fn raise_safety_alert(&self, detail: &str) -> Result<(), CallEnded> {
+        self.tell(Input::SafetyAlert { detail: detail.to_owned() })
     }
 
     /// Makes a fresh session now, or takes the next attempt without its pause.

@@ -56,9 +56,10 @@ mod trust;
 
 pub use call::{Call, CallConfig, ConnectError, Events};
 pub use holdline_core::{
-    Action, CallError, Cause, CauseKind, Config, ConfigError, ErrorCode, Event, Frame, IncidentId,
-    Location, Measurement, MediaKind, Outcome, Policy, Quality, QualityOf, Rating, StateName,
-    Stats, Summary, Track, TrackId, validate_name,
+    Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, ErrorCode,
+    Event, Frame, Histogram, IncidentId, Location, Measurement, MediaKind, Outcome,
+    ParticipantRecord, Policy, Quality, QualityOf, Rating, SafetyAlert, StateName, Stats, Summary,
+    Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

@@ -18,7 +18,7 @@ async fn a_listener_waits_for_a_speaker_who_comes_later_leaves_and_comes_back() 
         hear(&mut from_alice).await;
         drop(speaking);
         alice.close().await;
-        let left = |event: &Event| matches!(event, Event::ParticipantLeft { .. }).then_some(());
+        let left = |event: &Event| matches!(event, Event::ParticipantAway { .. }).then_some(());
         wait_for(&mut events, left).await;
     }
     let summary = bob.close().await;

@@ -7,12 +7,12 @@ use crate::backoff::Budget;
 use crate::campaign::Standing;
 use crate::desk::{desk, earlier};
 use crate::error::{Cause, CauseKind};
-use crate::followed::Followed;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::session::Session;
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
+use crate::summary::Outcome;
 use crate::time::Timestamp;
 
 /// Why the machine wants to be woken.
@@ -27,6 +27,10 @@ pub enum Reason {
     Session,
     /// A silent path has been suspected for long enough: the user hears of it.
     Grace,
+    /// Nobody has answered in time.
+    Answer,
+    /// No media has gone either way for long.
+    Idle,
     /// The quality of the call is to be rated.
     Quality,
     /// The session has been up long enough to be called stable.
@@ -52,7 +56,12 @@ impl Supervisor {
             }
             State::Live { session, stable_at } => {
                 let session = (self.session_deadline(session), Reason::Session);
-                let next = first(session, (self.monitor.deadline(), Reason::Quality));
+                let mut next = first(session, (self.monitor.deadline(), Reason::Quality));
+                for (at, reason) in
+                    [(self.answer.deadline(), Reason::Answer), (self.idle_at(), Reason::Idle)]
+                {
+                    next = at.map_or(next, |at| first(next, (at, reason)));
+                }
                 stable_at.map_or(next, |at| first((at, Reason::Stable), next))
             }
             State::Suspect { session, campaign, tell_at } => {
@@ -97,6 +106,11 @@ impl Supervisor {
                 }
                 self.advance_session();
                 self.rate_quality();
+                if self.idle_at().is_some_and(|at| now >= at) {
+                    self.end(Outcome::Idle);
+                } else if self.answer.advance(desk!(self)) {
+                    self.nobody_answered();
+                }
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}
         }
@@ -112,6 +126,11 @@ impl Supervisor {
         {
             self.give_up();
         }
+    }
+
+    /// When the call closes itself if no media goes either way until then.
+    fn idle_at(&self) -> Option<Timestamp> {
+        self.config.idle_timeout.map(|idle| self.last_media + idle)
     }
 
     pub(super) fn rate_quality(&mut self) {
@@ -141,7 +160,10 @@ impl Supervisor {
     pub(super) fn session_deadline(&self, session: &Session) -> Timestamp {
         let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
         let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
-        let watches = self.followed.iter().filter_map(Followed::deadline);
+        let watches = self
+            .followed
+            .iter()
+            .filter_map(|followed| followed.deadline(self.config.rejoin_timeout));
         let requests = tracks.chain(subscriptions).chain(watches).min();
         earlier(requests, Some(session.deadline())).unwrap_or_else(|| session.deadline())
     }

@@ -9,7 +9,7 @@ use super::Supervisor;
 use crate::campaign::Standing;
 use crate::config::{Config, validate_name};
 use crate::desk::desk;
-use crate::error::Cause;
+use crate::error::{Cause, ErrorCode};
 use crate::event::Event;
 use crate::followed::Followed;
 use crate::id::{SessionId, SubscriptionId, TrackId};
@@ -18,6 +18,7 @@ use crate::liveness::Counters;
 use crate::media::MediaKind;
 use crate::output::Output;
 use crate::published::PublishedTrack;
+use crate::record::cut;
 use crate::session::Session;
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
@@ -33,6 +34,7 @@ impl Supervisor {
                 self.subscribe(track, participant, name, kind)
             }
             Input::Send { track, frame } => {
+                self.last_media = self.now;
                 // A path that went silent is not fed: what is in flight there blocks its recovery.
                 let up = self.state.session().is_some();
                 if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
@@ -44,6 +46,14 @@ impl Supervisor {
                 if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
                     published.finish(up, desk!(self));
                 }
+            }
+            Input::MediaDeviceError { track, detail } => {
+                let (code, detail) = (ErrorCode::MediaDeviceError, cut(&detail).into());
+                self.out.event(Event::Notice { code, track: Some(track), detail });
+            }
+            Input::SafetyAlert { detail } => {
+                self.record.alert(self.now - self.started, &detail);
+                self.out.event(Event::SafetyAlert { detail: cut(&detail).into() });
             }
             Input::Unsubscribe { track } => self.unsubscribe(track),
             Input::ReconnectNow => self.reconnect_now(),
@@ -75,7 +85,7 @@ impl Supervisor {
             }
             Input::WatchAccepted { watch } => {
                 for followed in &mut self.followed {
-                    followed.accepted(watch);
+                    followed.accepted(watch, self.now);
                 }
             }
             Input::WatchEnded { watch } => {
@@ -86,12 +96,13 @@ impl Supervisor {
             Input::EpochAdded { watch, epoch } => {
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
                     followed.added(epoch, desk!(self));
+                    self.answered();
                     self.follow_participants();
                 }
             }
             Input::EpochRemoved { watch, epoch } => {
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.removed(epoch, desk!(self));
+                    followed.removed(epoch, self.now);
                     self.follow_participants();
                 }
             }
@@ -106,6 +117,7 @@ impl Supervisor {
                 }
             }
             Input::Object { subscription, location, frame } => {
+                self.last_media = self.now;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
                     track.object(subscription, location, frame, desk!(self));
                 }

@@ -10,6 +10,7 @@ use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+use crate::answer::Answer;
 use crate::backoff::Budget;
 use crate::config::{Config, ConfigError};
 use crate::followed::Followed;
@@ -19,6 +20,7 @@ use crate::outbox::Outbox;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::quality::Monitor;
+use crate::record::{CallRecord, ParticipantRecord};
 use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
 use crate::summary::{Stats, Summary, Telemetry};
@@ -44,6 +46,10 @@ pub struct Supervisor {
     subscribed: Vec<SubscribedTrack>,
     followed: Vec<Followed>,
     monitor: Monitor,
+    answer: Answer,
+    /// When media last went either way.
+    last_media: Timestamp,
+    record: CallRecord,
     out: Outbox,
 }
 
@@ -70,6 +76,9 @@ impl Supervisor {
             subscribed: Vec::new(),
             followed: Vec::new(),
             monitor: Monitor::new(),
+            answer: Answer::default(),
+            last_media: now,
+            record: CallRecord::default(),
             out: Outbox::default(),
             config,
         })
@@ -129,6 +138,28 @@ impl Supervisor {
             quality: self.monitor.qualities().collect(),
             published: self.published.iter().map(PublishedTrack::stats).collect(),
             subscribed: self.subscribed.iter().map(SubscribedTrack::stats).collect(),
+        }
+    }
+
+    /// Who takes part, and when what happened.
+    pub fn record(&self) -> CallRecord {
+        let ourselves = ParticipantRecord {
+            name: self.config.participant.clone(),
+            seen: true,
+            present: !self.state.name().is_final(),
+        };
+        let others = self.followed.iter().map(|followed| ParticipantRecord {
+            name: followed.participant.clone(),
+            seen: followed.presence().was_seen(),
+            present: followed.presence().is_here(),
+        });
+        let id =
+            if self.config.call_id.is_empty() { &self.config.room } else { &self.config.call_id };
+        CallRecord {
+            id: id.clone(),
+            participants: core::iter::once(ourselves).chain(others).collect(),
+            initiated_at: self.config.first_epoch,
+            ..self.record.clone()
         }
     }
 

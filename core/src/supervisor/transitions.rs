@@ -14,6 +14,7 @@ use crate::followed::Followed;
 use crate::id::{IncidentId, SessionId};
 use crate::output::Output;
 use crate::published::PublishedTrack;
+use crate::record::CallStatus;
 use crate::session::Session;
 use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
@@ -97,12 +98,39 @@ impl Supervisor {
             self.telemetry.incidents_open -= 1;
             self.telemetry.incidents_recovered += 1;
             self.telemetry.last_recovery = Some(duration);
-            self.telemetry.longest_recovery = self.telemetry.longest_recovery.max(Some(duration));
+            self.telemetry.time_to_recover.add(duration);
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
         }
         let stable_at = Some(self.now + self.config.policy.stable_after);
+        // Time without a session is nobody's silence.
+        self.last_media = self.now;
+        self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
         self.enter(State::Live { session, stable_at });
+        self.answer.ask(self.now, self.config.answer_timeout);
+        self.answered();
+    }
+
+    /// Somebody whom we listen to is there, or there is nobody to wait for: the call is active.
+    pub(super) fn answered(&mut self) {
+        let anybody = self.followed.iter().any(|followed| followed.presence().was_seen());
+        if anybody || self.followed.is_empty() {
+            self.answer.settle();
+            if self.record.active_after.is_none() {
+                self.record.reached(CallStatus::Active, self.now - self.started);
+            }
+        }
+    }
+
+    pub(super) fn nobody_answered(&mut self) {
+        let error = CallError {
+            code: ErrorCode::NoAnswer,
+            root_cause: Cause::new(CauseKind::NobodyCame),
+            last_cause: None,
+            attempts: self.config.answer_retries.saturating_add(1),
+            after: self.now - self.started,
+        };
+        self.end(Outcome::Failed(error));
     }
 
     /// The session is gone.
@@ -281,12 +309,18 @@ impl Supervisor {
             self.out.push(Output::CloseTrack { track: track.id });
         }
         let (name, state): (_, fn(Box<Summary>) -> State) = match outcome {
-            Outcome::Completed => (StateName::Closed, State::Closed),
+            Outcome::Completed | Outcome::Idle => (StateName::Closed, State::Closed),
             Outcome::Failed(_) => (StateName::Failed, State::Failed),
         };
+        let status = match outcome {
+            Outcome::Completed | Outcome::Idle => CallStatus::Ended,
+            Outcome::Failed(_) => CallStatus::Failed,
+        };
+        self.record.reached(status, self.now - self.started);
         let summary = Box::new(Summary {
             outcome,
             duration: self.now - self.started,
+            record: self.record(),
             stats: Stats { state: name, ..self.stats() },
         });
         self.enter(state(summary.clone()));

@@ -222,7 +222,9 @@ impl Hand {
     pub fn error(&self) -> CallError {
         match &self.call.summary().expect("an ended call").outcome {
             Outcome::Failed(error) => error.clone(),
-            Outcome::Completed => panic!("the call completed"),
+            ended @ (Outcome::Completed | Outcome::Idle) => {
+                panic!("the call ended well: {ended:?}")
+            }
         }
     }
 

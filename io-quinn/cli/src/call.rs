@@ -138,7 +138,7 @@ async fn record(
 
 fn report(args: &CallArgs, summary: &Summary) -> Result<(), Failure> {
     let error = match &summary.outcome {
-        Outcome::Completed => None,
+        Outcome::Completed | Outcome::Idle => None,
         Outcome::Failed(error) => Some(error),
     };
     if args.json {
@@ -159,7 +159,8 @@ fn report(args: &CallArgs, summary: &Summary) -> Result<(), Failure> {
             "quality": summary.stats.quality,
             "incidents": summary.stats.telemetry.incidents,
             "recovered": summary.stats.telemetry.incidents_recovered,
-            "longest_recovery_ms": summary.stats.telemetry.longest_recovery.map(millis),
+            "longest_recovery_ms": millis(summary.stats.telemetry.time_to_recover.longest()),
+            "record": summary.record,
         });
         println!("{object}");
     } else {

@@ -22,7 +22,16 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Recovered { duration, .. } => {
             format!("connected again after {}", seconds(*duration))
         }
-        Event::ParticipantJoined { participant } => format!("{participant} is here"),
+        Event::ParticipantJoined { participant, rejoined: false } => {
+            format!("{participant} is here")
+        }
+        Event::ParticipantJoined { participant, rejoined: true } => {
+            format!("{participant} is here again")
+        }
+        Event::ParticipantAway { participant } => format!("{participant} is away"),
+        Event::Ringing { attempt, of } => format!("nobody has answered; try {attempt} of {of}"),
+        Event::Notice { code, .. } => code.user_message().into(),
+        Event::SafetyAlert { detail } => format!("safety alert: {detail}"),
         Event::ParticipantLeft { participant } => format!("{participant} is gone"),
         Event::TrackReady { .. } => "hears the other side".into(),
         Event::TrackInterrupted { .. } => {
@@ -41,6 +50,9 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
 pub(crate) fn of_summary(summary: &Summary) -> String {
     let mut lines = match &summary.outcome {
         Outcome::Completed => format!("call ended after {}", seconds(summary.duration)),
+        Outcome::Idle => {
+            format!("call closed itself after {}: nobody said anything", seconds(summary.duration))
+        }
         Outcome::Failed(_) => format!("call failed after {}", seconds(summary.duration)),
     };
     for track in &summary.stats.published {
@@ -61,7 +73,8 @@ pub(crate) fn of_summary(summary: &Summary) -> String {
         if telemetry.incidents == 1 { "" } else { "s" },
         telemetry.incidents_recovered
     );
-    if let Some(longest) = telemetry.longest_recovery {
+    if telemetry.time_to_recover.count() > 0 {
+        let longest = telemetry.time_to_recover.longest();
         lines += &format!(", the longest took {}", seconds(longest));
     }
     for quality in summary.stats.quality.iter().filter(|quality| quality.of == QualityOf::Session) {

@@ -1,0 +1,98 @@
+//! Whether a participant is there, as the application is told (R16).
+
+use core::time::Duration;
+
+use crate::time::Timestamp;
+
+/// A namespace may be gone for so long without a word: a participant that redials has the next one
+/// up within that.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What the application is told of a participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It came; `rejoined` if it had been here before.
+    Joined { rejoined: bool },
+    /// It is not here, and may come back.
+    Away,
+    /// It has been away for too long.
+    Left,
+}
+
+/// Whether a participant is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has never been here.
+    #[default]
+    Unseen,
+    Here,
+    /// Its namespace is gone; `told` once the application knows.
+    Missing {
+        since: Timestamp,
+        told: bool,
+    },
+    /// It was declared gone.
+    Gone,
+}
+
+impl Presence {
+    pub(crate) fn is_here(self) -> bool {
+        self == Self::Here
+    }
+
+    pub(crate) fn was_seen(self) -> bool {
+        self != Self::Unseen
+    }
+
+    /// Whether it is here, or was a moment ago: then media is to be expected from it.
+    pub(crate) fn is_expected(self) -> bool {
+        match self {
+            Self::Here | Self::Missing { told: false, .. } => true,
+            Self::Unseen | Self::Missing { told: true, .. } | Self::Gone => false,
+        }
+    }
+
+    pub(crate) fn appeared(&mut self) -> Option<Change> {
+        match core::mem::replace(self, Self::Here) {
+            Self::Unseen => Some(Change::Joined { rejoined: false }),
+            Self::Missing { told: true, .. } | Self::Gone => {
+                Some(Change::Joined { rejoined: true })
+            }
+            Self::Here | Self::Missing { told: false, .. } => None,
+        }
+    }
+
+    pub(crate) fn missing(&mut self, now: Timestamp) {
+        match self {
+            Self::Here => *self = Self::Missing { since: now, told: false },
+            // A session of our own that has just come up cannot know since when.
+            Self::Missing { since, .. } => *since = now,
+            Self::Unseen | Self::Gone => {}
+        }
+    }
+
+    pub(crate) fn deadline(self, rejoin: Duration) -> Option<Timestamp> {
+        match self {
+            Self::Missing { since, told: false } => Some(since + SETTLE.min(rejoin)),
+            Self::Missing { since, told: true } => Some(since + rejoin),
+            Self::Unseen | Self::Here | Self::Gone => None,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, now: Timestamp, rejoin: Duration) -> Option<Change> {
+        if self.deadline(rejoin).is_none_or(|at| now < at) {
+            return None;
+        }
+        match *self {
+            Self::Missing { since, told: false } => {
+                *self = Self::Missing { since, told: true };
+                Some(Change::Away)
+            }
+            Self::Missing { told: true, .. } => {
+                *self = Self::Gone;
+                Some(Change::Left)
+            }
+            Self::Unseen | Self::Here | Self::Gone => None,
+        }
+    }
+}
