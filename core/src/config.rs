@@ -33,8 +33,9 @@ pub struct Config {
     pub grace: Duration,
     /// How often the path is looked at while a session is up.
     pub probe_interval: Duration,
-    /// How long a relay may take to accept our namespace and follow the other participants.
-    pub join_timeout: Duration,
+    /// How long a relay may take to accept our namespace and to look out for the other participants,
+    /// and how long each track of a participant that is there may take to be ready (R1).
+    pub ready_timeout: Duration,
     /// How long one try to be answered lasts: until a participant that we listen to is there.
     pub answer_timeout: Duration,
     /// How many tries follow the first, before the call ends with `NO_ANSWER`.
@@ -73,7 +74,7 @@ impl Config {
             policy: Policy::default(),
             grace: Duration::from_secs(3),
             probe_interval: Duration::from_millis(100),
-            join_timeout: Duration::from_secs(5),
+            ready_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(60),
             answer_retries: 3,
             rejoin_timeout: Duration::from_secs(120),
@@ -98,7 +99,7 @@ impl Config {
         let idle = self.idle_timeout.is_none_or(|idle| !idle.is_zero());
         ensure(idle, "idle_timeout", "must be longer than zero, or none")?;
         ensure(!self.quality_interval.is_zero(), "quality_interval", "must be longer than zero")?;
-        ensure(!self.join_timeout.is_zero(), "join_timeout", "must be longer than zero")?;
+        ensure(!self.ready_timeout.is_zero(), "ready_timeout", "must be longer than zero")?;
         ensure(!self.group_duration.is_zero(), "group_duration", "must be longer than zero")?;
         self.policy.validate()
     }
@@ -163,7 +164,7 @@ mod tests {
         assert_eq!(refused(|c| c.participant = "a\n".into()), "participant");
         assert_eq!(refused(|c| c.room = "x".repeat(129)), "room");
         assert_eq!(refused(|c| c.probe_interval = Duration::ZERO), "probe_interval");
-        assert_eq!(refused(|c| c.join_timeout = Duration::ZERO), "join_timeout");
+        assert_eq!(refused(|c| c.ready_timeout = Duration::ZERO), "ready_timeout");
         assert_eq!(refused(|c| c.group_duration = Duration::ZERO), "group_duration");
         assert_eq!(refused(|c| c.answer_timeout = Duration::ZERO), "answer_timeout");
         assert_eq!(refused(|c| c.rejoin_timeout = Duration::ZERO), "rejoin_timeout");

@@ -74,7 +74,9 @@ impl Followed {
         earlier(retry, self.presence.deadline(rejoin))
     }
 
-    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+    /// Does what is due; whether it changed what is to be expected of the participant.
+    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+        let expected = self.presence.is_expected();
         if let Watch::Ended { retry_at } = self.watch
             && desk.now >= retry_at
         {
@@ -84,6 +86,7 @@ impl Followed {
         while let Some(change) = self.presence.advance(desk.now, desk.config.rejoin_timeout) {
             self.tell(change, desk);
         }
+        self.presence.is_expected() != expected
     }
 
     /// Follows the participant on a session that does not do so yet.
@@ -143,10 +146,12 @@ impl Followed {
 
     fn tell(&self, change: Change, desk: &mut Desk<'_>) {
         let participant = self.participant.clone();
-        desk.out.event(match change {
+        let event = match change {
             Change::Joined { rejoined } => Event::ParticipantJoined { participant, rejoined },
             Change::Away => Event::ParticipantAway { participant },
             Change::Left => Event::ParticipantLeft { participant },
-        });
+            Change::NotYet => return,
+        };
+        desk.out.event(event);
     }
 }

@@ -56,6 +56,7 @@ mod policy;
 mod presence;
 mod published;
 mod quality;
+mod readiness;
 mod record;
 mod seen;
 mod session;

@@ -8,7 +8,11 @@ use crate::time::Timestamp;
 /// up within that.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// What the application is told of a participant.
+/// A participant that nobody has seen yet is waited for this long once the relay looks out for it:
+/// if it is there, the relay says so at once.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// What changes about a participant, as the application is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It came; `rejoined` if it had been here before.
@@ -17,13 +21,21 @@ pub(crate) enum Change {
     Away,
     /// It has been away for too long.
     Left,
+    /// It is not here, and never was: nothing to tell.
+    NotYet,
 }
 
 /// Whether a participant is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// It has never been here.
+    /// Nobody has looked yet.
     #[default]
+    Unknown,
+    /// The relay looks out for it.
+    Looked {
+        since: Timestamp,
+    },
+    /// It has never been here.
     Unseen,
     Here,
     /// Its namespace is gone; `told` once the application knows.
@@ -41,20 +53,28 @@ impl Presence {
     }
 
     pub(crate) fn was_seen(self) -> bool {
-        self != Self::Unseen
+        match self {
+            Self::Here | Self::Missing { .. } | Self::Gone => true,
+            Self::Unknown | Self::Looked { .. } | Self::Unseen => false,
+        }
     }
 
-    /// Whether it is here, or was a moment ago: then media is to be expected from it.
+    /// Whether it is here, or was a moment ago, or may be: then media is to be expected from it.
     pub(crate) fn is_expected(self) -> bool {
         match self {
-            Self::Here | Self::Missing { told: false, .. } => true,
+            Self::Unknown
+            | Self::Looked { .. }
+            | Self::Here
+            | Self::Missing { told: false, .. } => true,
             Self::Unseen | Self::Missing { told: true, .. } | Self::Gone => false,
         }
     }
 
     pub(crate) fn appeared(&mut self) -> Option<Change> {
         match core::mem::replace(self, Self::Here) {
-            Self::Unseen => Some(Change::Joined { rejoined: false }),
+            Self::Unknown | Self::Looked { .. } | Self::Unseen => {
+                Some(Change::Joined { rejoined: false })
+            }
             Self::Missing { told: true, .. } | Self::Gone => {
                 Some(Change::Joined { rejoined: true })
             }
@@ -64,6 +84,7 @@ impl Presence {
 
     pub(crate) fn missing(&mut self, now: Timestamp) {
         match self {
+            Self::Unknown | Self::Looked { .. } => *self = Self::Looked { since: now },
             Self::Here => *self = Self::Missing { since: now, told: false },
             // A session of our own that has just come up cannot know since when.
             Self::Missing { since, .. } => *since = now,
@@ -73,9 +94,10 @@ impl Presence {
 
     pub(crate) fn deadline(self, rejoin: Duration) -> Option<Timestamp> {
         match self {
+            Self::Looked { since } => Some(since + LOOK),
             Self::Missing { since, told: false } => Some(since + SETTLE.min(rejoin)),
             Self::Missing { since, told: true } => Some(since + rejoin),
-            Self::Unseen | Self::Here | Self::Gone => None,
+            Self::Unknown | Self::Unseen | Self::Here | Self::Gone => None,
         }
     }
 
@@ -84,6 +106,10 @@ impl Presence {
             return None;
         }
         match *self {
+            Self::Looked { .. } => {
+                *self = Self::Unseen;
+                Some(Change::NotYet)
+            }
             Self::Missing { since, told: false } => {
                 *self = Self::Missing { since, told: true };
                 Some(Change::Away)
@@ -92,7 +118,7 @@ impl Presence {
                 *self = Self::Gone;
                 Some(Change::Left)
             }
-            Self::Unseen | Self::Here | Self::Gone => None,
+            Self::Unknown | Self::Unseen | Self::Here | Self::Gone => None,
         }
     }
 }

@@ -5,18 +5,23 @@ use alloc::string::{String, ToString as _};
 use alloc::vec;
 use core::time::Duration;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, earlier};
+use crate::error::ErrorCode;
 use crate::event::Event;
 use crate::id::{SessionId, SubscriptionId, TrackId};
 use crate::media::{Frame, Location, MediaKind};
 use crate::output::Output;
 use crate::quality::{Measurement, TrackMeter};
+use crate::readiness::Readiness;
 use crate::seen::Seen;
 use crate::summary::{SubscribedCounters, SubscribedTrackStats};
 use crate::time::Timestamp;
 
 /// How long a relay may take to answer a SUBSCRIBE.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a subscription must have been alive after SUBSCRIBE_OK to be believed without an
+/// object: a relay answers a stale namespace with OK too, and then ends the track (R1).
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// The life of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +31,9 @@ enum Subscription {
     /// SUBSCRIBE is out.
     Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
     /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
-    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp },
-    /// Objects come.
-    Flowing { id: SubscriptionId, epoch: u64 },
+    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, settles: Timestamp },
+    /// Objects come, or it was accepted and stayed alive.
+    Ready { id: SubscriptionId, epoch: u64 },
     /// It was refused or ended, and is asked for again then.
     Ended { epoch: u64, retry_at: Timestamp },
     /// The publisher ended the track, or the application left it. Kept for its counters.
@@ -43,6 +48,7 @@ pub(crate) struct SubscribedTrack {
     name: String,
     kind: MediaKind,
     subscription: Subscription,
+    readiness: Readiness,
     failures: u32,
     seen: Seen,
     meter: TrackMeter,
@@ -57,6 +63,7 @@ impl SubscribedTrack {
             name,
             kind,
             subscription: Subscription::Wanted,
+            readiness: Readiness::default(),
             failures: 0,
             seen: Seen::default(),
             meter: TrackMeter::default(),
@@ -80,23 +87,32 @@ impl SubscribedTrack {
         self.current() == Some(subscription)
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.subscription {
-            Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
-            Subscription::Ended { retry_at, .. } => Some(retry_at),
-            Subscription::Wanted
-            | Subscription::Accepted { .. }
-            | Subscription::Flowing { .. }
-            | Subscription::Over => None,
-        }
+    /// Whether the readiness gate need not wait for it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_over() || self.readiness.is_settled()
     }
 
-    /// Asks again if that is due, and gives up a request that was not answered.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let request = match self.subscription {
+            Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
+            Subscription::Accepted { settles, .. } => Some(settles),
+            Subscription::Ended { retry_at, .. } => Some(retry_at),
+            Subscription::Wanted | Subscription::Ready { .. } => None,
+            Subscription::Over => return None,
+        };
+        earlier(request, self.readiness.deadline())
+    }
+
+    /// Does what is due: asks again, gives up a request that was not answered, believes one that
+    /// stayed alive, says that the track is late.
     pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
         match self.subscription {
             Subscription::Requested { id, at, .. } if desk.now >= at + ANSWER_TIMEOUT => {
                 desk.out.push(Output::Unsubscribe { subscription: id });
                 self.ended(id, desk);
+            }
+            Subscription::Accepted { id, epoch, at, settles } if desk.now >= settles => {
+                self.become_ready(id, epoch, at, desk);
             }
             Subscription::Ended { epoch, retry_at } if desk.now >= retry_at => {
                 self.counters.resubscribed += 1;
@@ -105,17 +121,48 @@ impl SubscribedTrack {
             Subscription::Wanted
             | Subscription::Requested { .. }
             | Subscription::Accepted { .. }
-            | Subscription::Flowing { .. }
+            | Subscription::Ready { .. }
             | Subscription::Ended { .. }
             | Subscription::Over => {}
         }
+        if self.readiness.deadline().is_some_and(|until| desk.now >= until) {
+            self.stop_waiting(desk);
+        }
     }
 
-    /// The publisher is to be found under `epoch` now, or nowhere.
-    pub(crate) fn follow(&mut self, session: SessionId, epoch: Option<u64>, desk: &mut Desk<'_>) {
-        if self.subscription == Subscription::Over || self.epoch() == epoch {
+    /// The gate waits no longer: the application hears why, if it had to.
+    pub(crate) fn stop_waiting(&mut self, desk: &mut Desk<'_>) {
+        let why = match self.subscription {
+            Subscription::Over => return,
+            Subscription::Wanted => "its participant has not announced itself again",
+            Subscription::Requested { .. } => "the relay has not answered the subscription",
+            Subscription::Ended { .. } => "the relay refused or ended the subscription",
+            Subscription::Accepted { .. } | Subscription::Ready { .. } => {
+                "the relay accepted the subscription only just now"
+            }
+        };
+        if self.readiness.give_up() {
+            let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
+            desk.out.event(Event::Notice { code, track, detail: why.into() });
+        }
+    }
+
+    /// The publisher is to be found under `epoch` now, or nowhere; it may be expected even then.
+    pub(crate) fn follow(
+        &mut self,
+        session: SessionId,
+        epoch: Option<u64>,
+        expected: bool,
+        desk: &mut Desk<'_>,
+    ) {
+        if self.is_over() {
             return;
         }
+        self.readiness.expect(expected, desk.now, desk.config.ready_timeout);
+        if self.epoch() == epoch {
+            return;
+        }
+        self.readiness.interrupted(desk.now, desk.config.ready_timeout);
         self.drop_subscription(desk);
         self.failures = 0;
         if let Some(epoch) = epoch {
@@ -128,6 +175,7 @@ impl SubscribedTrack {
         if self.subscription != Subscription::Over {
             self.subscription = Subscription::Wanted;
         }
+        self.readiness = Readiness::default();
         self.failures = 0;
     }
 
@@ -140,11 +188,11 @@ impl SubscribedTrack {
         }
     }
 
-    pub(crate) fn accepted(&mut self, subscription: SubscriptionId) {
+    pub(crate) fn accepted(&mut self, subscription: SubscriptionId, now: Timestamp) {
         if let Subscription::Requested { id, epoch, at } = self.subscription
             && id == subscription
         {
-            self.subscription = Subscription::Accepted { id, epoch, at };
+            self.subscription = Subscription::Accepted { id, epoch, at, settles: now + SETTLE };
         }
     }
 
@@ -155,7 +203,8 @@ impl SubscribedTrack {
         if current != subscription {
             return;
         }
-        if matches!(self.subscription, Subscription::Flowing { .. }) {
+        if matches!(self.subscription, Subscription::Ready { .. }) {
+            self.readiness.interrupted(desk.now, desk.config.ready_timeout);
             desk.out.event(Event::TrackInterrupted { track: self.id });
         }
         self.failures = self.failures.saturating_add(1);
@@ -171,20 +220,16 @@ impl SubscribedTrack {
     ) {
         match self.subscription {
             Subscription::Requested { id, epoch, at }
-            | Subscription::Accepted { id, epoch, at }
+            | Subscription::Accepted { id, epoch, at, .. }
                 if id == subscription =>
             {
-                self.subscription = Subscription::Flowing { id, epoch };
-                self.failures = 0;
-                let latency = desk.now - at;
-                desk.telemetry.last_subscription_latency = Some(latency);
-                desk.out.event(Event::TrackReady { track: self.id, latency });
+                self.become_ready(id, epoch, at, desk);
             }
-            Subscription::Flowing { id, .. } if id == subscription => {}
+            Subscription::Ready { id, .. } if id == subscription => {}
             Subscription::Wanted
             | Subscription::Requested { .. }
             | Subscription::Accepted { .. }
-            | Subscription::Flowing { .. }
+            | Subscription::Ready { .. }
             | Subscription::Ended { .. }
             | Subscription::Over => return,
         }
@@ -221,6 +266,21 @@ impl SubscribedTrack {
         }
     }
 
+    fn become_ready(
+        &mut self,
+        id: SubscriptionId,
+        epoch: u64,
+        asked_at: Timestamp,
+        desk: &mut Desk<'_>,
+    ) {
+        self.subscription = Subscription::Ready { id, epoch };
+        self.readiness.ready();
+        self.failures = 0;
+        let latency = desk.now - asked_at;
+        desk.telemetry.last_subscription_latency = Some(latency);
+        desk.out.event(Event::TrackReady { track: self.id, latency });
+    }
+
     fn drop_subscription(&mut self, desk: &mut Desk<'_>) {
         if let Some(subscription) = self.current() {
             desk.out.push(Output::Unsubscribe { subscription });
@@ -244,7 +304,7 @@ impl SubscribedTrack {
         match self.subscription {
             Subscription::Requested { id, .. }
             | Subscription::Accepted { id, .. }
-            | Subscription::Flowing { id, .. } => Some(id),
+            | Subscription::Ready { id, .. } => Some(id),
             Subscription::Wanted | Subscription::Ended { .. } | Subscription::Over => None,
         }
     }
@@ -253,7 +313,7 @@ impl SubscribedTrack {
         match self.subscription {
             Subscription::Requested { epoch, .. }
             | Subscription::Accepted { epoch, .. }
-            | Subscription::Flowing { epoch, .. }
+            | Subscription::Ready { epoch, .. }
             | Subscription::Ended { epoch, .. } => Some(epoch),
             Subscription::Wanted | Subscription::Over => None,
         }

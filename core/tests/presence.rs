@@ -8,6 +8,8 @@ use holdline_core::{
 };
 use std::time::Duration;
 
+/// How long it takes to see that Bob is not there.
+const LOOK: Duration = Duration::from_millis(300);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A live call that listens to Bob, who has not come yet.
@@ -25,7 +27,7 @@ fn ringing(change: impl FnOnce(&mut Config)) -> (Hand, WatchId) {
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
     let watch = hand.watch().expect("bob is followed");
-    hand.give(Input::WatchAccepted { watch });
+    hand.give(Input::WatchAccepted { watch }).pass_alive(LOOK);
     assert_eq!(hand.call.state(), StateName::Live);
     (hand, watch)
 }
@@ -72,7 +74,7 @@ fn an_answer_settles_it_for_good_and_makes_the_call_active() {
     assert_eq!(record.status, CallStatus::Active);
     assert_eq!(
         (record.ringing_after, record.active_after),
-        (Some(Duration::ZERO), Some(SECOND * 100))
+        (Some(LOOK), Some(LOOK + SECOND * 100))
     );
     let names: Vec<_> = record.participants.iter().map(|p| (p.name.as_str(), p.present)).collect();
     assert_eq!(names, [("alice", true), ("bob", true)]);

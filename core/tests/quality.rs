@@ -57,7 +57,9 @@ fn loss_is_rated_for_its_kind_and_for_the_session_and_averaged() {
 
 #[test]
 fn a_call_without_media_is_rated_by_its_round_trip_and_not_while_it_recovers() {
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(Input::Connect);
+    let session = hand.accept();
     hand.out.clear();
     hand.pass_alive(SECOND * 3);
     assert_eq!(changes(&mut hand), [(QualityOf::Session, None, Rating::Excellent)]);

@@ -7,7 +7,6 @@ use crate::backoff::Budget;
 use crate::campaign::Standing;
 use crate::desk::{desk, earlier};
 use crate::error::{Cause, CauseKind};
-use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::session::Session;
 use crate::state::State;
@@ -89,13 +88,15 @@ impl Supervisor {
                     self.end_grace();
                 }
             }
-            State::Joining { session, deadline, .. } => {
-                if now >= *deadline {
-                    let id = session.id;
-                    self.out.push(Output::CloseSession { session: id });
-                    self.lose_session(Cause::new(CauseKind::NotReady));
+            State::Joining { deadline, .. } => {
+                let over = now >= *deadline;
+                self.advance_session();
+                if !over {
+                    self.complete_joining();
+                } else if self.is_agreed() {
+                    self.open_gate();
                 } else {
-                    self.advance_session();
+                    self.abandon_session(Cause::new(CauseKind::NotReady));
                 }
             }
             State::Live { stable_at, .. } => {
@@ -146,8 +147,12 @@ impl Supervisor {
         };
         let id = session.id;
         session.advance(&mut self.next_epoch, desk!(self));
+        let mut expected_otherwise = false;
         for followed in &mut self.followed {
-            followed.advance(id, desk!(self));
+            expected_otherwise |= followed.advance(id, desk!(self));
+        }
+        if expected_otherwise {
+            self.follow_participants();
         }
         for track in &mut self.published {
             track.advance(id, desk!(self));

@@ -107,8 +107,9 @@ impl Supervisor {
                 }
             }
             Input::SubscriptionAccepted { subscription } => {
+                let now = self.now;
                 if let Some(track) = self.listening(subscription) {
-                    track.accepted(subscription);
+                    track.accepted(subscription, now);
                 }
             }
             Input::SubscriptionEnded { subscription } => {
@@ -338,7 +339,9 @@ impl Supervisor {
         let session = session.id;
         for track in &mut self.subscribed {
             let followed = self.followed.iter().find(|f| f.participant == track.participant());
-            track.follow(session, followed.and_then(Followed::newest), desk!(self));
+            let epoch = followed.and_then(Followed::newest);
+            let expected = followed.is_some_and(|f| f.presence().is_expected());
+            track.follow(session, epoch, expected, desk!(self));
         }
     }
 }

@@ -46,25 +46,39 @@ impl Supervisor {
         campaign.won(id, desk!(self));
         self.detach_tracks();
         let session = Session::new(id, self.now, self.config.probe_interval);
-        let deadline = (self.now + self.config.join_timeout).min(campaign.window_ends());
+        let deadline = (self.now + self.config.ready_timeout).min(campaign.window_ends());
         self.enter(State::Joining { session, campaign, deadline });
         self.attach_tracks();
     }
 
-    /// The call is live once the relay announces what we publish and follows whom we listen to.
-    /// Whether the others are there is not up to the session.
+    /// Whether the relay announces what we publish and looks out for whom we listen to.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.state.session().is_some_and(Session::is_announced)
+            && self.followed.iter().all(Followed::is_accepted)
+    }
+
+    /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
+    /// publisher is there is ready. Whether the others are there is not up to the session.
     pub(super) fn complete_joining(&mut self) {
-        let State::Joining { session, .. } = &self.state else {
-            return;
-        };
-        if !session.is_announced() || !self.followed.iter().all(Followed::is_accepted) {
-            return;
+        if matches!(self.state, State::Joining { .. })
+            && self.is_agreed()
+            && self.subscribed.iter().all(SubscribedTrack::is_settled)
+        {
+            self.open_gate();
         }
-        let State::Joining { session, campaign, .. } = mem::replace(&mut self.state, State::Idle)
-        else {
-            return;
-        };
-        self.go_live(session, &campaign, campaign.attempts);
+    }
+
+    /// The call is live. What is not ready by now is named, and the call goes on without it.
+    pub(super) fn open_gate(&mut self) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Joining { session, campaign, .. } => {
+                for track in &mut self.subscribed {
+                    track.stop_waiting(desk!(self));
+                }
+                self.go_live(session, &campaign, campaign.attempts);
+            }
+            other => self.state = other,
+        }
     }
 
     /// The old session's packets are back before any attempt succeeded.
@@ -133,6 +147,14 @@ impl Supervisor {
         self.end(Outcome::Failed(error));
     }
 
+    /// The session is of no use: it is closed, and counts as lost.
+    pub(super) fn abandon_session(&mut self, cause: Cause) {
+        if let Some(session) = self.state.session() {
+            self.out.push(Output::CloseSession { session: session.id });
+            self.lose_session(cause);
+        }
+    }
+
     /// The session is gone.
     pub(super) fn lose_session(&mut self, cause: Cause) {
         let final_code = cause.kind.final_code();
@@ -172,7 +194,11 @@ impl Supervisor {
                 self.enter(State::Suspect { session, campaign, tell_at });
                 self.advance();
             }
-            other => self.state = other,
+            other => {
+                self.state = other;
+                // A session that has not carried the call yet has nothing to come back to.
+                self.abandon_session(Cause::new(kind));
+            }
         }
     }
 

@@ -19,6 +19,15 @@ pub struct Hand {
     pub now: Timestamp,
     /// Everything that came out, with its time; taken by `take`.
     pub out: Vec<(Timestamp, Output)>,
+    /// How many objects made tracks ready.
+    warm: u64,
+}
+
+fn subscription(output: &Output) -> Option<SubscriptionId> {
+    match output {
+        Output::Subscribe { subscription, .. } => Some(*subscription),
+        _ => None,
+    }
 }
 
 /// What came out of a dial.
@@ -37,7 +46,7 @@ impl Hand {
 
     pub fn with(config: Config, seed: u64) -> Self {
         let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
-        Self { call, now: Timestamp::ZERO, out: Vec::new() }
+        Self { call, now: Timestamp::ZERO, out: Vec::new(), warm: 0 }
     }
 
     pub fn give(&mut self, input: Input) -> &mut Self {
@@ -236,6 +245,18 @@ impl Hand {
     }
 
     pub fn accept_on(&mut self, session: SessionId) {
+        self.agree_on(session);
+        let asked: Vec<SubscriptionId> =
+            self.out.iter().filter_map(|(_, o)| subscription(o)).collect();
+        if let Some(subscription) = asked.last() {
+            self.give(Input::SubscriptionAccepted { subscription: *subscription });
+            self.first_object(*subscription);
+        }
+        assert_eq!(self.call.state(), StateName::Live);
+    }
+
+    /// The relay accepts the session, our namespace and whom we follow, and Bob is there.
+    pub fn agree_on(&mut self, session: SessionId) {
         self.give(Input::Connected { session });
         if let Some((session, epoch)) = self.namespace() {
             self.give(Input::NamespaceAccepted { session, epoch });
@@ -244,11 +265,34 @@ impl Hand {
             self.give(Input::WatchAccepted { watch });
             self.give(Input::EpochAdded { watch, epoch: 500 });
         }
-        assert_eq!(self.call.state(), StateName::Live);
+    }
+
+    /// An object that makes a track ready, and that no test looks for.
+    fn first_object(&mut self, subscription: SubscriptionId) {
+        let held = self.out.len();
+        self.warm += 1;
+        self.object(subscription, 0, self.warm);
+        let late = self.out.split_off(held);
+        self.out.extend(late.into_iter().filter(|(_, o)| !matches!(o, Output::Deliver { .. })));
     }
 
     /// A call that publishes a microphone, listens to Bob, and is live.
     pub fn live(policy: Policy, seed: u64) -> (Self, SessionId) {
+        let mut hand = Self::talking(policy, seed);
+        let session = hand.accept();
+        (hand, session)
+    }
+
+    /// The same, with everything agreed; only Bob's track is not ready.
+    pub fn joining(policy: Policy, seed: u64) -> (Self, SessionId) {
+        let mut hand = Self::talking(policy, seed);
+        let session = hand.last_dial();
+        hand.agree_on(session);
+        assert_eq!(hand.call.state(), StateName::Joining);
+        (hand, session)
+    }
+
+    fn talking(policy: Policy, seed: u64) -> Self {
         let mut hand = Self::new(policy, seed);
         hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
         hand.give(Input::Subscribe {
@@ -258,8 +302,7 @@ impl Hand {
             kind: MediaKind::Audio,
         });
         hand.give(Input::Connect);
-        let session = hand.accept();
-        (hand, session)
+        hand
     }
 
     pub fn send(&mut self) -> &mut Self {

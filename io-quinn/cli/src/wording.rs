@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use holdline_quinn::{Event, Outcome, QualityOf, Rating, Summary};
+use holdline_quinn::{Event, Outcome, QualityOf, Rating, StateName, Summary};
 
 /// The sentence for an event; `None` for what only a developer wants to know.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
     Some(match event {
-        Event::StateChanged { to, .. } if to.to_string() == "live" => "connected".into(),
+        Event::StateChanged { to: StateName::Joining, .. } => "reached the relay".into(),
+        Event::StateChanged { to: StateName::Live, .. } => "the call is live".into(),
         Event::IncidentStarted { cause, .. } => format!("lost the relay: {}", cause.kind.as_str()),
         Event::PathMigrating { .. } => "moving to a fresh local socket".into(),
         Event::AttemptStarted { incident: Some(_), attempt, of, .. } => {

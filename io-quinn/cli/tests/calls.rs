@@ -120,8 +120,8 @@ fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
     bob.wait_for("lost the relay");
     relay.restart();
     for caller in [&mut alice, &mut bob] {
-        caller.wait_for("connected again");
         caller.wait_for("hears the other side");
+        caller.wait_for("connected again");
     }
     interrupt(&alice.child);
     let (code, rest, stderr) = alice.end();
