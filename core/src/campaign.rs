@@ -1,10 +1,12 @@
 //! The attempts to get a session: paced, bounded, racing as far as the policy allows.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::backoff::Budget;
 use crate::desk::{Desk, earlier};
+use crate::dial::Dial;
 use crate::error::{Cause, CauseKind};
 use crate::event::Event;
 use crate::id::{IncidentId, SessionId};
@@ -17,12 +19,6 @@ pub(crate) struct Incident {
     pub(crate) id: IncidentId,
     pub(crate) cause: Cause,
     pub(crate) since: Timestamp,
-}
-
-#[derive(Clone, Debug)]
-struct Dial {
-    session: SessionId,
-    gives_up_at: Timestamp,
 }
 
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
@@ -89,8 +85,33 @@ impl Campaign {
         self.window_ends
     }
 
-    pub(crate) fn is_dialing(&self, session: SessionId) -> bool {
-        self.dials.iter().any(|dial| dial.session == session)
+    /// The dial of that name, if it is out.
+    pub(crate) fn dialing(&self, session: SessionId) -> Option<&Dial> {
+        self.dials.iter().find(|dial| dial.is_out(session))
+    }
+
+    /// The provider has a credential for `relay`: whoever waited for it goes.
+    pub(crate) fn credential_came(&mut self, relay: &str, desk: &mut Desk<'_>) {
+        for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
+            dial.go(desk);
+        }
+    }
+
+    /// The provider has none: whoever waited for it has failed; whether anybody did.
+    pub(crate) fn credential_failed(
+        &mut self,
+        relay: &str,
+        cause: &Cause,
+        budget: &mut Budget,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let mut any = false;
+        while let Some(dial) = self.dials.iter().find(|dial| dial.waits_for(relay)) {
+            let session = dial.session;
+            self.failed(session, cause.clone(), budget, desk);
+            any = true;
+        }
+        any
     }
 
     pub(crate) fn in_flight(&self) -> usize {
@@ -118,6 +139,13 @@ impl Campaign {
             self.attempt(budget, desk);
         }
         self.standing()
+    }
+
+    /// What the first attempt had to wait for is there.
+    pub(crate) fn begin(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        if self.attempts == 0 {
+            self.hurry(budget, desk);
+        }
     }
 
     /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
@@ -154,11 +182,13 @@ impl Campaign {
     }
 
     /// A dial succeeded: the race is over, and the others are closed.
-    pub(crate) fn won(&mut self, session: SessionId, desk: &mut Desk<'_>) {
-        self.dials.retain(|dial| dial.session != session);
+    pub(crate) fn won(&mut self, session: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
+        let index = self.dials.iter().position(|dial| dial.is_out(session))?;
+        let dial = self.dials.remove(index);
         desk.telemetry.attempts_in_flight -= 1;
         desk.telemetry.attempts_succeeded += 1;
         self.cancel(desk);
+        Some(dial)
     }
 
     /// Closes every dial and plans no further one.
@@ -204,20 +234,19 @@ impl Campaign {
             desk.telemetry.attempts_cancelled += 1;
             desk.out.push(Output::CloseSession { session: oldest.session });
         }
-        let relay = &desk.config.relays[budget.attempts as usize % desk.config.relays.len()];
+        let relay = String::from(desk.directory.relay(budget.attempts, desk.config));
         budget.attempts += 1;
         self.attempts += 1;
         desk.telemetry.attempts += 1;
         desk.telemetry.attempts_in_flight += 1;
-        let session = SessionId(desk.mint.next());
-        self.dials.push(Dial { session, gives_up_at: desk.now + policy.attempt_timeout });
         desk.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: budget.attempts,
             of: policy.attempts,
             relay: relay.clone(),
         });
-        desk.out.push(Output::Dial { session, relay: relay.clone() });
+        let dial = Dial::start(relay, desk);
+        self.dials.push(dial);
         self.next_attempt = None;
         if policy.racing > 1 {
             self.schedule(budget, desk);

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::DirectoryConfig;
 use crate::error::ErrorCode;
 use crate::policy::Policy;
 
@@ -14,8 +15,11 @@ use crate::policy::Policy;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The relays' addresses, as the driver understands them; tried in turn.
+    /// The relays' addresses, as the driver understands them; tried in turn, unless
+    /// [`Config::directory`] knows better.
     pub relays: Vec<String>,
+    /// Where relays and credentials come from beyond that.
+    pub directory: DirectoryConfig,
     /// The room: the first part of every namespace of the call.
     pub room: String,
     /// Our own name in the room.
@@ -67,6 +71,7 @@ impl Config {
     ) -> Self {
         Self {
             relays: alloc::vec![relay.into()],
+            directory: DirectoryConfig::default(),
             room: room.into(),
             participant: participant.into(),
             call_id: String::new(),
@@ -91,6 +96,7 @@ impl Config {
         };
         ensure(!self.relays.is_empty(), "relays", "must name at least one relay")?;
         ensure(self.relays.len() <= Self::MOST_RELAYS, "relays", "must name at most 16 relays")?;
+        self.directory.validate()?;
         validate_name("room", &self.room)?;
         validate_name("participant", &self.participant)?;
         ensure(!self.probe_interval.is_zero(), "probe_interval", "must be longer than zero")?;
@@ -148,6 +154,7 @@ impl core::error::Error for ConfigError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::RememberedRelays;
 
     #[test]
     fn an_unusable_configuration_is_refused_by_the_name_of_its_field() {
@@ -171,5 +178,17 @@ mod tests {
         assert_eq!(refused(|c| c.idle_timeout = Some(Duration::ZERO)), "idle_timeout");
         assert_eq!(refused(|c| c.quality_interval = Duration::ZERO), "quality_interval");
         assert_eq!(refused(|c| c.policy.attempts = 0), "policy.attempts");
+        assert_eq!(refused(|c| c.directory.lifetime = Duration::ZERO), "directory.lifetime");
+        assert_eq!(
+            refused(|c| c.directory.answer_timeout = Duration::ZERO),
+            "directory.answer_timeout"
+        );
+        for relays in [0, 17] {
+            let mut config = Config::new("moqt://relay.example", "room", "alice");
+            let relays = alloc::vec![String::new(); relays];
+            config.directory.remembered = Some(RememberedRelays { relays, age: Duration::ZERO });
+            let refused = config.validate().expect_err("must be refused");
+            assert_eq!(refused.field, "directory.remembered");
+        }
     }
 }

@@ -6,6 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::backoff::jittered;
 use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::directory::Directory;
 use crate::id::Mint;
 use crate::outbox::Outbox;
 use crate::summary::Telemetry;
@@ -20,6 +22,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) mint: &'a mut Mint,
     pub(crate) out: &'a mut Outbox,
     pub(crate) telemetry: &'a mut Telemetry,
+    pub(crate) directory: &'a mut Directory,
+    pub(crate) credentials: &'a mut Credentials,
 }
 
 /// Pauses before a request to a healthy relay is made again: 100 ms, doubling to 2 s, half of each
@@ -54,6 +58,8 @@ macro_rules! desk {
             mint: &mut $call.mint,
             out: &mut $call.out,
             telemetry: &mut $call.telemetry,
+            directory: &mut $call.directory,
+            credentials: &mut $call.credentials,
         }
     };
 }

@@ -18,6 +18,8 @@ pub enum ErrorCode {
     SetupRejected,
     /// The relay refused our credentials.
     AuthRejected,
+    /// Our credentials have expired, and there are no newer ones.
+    AuthExpired,
     /// The relay's certificate is not signed by an authority that we trust.
     TlsUntrusted,
     /// Recovery used up its attempts or its window.
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::SetupTimeout => "SETUP_TIMEOUT",
             Self::SetupRejected => "SETUP_REJECTED",
             Self::AuthRejected => "AUTH_REJECTED",
+            Self::AuthExpired => "AUTH_EXPIRED",
             Self::TlsUntrusted => "TLS_UNTRUSTED",
             Self::RecoveryExhausted => "RECOVERY_EXHAUSTED",
             Self::SubscriptionNotReady => "SUBSCRIPTION_NOT_READY",
@@ -96,6 +99,7 @@ impl ErrorCode {
             | Self::NoAnswer => true,
             Self::SetupRejected
             | Self::AuthRejected
+            | Self::AuthExpired
             | Self::TlsUntrusted
             | Self::PeerLeft
             | Self::MediaDeviceError
@@ -108,7 +112,7 @@ impl ErrorCode {
         match self {
             Self::RelayUnreachable | Self::SetupTimeout => Action::CheckNetwork,
             Self::SetupRejected => Action::UpdateApp,
-            Self::AuthRejected => Action::SignIn,
+            Self::AuthRejected | Self::AuthExpired => Action::SignIn,
             Self::TlsUntrusted | Self::PeerLeft => Action::None,
             Self::RecoveryExhausted => Action::Rejoin,
             Self::SubscriptionNotReady => Action::WaitOrRejoin,
@@ -131,6 +135,7 @@ impl ErrorCode {
                 "The call server does not accept this version of the app. Update it and try again."
             }
             Self::AuthRejected => "The call server did not accept your sign-in. Sign in again.",
+            Self::AuthExpired => "Your sign-in has expired. Sign in again.",
             Self::TlsUntrusted => {
                 "The call server could not prove who it is, so the call was not made."
             }
@@ -183,12 +188,20 @@ pub enum CauseKind {
     VersionMismatch,
     /// The relay refused our credentials.
     Unauthorized,
+    /// The relay says that our credentials have expired.
+    CredentialExpired,
+    /// The application could not say which credentials to show; later it may.
+    CredentialUnavailable,
+    /// The application has no credentials to show any more: the user is signed out.
+    SignedOut,
     /// The relay accepted the session but not what we publish or ask for, in time.
     NotReady,
     /// The application asked for a new session.
     Requested,
     /// Nobody whom we listen to has come.
     NobodyCame,
+    /// Those whom we listen to are on another relay.
+    PeerElsewhere,
 }
 
 impl CauseKind {
@@ -198,6 +211,7 @@ impl CauseKind {
             Self::CertificateUntrusted => Some(ErrorCode::TlsUntrusted),
             Self::VersionMismatch => Some(ErrorCode::SetupRejected),
             Self::Unauthorized => Some(ErrorCode::AuthRejected),
+            Self::CredentialExpired | Self::SignedOut => Some(ErrorCode::AuthExpired),
             Self::NameNotResolved
             | Self::TimedOut
             | Self::NetworkUnavailable
@@ -207,7 +221,9 @@ impl CauseKind {
             | Self::ProtocolError
             | Self::Reset
             | Self::NotReady
+            | Self::CredentialUnavailable
             | Self::Requested
+            | Self::PeerElsewhere
             | Self::NobodyCame => None,
         }
     }
@@ -219,6 +235,9 @@ impl CauseKind {
             Self::CertificateUntrusted => ErrorCode::TlsUntrusted,
             Self::VersionMismatch => ErrorCode::SetupRejected,
             Self::Unauthorized => ErrorCode::AuthRejected,
+            Self::CredentialExpired | Self::SignedOut | Self::CredentialUnavailable => {
+                ErrorCode::AuthExpired
+            }
             Self::NameNotResolved
             | Self::TimedOut
             | Self::NetworkUnavailable
@@ -227,6 +246,7 @@ impl CauseKind {
             | Self::ClosedByRelay
             | Self::ProtocolError
             | Self::Reset
+            | Self::PeerElsewhere
             | Self::Requested => ErrorCode::RelayUnreachable,
             Self::NobodyCame => ErrorCode::NoAnswer,
         }
@@ -246,9 +266,13 @@ impl CauseKind {
             Self::CertificateUntrusted => "the relay's certificate is not trusted",
             Self::VersionMismatch => "no common protocol version",
             Self::Unauthorized => "the relay refused the credentials",
+            Self::CredentialExpired => "the credentials have expired",
+            Self::CredentialUnavailable => "no credentials could be had",
+            Self::SignedOut => "the user is signed out",
             Self::NotReady => "the relay did not accept the tracks in time",
             Self::Requested => "the application asked for a new session",
             Self::NobodyCame => "nobody came",
+            Self::PeerElsewhere => "the others are on another relay",
         }
     }
 }

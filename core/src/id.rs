@@ -40,6 +40,11 @@ id!(
     "watch-"
 );
 id!(
+    /// One question to whoever knows the relays or hands out credentials.
+    RequestId,
+    "request-"
+);
+id!(
     /// One loss of media, from detection to recovered or terminal.
     IncidentId,
     "incident-"

@@ -1,11 +1,13 @@
 //! Everything that a call can be told.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::Credential;
 use crate::error::Cause;
-use crate::id::{PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
+use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
 use crate::media::{Frame, Location, MediaKind};
 
 /// One thing that happened: the application asked for something, the network reported something,
@@ -86,6 +88,27 @@ pub enum Input {
     SessionClosed {
         /// The session.
         session: SessionId,
+        /// Why.
+        cause: Cause,
+    },
+    /// Which relays there are, as the application says.
+    DirectoryAnswered {
+        /// The question.
+        request: RequestId,
+        /// Their addresses, as the driver understands them; none if nobody could say.
+        relays: Vec<String>,
+    },
+    /// The application has a credential.
+    CredentialAnswered {
+        /// The question.
+        request: RequestId,
+        /// The credential.
+        credential: Credential,
+    },
+    /// The application has no credential.
+    CredentialFailed {
+        /// The question.
+        request: RequestId,
         /// Why.
         cause: Cause,
     },

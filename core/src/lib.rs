@@ -16,7 +16,7 @@
 //! while let Some((now, next)) = input.take() {
 //!     call.handle(now, next);
 //!     while let Some(output) = call.poll_output() {
-//!         if let Output::Dial { session, relay } = output { println!("{session}: dial {relay}") }
+//!         if let Output::Dial { session, relay, .. } = output { println!("{session}: dial {relay}") }
 //!     }
 //!     println!("wake me at {:?}", call.deadline()); // and Input::Tick at the deadline
 //! }
@@ -38,7 +38,10 @@ mod answer;
 mod backoff;
 mod campaign;
 mod config;
+mod credentials;
 mod desk;
+mod dial;
+mod directory;
 mod error;
 mod event;
 mod followed;
@@ -58,6 +61,8 @@ mod published;
 mod quality;
 mod readiness;
 mod record;
+mod search;
+mod secret;
 mod seen;
 mod session;
 mod stand_in;
@@ -68,16 +73,19 @@ mod supervisor;
 mod time;
 
 pub use config::{Config, ConfigError, validate_name};
+pub use credentials::{Credential, Token};
+pub use directory::{DirectoryConfig, RememberedRelays};
 pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
 pub use event::Event;
 pub use histogram::Histogram;
-pub use id::{IncidentId, PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
+pub use id::{IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
 pub use input::Input;
 pub use media::{Frame, Location, MediaKind, Track};
 pub use output::Output;
 pub use policy::{Growth, Policy};
 pub use quality::{Measurement, Quality, QualityOf, Rating};
 pub use record::{CallRecord, CallStatus, ParticipantRecord, SafetyAlert};
+pub use secret::Secret;
 pub use state::StateName;
 pub use summary::{
     Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::Token;
 use crate::event::Event;
-use crate::id::{PublicationId, SessionId, SubscriptionId, TrackId, WatchId};
+use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
 use crate::media::{Frame, Location};
 
 /// One thing for the driver to carry out. Outputs are in order; none needs a decision.
@@ -18,7 +19,30 @@ pub enum Output {
     Dial {
         /// What to call it.
         session: SessionId,
-        /// The relay's address, from the configuration.
+        /// The relay's address, from the configuration or the directory.
+        relay: String,
+        /// What to show it in SETUP.
+        token: Option<Token>,
+    },
+    /// Ask the application which relays there are. Answered by
+    /// [`Input::DirectoryAnswered`](crate::Input::DirectoryAnswered).
+    AskDirectory {
+        /// The question.
+        request: RequestId,
+    },
+    /// Remember the list of relays, for the next call
+    /// ([`RememberedRelays`](crate::RememberedRelays)).
+    RememberDirectory {
+        /// Their addresses.
+        relays: Vec<String>,
+    },
+    /// Ask the application for a credential. Answered by
+    /// [`Input::CredentialAnswered`](crate::Input::CredentialAnswered) or
+    /// [`Input::CredentialFailed`](crate::Input::CredentialFailed).
+    AskCredential {
+        /// The question.
+        request: RequestId,
+        /// The relay that it is for.
         relay: String,
     },
     /// Give up a dial or close a session. Nothing more is wanted from it.

@@ -70,6 +70,18 @@ impl Presence {
         }
     }
 
+    /// Whether it is not here, but may be elsewhere.
+    pub(crate) fn is_missed(self) -> bool {
+        match self {
+            Self::Unseen | Self::Missing { told: true, .. } => true,
+            Self::Unknown
+            | Self::Looked { .. }
+            | Self::Here
+            | Self::Missing { told: false, .. }
+            | Self::Gone => false,
+        }
+    }
+
     pub(crate) fn appeared(&mut self) -> Option<Change> {
         match core::mem::replace(self, Self::Here) {
             Self::Unknown | Self::Looked { .. } | Self::Unseen => {

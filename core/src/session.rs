@@ -1,10 +1,12 @@
 //! A session that is up: our namespace on the relay, and the pulse of its path.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec;
 use core::time::Duration;
 
+use crate::credentials::Issue;
 use crate::desk::Desk;
+use crate::dial::Dial;
 use crate::event::Event;
 use crate::id::{IncidentId, SessionId};
 use crate::liveness::Liveness;
@@ -32,6 +34,9 @@ enum Namespace {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
+    pub(crate) relay: String,
+    /// What the relay was shown.
+    pub(crate) issue: Issue,
     pub(crate) liveness: Liveness,
     pub(crate) migration: Migration,
     namespace: Namespace,
@@ -39,9 +44,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, now: Timestamp, probe_interval: Duration) -> Self {
+    pub(crate) fn new(dial: Dial, now: Timestamp, probe_interval: Duration) -> Self {
         Self {
-            id,
+            id: dial.session,
+            relay: dial.relay,
+            issue: dial.issue,
             liveness: Liveness::new(now, probe_interval),
             migration: Migration::default(),
             namespace: Namespace::Unwanted,

@@ -6,6 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Campaign;
+use crate::search::Search;
 use crate::session::Session;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -78,6 +79,7 @@ pub(crate) enum State {
     Live {
         session: Session,
         stable_at: Option<Timestamp>,
+        search: Search,
     },
     /// Should the session's packets come back before an attempt succeeds, the call goes on with it.
     /// `tell_at`: when the grace is over.

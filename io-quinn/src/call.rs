@@ -1,26 +1,26 @@
 //! The call, as a runtime embeds it.
 
-use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future};
 use holdline_core::{
-    Config, ConfigError, Event, Input, Policy, Stats, Summary, Supervisor, Track, TrackId,
-    validate_name,
+    Config, ConfigError, Event, Input, Policy, RememberedRelays, Stats, Summary, Supervisor, Track,
+    TrackId, validate_name,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::dial::Dialer;
+use crate::directory::{CredentialProvider, Providers, RelayBook, RelayCache, RelayProvider};
 use crate::driver::{Command, Driver};
 use crate::journal::{Header, Journal, VERSION};
 use crate::network::{HostNetwork, Network};
-use crate::relay_url::{RelayUrl, RelayUrlError};
+use crate::relay_url::RelayUrlError;
 use crate::tracks::{CallEnded, Commands, PublishedTrack, SubscribedTrack};
 use crate::trust::{Trust, TrustError};
 
@@ -33,6 +33,7 @@ pub struct CallConfig {
     trust: Option<Trust>,
     seed: Option<u64>,
     journal: Option<Box<dyn Write + Send>>,
+    providers: Providers,
 }
 
 impl std::fmt::Debug for CallConfig {
@@ -57,13 +58,39 @@ impl CallConfig {
         let mut config = Config::new(relay, room, participant);
         // Taken from the clock when the call is made.
         config.first_epoch = 0;
-        Self { config, trust: None, seed: None, journal: None }
+        Self { config, trust: None, seed: None, journal: None, providers: Providers::default() }
     }
 
     /// One more relay, tried in turn.
     #[must_use]
     pub fn relay(mut self, relay: impl Into<String>) -> Self {
         self.config.relays.push(relay.into());
+        self
+    }
+
+    /// Whom to ask which relays there are. What it answers is used for an hour; the relays that were
+    /// named here remain the last resort.
+    #[must_use]
+    pub fn relay_provider(mut self, provider: impl RelayProvider) -> Self {
+        self.config.directory.provider = true;
+        self.providers.relays = Some(Arc::new(provider));
+        self
+    }
+
+    /// A file that remembers what the provider answered, for the next call. The queries of the
+    /// relays' addresses are left out, because they may carry tokens.
+    #[must_use]
+    pub fn relay_cache(mut self, file: impl Into<PathBuf>) -> Self {
+        self.providers.cache = Some(RelayCache::new(file.into()));
+        self
+    }
+
+    /// Whom to ask for what relays want to be shown. It is asked before a dial that would otherwise
+    /// show something that expires on the way.
+    #[must_use]
+    pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
+        self.config.directory.credentials = true;
+        self.providers.credentials = Some(Arc::new(provider));
         self
     }
 
@@ -173,9 +200,14 @@ impl Call {
     ///
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
-        let CallConfig { config: mut core, trust, seed, journal } = config;
+        let CallConfig { config: mut core, trust, seed, journal, providers } = config;
         core.first_epoch = network.unix_millis();
-        let relays = name_relays(&mut core)?;
+        let mut relays = RelayBook::default();
+        core.relays = relays.enter(&core.relays)?;
+        if let Some(known) = providers.cache.as_ref().and_then(|c| c.load(network.unix_millis())) {
+            let known = RememberedRelays { relays: relays.enter_usable(known.relays), ..known };
+            core.directory.remembered = Some(known).filter(|known| !known.relays.is_empty());
+        }
         let seed = seed.map_or_else(draw_seed, Ok)?;
         let probe_interval = core.probe_interval;
         let now = network.now();
@@ -195,6 +227,7 @@ impl Call {
             dialer: Dialer::new(Arc::clone(&network), tls, probe_interval),
             network,
             relays,
+            providers,
             supervisor,
             journal,
             commands: from_handles,
@@ -341,26 +374,6 @@ impl Call {
     fn mint_track(&self) -> TrackId {
         TrackId(self.next_track.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Gives each relay a name without the query of its address, which may carry a token: the core, and so
-/// its events and journals, knows relays by these names alone.
-fn name_relays(core: &mut Config) -> Result<BTreeMap<String, RelayUrl>, RelayUrlError> {
-    let mut relays = BTreeMap::new();
-    for relay in &mut core.relays {
-        let url = RelayUrl::from_str(relay)?;
-        let plain = format!("{url:?}");
-        let mut name = plain.clone();
-        for number in 2.. {
-            if !relays.contains_key(&name) {
-                break;
-            }
-            name = format!("{plain} ({number})");
-        }
-        relays.insert(name.clone(), url);
-        *relay = name;
-    }
-    Ok(relays)
 }
 
 fn draw_seed() -> Result<u64, ConnectError> {

@@ -47,9 +47,11 @@ fn of_relays_code(code: TransportErrorCode) -> CauseKind {
 fn of_application_code(code: u64) -> CauseKind {
     const UNAUTHORIZED: u64 = 0x2;
     const VERSION_NEGOTIATION_FAILED: u64 = 0x15;
+    const EXPIRED_AUTH_TOKEN: u64 = 0x18;
     match code {
         UNAUTHORIZED => CauseKind::Unauthorized,
         VERSION_NEGOTIATION_FAILED => CauseKind::VersionMismatch,
+        EXPIRED_AUTH_TOKEN => CauseKind::CredentialExpired,
         _ => CauseKind::ClosedByRelay,
     }
 }
@@ -88,5 +90,6 @@ mod tests {
         assert_eq!(of_application_code(0x2), CauseKind::Unauthorized);
         assert_eq!(of_application_code(0x0), CauseKind::ClosedByRelay);
         assert_eq!(of_application_code(0x15), CauseKind::VersionMismatch);
+        assert_eq!(of_application_code(0x18), CauseKind::CredentialExpired);
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Cause, CauseKind};
+use holdline_core::{Cause, CauseKind, Token};
 use moq_transport::session::{Publisher, Session, Subscriber, Transport};
+use moq_transport::setup::AuthorizationToken;
 
 use crate::cause;
 use crate::network::Network;
@@ -63,7 +64,11 @@ impl Dialer {
     }
 
     /// Reaches a relay on a fresh endpoint, up to the end of MoQ SETUP.
-    pub(crate) async fn dial(&self, relay: &RelayUrl) -> Result<Established, Cause> {
+    pub(crate) async fn dial(
+        &self,
+        relay: &RelayUrl,
+        token: Option<Token>,
+    ) -> Result<Established, Cause> {
         let addresses =
             self.network.resolve(relay.host(), relay.port()).await.map_err(|error| {
                 Cause::with_detail(CauseKind::NameNotResolved, error.to_string())
@@ -76,7 +81,9 @@ impl Dialer {
         let mut failure = Cause::new(CauseKind::NameNotResolved);
         while let Some(outcome) = tries.next().await {
             match outcome {
-                Ok((endpoint, connection)) => return setup(relay, endpoint, connection).await,
+                Ok((endpoint, connection)) => {
+                    return setup(relay, endpoint, connection, token).await;
+                }
                 Err(cause) => failure = cause,
             }
         }
@@ -112,14 +119,19 @@ async fn setup(
     relay: &RelayUrl,
     endpoint: quinn::Endpoint,
     connection: quinn::Connection,
+    token: Option<Token>,
 ) -> Result<Established, Cause> {
+    let tokens = token
+        .map(|token| AuthorizationToken::new(token.token_type, token.secret.expose().to_vec()))
+        .into_iter()
+        .collect();
     let transport = web_transport_quinn::Session::raw(
         connection.clone(),
         relay.url().clone(),
         web_transport_quinn::proto::ConnectResponse::default(),
     );
     let (session, publisher, subscriber) =
-        Session::connect(transport.into(), None, Transport::RawQuic)
+        Session::connect_with_tokens(transport.into(), None, Transport::RawQuic, tokens)
             .await
             .map_err(|error| cause::of_session(&connection, &error))?;
     Ok(Established { endpoint, connection, session, publisher, subscriber })

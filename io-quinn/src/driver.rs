@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use holdline_core::{
-    Cause, Event, Input, Output, PublicationId, SessionId, Stats, Summary, Supervisor, TrackId,
+    Cause, Event, Input, Output, PublicationId, RequestId, SessionId, Stats, Summary, Supervisor,
+    Token, TrackId,
 };
 use moq_transport::serve::ServeError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dial::{Dialer, Established};
+use crate::directory::{Providers, RelayBook};
 use crate::journal::Journal;
 use crate::link::{Link, farewell};
 use crate::network::Network;
 use crate::publication::Publication;
-use crate::relay_url::RelayUrl;
 use crate::tracks::Delivery;
 
 /// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
@@ -37,7 +38,8 @@ pub(crate) enum Command {
 pub(crate) struct Driver {
     pub(crate) network: Arc<dyn Network>,
     pub(crate) dialer: Dialer,
-    pub(crate) relays: BTreeMap<String, RelayUrl>,
+    pub(crate) relays: RelayBook,
+    pub(crate) providers: Providers,
     pub(crate) supervisor: Supervisor,
     pub(crate) journal: Option<Journal>,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
@@ -47,6 +49,12 @@ pub(crate) struct Driver {
     pub(crate) ended: watch::Sender<Option<Summary>>,
 }
 
+/// What came of something that takes its time.
+enum Arrival {
+    Dialed(SessionId, Result<Box<Established>, Cause>),
+    Relays(RequestId, Vec<String>),
+}
+
 /// What is going on in the world on the call's behalf.
 struct World {
     dials: BTreeMap<SessionId, JoinHandle<()>>,
@@ -54,7 +62,8 @@ struct World {
     farewells: JoinSet<()>,
     deliveries: BTreeMap<TrackId, Delivery>,
     inputs: mpsc::Sender<Input>,
-    arrivals: mpsc::Sender<(SessionId, Result<Established, Cause>)>,
+    arrivals: mpsc::Sender<Arrival>,
+    questions: JoinSet<()>,
     /// Inputs that carrying out an output brought at once.
     answers: VecDeque<Input>,
 }
@@ -62,7 +71,7 @@ struct World {
 impl Driver {
     pub(crate) async fn run(mut self) {
         let (inputs, mut from_links) = mpsc::channel(INPUT_QUEUE);
-        let (arrivals, mut from_dials) = mpsc::channel(INPUT_QUEUE);
+        let (arrivals, mut from_afar) = mpsc::channel(INPUT_QUEUE);
         let mut world = World {
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -70,6 +79,7 @@ impl Driver {
             deliveries: BTreeMap::new(),
             inputs,
             arrivals,
+            questions: JoinSet::new(),
             answers: VecDeque::new(),
         };
         world.answers.push_back(Input::Connect);
@@ -81,7 +91,7 @@ impl Driver {
                     None => world.answers.push_back(Input::Close),
                 },
                 Some(input) = from_links.recv() => world.answers.push_back(input),
-                Some((session, dialed)) = from_dials.recv() => world.arrived(session, dialed),
+                Some(arrival) = from_afar.recv() => self.arrived(arrival, &mut world),
                 () = wait_until(&*self.network, self.supervisor.deadline().map(|d| d.at)) => {
                     world.answers.push_back(Input::Tick);
                 }
@@ -125,7 +135,27 @@ impl Driver {
 
     fn carry_out(&mut self, output: Output, world: &mut World) {
         match output {
-            Output::Dial { session, relay } => self.dial(session, &relay, world),
+            Output::Dial { session, relay, token } => self.dial(session, &relay, token, world),
+            Output::AskDirectory { request } => {
+                let (providers, arrivals) = (self.providers.clone(), world.arrivals.clone());
+                world.ask(async move {
+                    let relays = providers.ask_relays().await;
+                    let _ = arrivals.send(Arrival::Relays(request, relays)).await;
+                });
+            }
+            Output::RememberDirectory { relays } => {
+                if let Some(cache) = self.providers.cache.clone() {
+                    let answered_at = self.network.unix_millis();
+                    // Not waited for: nothing depends on it.
+                    tokio::task::spawn_blocking(move || cache.store(relays, answered_at));
+                }
+            }
+            Output::AskCredential { request, relay } => {
+                let (providers, inputs) = (self.providers.clone(), world.inputs.clone());
+                world.ask(async move {
+                    let _ = inputs.send(providers.ask_credential(request, relay).await).await;
+                });
+            }
             Output::CloseSession { session } => world.close(session),
             Output::ProbePath { session } => {
                 if let Some(link) = world.links.get_mut(&session) {
@@ -186,26 +216,36 @@ impl Driver {
         }
     }
 
-    fn dial(&self, session: SessionId, relay: &str, world: &mut World) {
+    fn dial(&self, session: SessionId, relay: &str, token: Option<Token>, world: &mut World) {
         let Some(relay) = self.relays.get(relay).cloned() else {
             return;
         };
         let (dialer, arrivals) = (self.dialer.clone(), world.arrivals.clone());
         let dial = tokio::spawn(async move {
-            let dialed = dialer.dial(&relay).await;
-            let _ = arrivals.send((session, dialed)).await;
+            let dialed = dialer.dial(&relay, token).await.map(Box::new);
+            let _ = arrivals.send(Arrival::Dialed(session, dialed)).await;
         });
         world.dials.insert(session, dial);
+    }
+
+    fn arrived(&mut self, arrival: Arrival, world: &mut World) {
+        match arrival {
+            Arrival::Dialed(session, dialed) => world.dialed(session, dialed),
+            Arrival::Relays(request, relays) => {
+                let relays = self.relays.enter_usable(relays);
+                world.answers.push_back(Input::DirectoryAnswered { request, relays });
+            }
+        }
     }
 }
 
 impl World {
     /// A dial has ended. One that was given up meanwhile is closed again.
-    fn arrived(&mut self, session: SessionId, dialed: Result<Established, Cause>) {
+    fn dialed(&mut self, session: SessionId, dialed: Result<Box<Established>, Cause>) {
         let wanted = self.dials.remove(&session).is_some();
         match dialed {
             Ok(up) if wanted => {
-                self.links.insert(session, Link::start(session, up, self.inputs.clone()));
+                self.links.insert(session, Link::start(session, *up, self.inputs.clone()));
                 self.answers.push_back(Input::Connected { session });
             }
             Ok(up) => {
@@ -213,6 +253,12 @@ impl World {
             }
             Err(cause) => self.answers.push_back(Input::DialFailed { session, cause }),
         }
+    }
+
+    /// Asks the application something. Its answer comes in its own time, or never.
+    fn ask(&mut self, question: impl Future<Output = ()> + Send + 'static) {
+        while self.questions.try_join_next().is_some() {}
+        self.questions.spawn(question);
     }
 
     fn close(&mut self, session: SessionId) {

@@ -44,6 +44,7 @@ mod call;
 mod capture;
 mod cause;
 mod dial;
+mod directory;
 mod driver;
 pub mod journal;
 mod link;
@@ -55,11 +56,12 @@ mod tracks;
 mod trust;
 
 pub use call::{Call, CallConfig, ConnectError, Events};
+pub use directory::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use holdline_core::{
-    Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, ErrorCode,
-    Event, Frame, Histogram, IncidentId, Location, Measurement, MediaKind, Outcome,
-    ParticipantRecord, Policy, Quality, QualityOf, Rating, SafetyAlert, StateName, Stats, Summary,
-    Track, TrackId, validate_name,
+    Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
+    ErrorCode, Event, Frame, Histogram, IncidentId, Location, Measurement, MediaKind, Outcome,
+    ParticipantRecord, Policy, Quality, QualityOf, Rating, SafetyAlert, Secret, StateName, Stats,
+    Summary, Token, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

@@ -41,11 +41,13 @@ impl FromStr for RelayUrl {
     type Err = RelayUrlError;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
-        let refuse = |problem| RelayUrlError { given: given.to_owned(), problem };
+        // Not the query: it may carry a token.
+        let plain = given.split('?').next().unwrap_or_default();
+        let refuse = |problem| RelayUrlError { given: plain.to_owned(), problem };
         if !given.contains("://") {
             return Err(refuse("it has no scheme; write moqt://host:port"));
         }
-        let url =
+        let mut url =
             Url::parse(given).map_err(|_| refuse("it is not a URL; write moqt://host:port"))?;
         if url.scheme() != "moqt" {
             return Err(refuse("its scheme is not moqt"));
@@ -66,6 +68,10 @@ impl FromStr for RelayUrl {
         };
         if url.port() == Some(0) {
             return Err(refuse("port 0 cannot be dialled"));
+        }
+        if url.path().is_empty() && url.query().is_some() {
+            // PATH must begin with a slash if it is not empty (RFC 3986 section 3.3).
+            url.set_path("/");
         }
         Ok(Self { url, host })
     }
@@ -122,6 +128,12 @@ mod tests {
         assert!(
             !error.to_string().contains("hunter2") && !format!("{error:?}").contains("hunter2")
         );
+        for given in ["moqt://relay.example:0?jwt=hunter2", "relay.example?jwt=hunter2"] {
+            let error = RelayUrl::from_str(given).expect_err("unusable");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+        let url = RelayUrl::from_str("moqt://relay.example?jwt=hunter2").expect("valid");
+        assert_eq!(url.to_string(), "moqt://relay.example/?jwt=hunter2", "a path needs its slash");
         let url = RelayUrl::from_str("moqt://relay.example/room?jwt=hunter2").expect("valid");
         assert!(!format!("{url:?}").contains("hunter2"));
     }

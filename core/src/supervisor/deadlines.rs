@@ -34,6 +34,8 @@ pub enum Reason {
     Quality,
     /// The session has been up long enough to be called stable.
     Stable,
+    /// The others are missing and are to be looked for on another relay.
+    Search,
 }
 
 /// When the machine next wants [`Input::Tick`](crate::Input::Tick), and why.
@@ -53,12 +55,14 @@ impl Supervisor {
             State::Joining { session, deadline, .. } => {
                 first((*deadline, Reason::Join), (self.session_deadline(session), Reason::Session))
             }
-            State::Live { session, stable_at } => {
+            State::Live { session, stable_at, search } => {
                 let session = (self.session_deadline(session), Reason::Session);
                 let mut next = first(session, (self.monitor.deadline(), Reason::Quality));
-                for (at, reason) in
-                    [(self.answer.deadline(), Reason::Answer), (self.idle_at(), Reason::Idle)]
-                {
+                for (at, reason) in [
+                    (self.answer.deadline(), Reason::Answer),
+                    (self.idle_at(), Reason::Idle),
+                    (search.deadline(), Reason::Search),
+                ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
                 }
                 stable_at.map_or(next, |at| first((at, Reason::Stable), next))
@@ -99,13 +103,15 @@ impl Supervisor {
                     self.abandon_session(Cause::new(CauseKind::NotReady));
                 }
             }
-            State::Live { stable_at, .. } => {
+            State::Live { session, stable_at, .. } => {
                 if stable_at.is_some_and(|at| now >= at) {
                     *stable_at = None;
                     self.budget = Budget::default();
                     self.telemetry.consecutive_disconnects = 0;
+                    self.directory.settle_on(&session.relay, &self.config);
                 }
                 self.advance_session();
+                self.advance_search();
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
                     self.end(Outcome::Idle);
@@ -126,6 +132,13 @@ impl Supervisor {
             && campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted
         {
             self.give_up();
+        }
+    }
+
+    fn advance_search(&mut self) {
+        let missing = self.missing();
+        if let State::Live { session, search, .. } = &mut self.state {
+            search.advance(missing.as_ref(), &session.relay, desk!(self));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
@@ -12,13 +13,14 @@ use crate::desk::desk;
 use crate::error::{Cause, ErrorCode};
 use crate::event::Event;
 use crate::followed::Followed;
-use crate::id::{SessionId, SubscriptionId, TrackId};
+use crate::id::{RequestId, SessionId, SubscriptionId, TrackId};
 use crate::input::Input;
 use crate::liveness::Counters;
 use crate::media::MediaKind;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::record::cut;
+use crate::search::Missing;
 use crate::session::Session;
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
@@ -66,6 +68,19 @@ impl Supervisor {
                 let counters = Counters { received, acknowledged };
                 self.path_report(session, counters, Duration::from_micros(rtt_micros));
             }
+            Input::DirectoryAnswered { request, relays } => {
+                self.directory_answered(request, relays)
+            }
+            Input::CredentialAnswered { request, credential } => {
+                if let Some(relay) = self.credentials.answered(request, credential, self.now) {
+                    self.credential_came(&relay);
+                }
+            }
+            Input::CredentialFailed { request, cause } => {
+                if let Some(relay) = self.credentials.failed(request) {
+                    self.credential_failed(&relay, &cause);
+                }
+            }
             Input::NamespaceAccepted { session, epoch } => {
                 if let Some(current) = self.session_with(session) {
                     current.namespace_accepted(epoch);
@@ -84,6 +99,9 @@ impl Supervisor {
                 }
             }
             Input::WatchAccepted { watch } => {
+                if let State::Live { search, .. } = &mut self.state {
+                    search.accepted(watch, self.now);
+                }
                 for followed in &mut self.followed {
                     followed.accepted(watch, self.now);
                 }
@@ -94,6 +112,12 @@ impl Supervisor {
                 }
             }
             Input::EpochAdded { watch, epoch } => {
+                if let State::Live { search, .. } = &mut self.state
+                    && let Some(dial) = search.found(watch)
+                {
+                    self.follow_to(dial);
+                    return;
+                }
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
                     followed.added(epoch, desk!(self));
                     self.answered();
@@ -238,16 +262,18 @@ impl Supervisor {
     }
 
     pub(super) fn connected(&mut self, session: SessionId) {
-        if !self.state.campaign().is_some_and(|campaign| campaign.is_dialing(session)) {
+        if let Some(missing) = self.missing()
+            && let State::Live { search, .. } = &mut self.state
+        {
+            search.connected(session, &missing, desk!(self));
+        }
+        if self.state.campaign().and_then(|campaign| campaign.dialing(session)).is_none() {
             return;
         }
-        let campaign = match mem::replace(&mut self.state, State::Idle) {
-            State::Suspect { session: old, campaign, .. }
-            | State::Recovering { silent: Some(old), campaign } => {
-                self.out.push(Output::CloseSession { session: old.id });
-                campaign
-            }
-            State::Connecting(campaign) | State::Recovering { silent: None, campaign } => campaign,
+        let (mut campaign, old) = match mem::replace(&mut self.state, State::Idle) {
+            State::Suspect { session: old, campaign, .. } => (campaign, Some(old)),
+            State::Recovering { silent, campaign } => (campaign, silent),
+            State::Connecting(campaign) => (campaign, None),
             other @ (State::Idle
             | State::Joining { .. }
             | State::Live { .. }
@@ -257,23 +283,98 @@ impl Supervisor {
                 return;
             }
         };
-        self.join(session, campaign);
+        if let Some(old) = old {
+            self.out.push(Output::CloseSession { session: old.id });
+        }
+        if let Some(dial) = campaign.won(session, desk!(self)) {
+            self.join(dial, campaign);
+        }
     }
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
-        let Some(campaign) = self.state.campaign_mut().filter(|c| c.is_dialing(session)) else {
+        if let State::Live { search, .. } = &mut self.state {
+            search.lost(session, desk!(self));
+        }
+        let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
+        let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
             return;
         };
-        let final_code = cause.kind.final_code();
-        campaign.failed(session, cause, &mut self.budget, desk!(self));
+        let final_code = self.verdict(&cause, &relay, issue);
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.failed(session, cause, &mut self.budget, desk!(self));
+        }
+        self.after_failure(final_code);
+    }
+
+    fn after_failure(&mut self, final_code: Option<ErrorCode>) {
         if let Some(code) = final_code {
             self.fail(code);
-        } else if campaign.standing() == Standing::Exhausted {
+        } else if self.state.campaign().is_some_and(|c| c.standing() == Standing::Exhausted) {
             self.give_up();
         }
     }
 
+    /// Attempts that wait for the list are made now.
+    fn directory_answered(&mut self, request: RequestId, relays: Vec<String>) {
+        let came = !relays.is_empty();
+        if !self.directory.answered(request, relays, self.now, &self.config) {
+            return;
+        }
+        if came {
+            let relays = self.directory.relays(&self.config).to_vec();
+            self.out.push(Output::RememberDirectory { relays });
+        }
+        if let State::Connecting(campaign) = &mut self.state {
+            campaign.begin(&mut self.budget, desk!(self));
+        }
+    }
+
+    fn credential_came(&mut self, relay: &str) {
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.credential_came(relay, desk!(self));
+        }
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(dial) = search.waiting_for(relay)
+        {
+            dial.go(desk!(self));
+        }
+    }
+
+    fn credential_failed(&mut self, relay: &str, cause: &Cause) {
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(session) = search.waiting_for(relay).map(|dial| dial.session)
+        {
+            search.lost(session, desk!(self));
+        }
+        if let Some(campaign) = self.state.campaign_mut()
+            && campaign.credential_failed(relay, cause, &mut self.budget, desk!(self))
+        {
+            self.after_failure(cause.kind.final_code());
+        }
+    }
+
+    /// Who is missing here and may be on another relay, and whose turn it is to look.
+    pub(super) fn missing(&self) -> Option<Missing> {
+        let missed = |followed: &&Followed| followed.presence().is_missed();
+        if self.directory.relays(&self.config).len() < 2
+            || !self.followed.iter().any(|f| missed(&f))
+        {
+            return None;
+        }
+        let participants: Vec<String> = self
+            .followed
+            .iter()
+            .filter(missed)
+            .map(|followed| followed.participant.clone())
+            .collect();
+        let polite = participants.iter().any(|other| *other < self.config.participant);
+        Some(Missing { participants, polite })
+    }
+
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
+        if let State::Live { search, .. } = &mut self.state {
+            search.lost(session, desk!(self));
+        }
         match &mut self.state {
             State::Joining { session: current, .. } | State::Live { session: current, .. }
                 if current.id == session =>
@@ -281,7 +382,7 @@ impl Supervisor {
                 self.lose_session(cause);
             }
             State::Suspect { session: current, .. } if current.id == session => {
-                self.lose_suspect(cause);
+                self.lose_suspect(&cause);
             }
             State::Recovering { silent, .. }
                 if silent.as_ref().is_some_and(|s| s.id == session) =>

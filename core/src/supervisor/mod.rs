@@ -13,6 +13,8 @@ use rand_chacha::rand_core::SeedableRng as _;
 use crate::answer::Answer;
 use crate::backoff::Budget;
 use crate::config::{Config, ConfigError};
+use crate::credentials::Credentials;
+use crate::directory::Directory;
 use crate::followed::Followed;
 use crate::id::Mint;
 use crate::input::Input;
@@ -39,6 +41,8 @@ pub struct Supervisor {
     next_epoch: u64,
     budget: Budget,
     telemetry: Telemetry,
+    directory: Directory,
+    credentials: Credentials,
     state: State,
     /// The last state that the application heard of.
     announced: StateName,
@@ -70,6 +74,8 @@ impl Supervisor {
             next_epoch: config.first_epoch,
             budget: Budget::default(),
             telemetry: Telemetry::default(),
+            directory: Directory::new(&config.directory, now),
+            credentials: Credentials::default(),
             state: State::Idle,
             announced: StateName::Idle,
             published: Vec::new(),

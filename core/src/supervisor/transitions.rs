@@ -7,14 +7,17 @@ use core::time::Duration;
 use super::Supervisor;
 use crate::backoff::Budget;
 use crate::campaign::{Campaign, Incident};
+use crate::credentials::Issue;
 use crate::desk::desk;
+use crate::dial::Dial;
 use crate::error::{CallError, Cause, CauseKind, ErrorCode};
 use crate::event::Event;
 use crate::followed::Followed;
-use crate::id::{IncidentId, SessionId};
+use crate::id::IncidentId;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::record::CallStatus;
+use crate::search::Search;
 use crate::session::Session;
 use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
@@ -36,16 +39,16 @@ impl Supervisor {
 
     /// Starts the attempts to set the call up.
     pub(super) fn set_up(&mut self) {
-        let campaign = Campaign::start(None, Duration::ZERO, &mut self.budget, desk!(self));
+        let list = self.refresh_directory().unwrap_or_default();
+        let campaign = Campaign::start(None, list, &mut self.budget, desk!(self));
         self.enter(State::Connecting(campaign));
         self.advance();
     }
 
     /// A session is up: publish and follow on it.
-    pub(super) fn join(&mut self, id: SessionId, mut campaign: Campaign) {
-        campaign.won(id, desk!(self));
+    pub(super) fn join(&mut self, dial: Dial, campaign: Campaign) {
         self.detach_tracks();
-        let session = Session::new(id, self.now, self.config.probe_interval);
+        let session = Session::new(dial, self.now, self.config.probe_interval);
         let deadline = (self.now + self.config.ready_timeout).min(campaign.window_ends());
         self.enter(State::Joining { session, campaign, deadline });
         self.attach_tracks();
@@ -115,12 +118,13 @@ impl Supervisor {
             self.telemetry.time_to_recover.add(duration);
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
         }
+        self.credentials.accepted(&session.relay);
         let stable_at = Some(self.now + self.config.policy.stable_after);
         // Time without a session is nobody's silence.
         self.last_media = self.now;
         self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
-        self.enter(State::Live { session, stable_at });
+        self.enter(State::Live { session, stable_at, search: Search::default() });
         self.answer.ask(self.now, self.config.answer_timeout);
         self.answered();
     }
@@ -157,9 +161,11 @@ impl Supervisor {
 
     /// The session is gone.
     pub(super) fn lose_session(&mut self, cause: Cause) {
-        let final_code = cause.kind.final_code();
+        let shown = self.state.session().map(|session| (session.relay.clone(), session.issue));
+        let final_code = shown.and_then(|(relay, issue)| self.verdict(&cause, &relay, issue));
         let state = match mem::replace(&mut self.state, State::Idle) {
-            State::Live { .. } => {
+            State::Live { mut search, .. } => {
+                search.stop(desk!(self));
                 let incident = self.new_incident(cause);
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 State::Recovering { campaign, silent: None }
@@ -185,7 +191,8 @@ impl Supervisor {
     /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Live { mut session, .. } => {
+            State::Live { mut session, mut search, .. } => {
+                search.stop(desk!(self));
                 session.liveness.suspect();
                 session.migration.want_repeatedly();
                 let incident = self.new_incident(Cause::new(kind));
@@ -205,11 +212,26 @@ impl Supervisor {
     /// The application wants a fresh session. The old one is kept until the new one is there.
     pub(super) fn replace_session(&mut self) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Live { session, .. } => {
+            State::Live { session, mut search, .. } => {
+                search.stop(desk!(self));
                 let incident = self.new_incident(Cause::new(CauseKind::Requested));
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 self.enter(State::Recovering { campaign, silent: Some(session) });
                 self.advance();
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// The others were found on another relay: the call goes on there.
+    pub(super) fn follow_to(&mut self, dial: Dial) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Live { session, .. } => {
+                self.out.push(Output::CloseSession { session: session.id });
+                let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
+                let mut campaign = self.start_recovery(incident, Duration::ZERO);
+                campaign.cancel(desk!(self));
+                self.join(dial, campaign);
             }
             other => self.state = other,
         }
@@ -226,19 +248,44 @@ impl Supervisor {
     }
 
     /// A suspected session was closed: there is nothing left to come back.
-    pub(super) fn lose_suspect(&mut self, cause: Cause) {
+    pub(super) fn lose_suspect(&mut self, cause: &Cause) {
+        let shown = self.state.silent_mut().map(|(old, _)| (old.relay.clone(), old.issue));
+        let final_code = shown.and_then(|(relay, issue)| self.verdict(cause, &relay, issue));
         self.end_grace();
         self.detach_tracks();
         if let State::Recovering { campaign, silent } = &mut self.state {
             *silent = None;
-            match cause.kind.final_code() {
+            match final_code {
                 Some(code) => self.fail(code),
                 None => campaign.hurry(&mut self.budget, desk!(self)),
             }
         }
     }
 
+    /// The code that ends the call, if trying again cannot help. A refused credential is refreshed
+    /// once before it is believed.
+    pub(super) fn verdict(
+        &mut self,
+        cause: &Cause,
+        relay: &str,
+        issue: Issue,
+    ) -> Option<ErrorCode> {
+        let may_refresh =
+            matches!(cause.kind, CauseKind::Unauthorized | CauseKind::CredentialExpired);
+        if may_refresh && self.credentials.refused(relay, issue) {
+            return None;
+        }
+        cause.kind.final_code()
+    }
+
+    /// Asks which relays there are, if that is not known any more; how long to wait for it.
+    fn refresh_directory(&mut self) -> Option<Duration> {
+        self.directory.refresh(self.now, &self.config, &mut self.mint, &mut self.out)
+    }
+
     fn start_recovery(&mut self, incident: Incident, head_start: Duration) -> Campaign {
+        // Nobody waits for the answer: it serves the attempts that follow it.
+        self.refresh_directory();
         Campaign::start(Some(incident), head_start, &mut self.budget, desk!(self))
     }
 
@@ -324,7 +371,11 @@ impl Supervisor {
                 campaign.cancel(desk!(self));
                 self.out.push(Output::CloseSession { session: session.id });
             }
-            State::Joining { session, .. } | State::Live { session, .. } => {
+            State::Joining { session, .. } => {
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Live { session, mut search, .. } => {
+                search.stop(desk!(self));
                 self.out.push(Output::CloseSession { session: session.id });
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}

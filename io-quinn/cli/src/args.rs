@@ -48,9 +48,9 @@ pub(crate) struct RelayArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CallArgs {
-    /// The relay, as moqt://host:port.
-    #[arg(long, value_name = "URL", value_parser = relay_url)]
-    pub(crate) relay: String,
+    /// The relay, as moqt://host:port. Give more than one to have somewhere to go.
+    #[arg(long, value_name = "URL", required = true, value_parser = relay_url)]
+    pub(crate) relay: Vec<String>,
     /// The room to meet in.
     #[arg(long, value_name = "ROOM", value_parser = name)]
     pub(crate) room: String,

@@ -28,7 +28,10 @@ struct Seen {
 pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     let speech = args.send.as_deref().map(|path| Speech::read("--send", path)).transpose()?;
     let policy = Policy::named(&args.policy).unwrap_or_default();
-    let mut config = CallConfig::new(&args.relay, &args.room, &args.name).policy(policy);
+    let (first, others) =
+        args.relay.split_first().ok_or_else(|| Failure::unusable("--relay", "there is none"))?;
+    let mut config = CallConfig::new(first, &args.room, &args.name).policy(policy);
+    config = others.iter().fold(config, |config, relay| config.relay(relay));
     if let Some(ca) = &args.ca {
         config =
             config.trust(Trust::pem_file(ca).map_err(|error| Failure::unusable("--ca", error))?);

@@ -4,14 +4,30 @@ use async_trait::async_trait;
 use moq_native_ietf::Client;
 use moq_relay_ietf::{
     Coordinator, CoordinatorContext, CoordinatorError, CoordinatorResult, NamespaceOrigin,
-    NamespaceRegistration,
+    NamespaceRegistration, ScopeConfig,
 };
 use moq_transport::coding::TrackNamespace;
 
-pub(crate) struct Alone;
+use crate::guard::Guard;
+
+/// Whom it lets in is the same for every path.
+#[derive(Default)]
+pub(crate) struct Alone {
+    scope: ScopeConfig,
+}
+
+impl Alone {
+    pub(crate) fn guarded(guard: &Guard) -> Self {
+        Self { scope: guard.scope_config() }
+    }
+}
 
 #[async_trait]
 impl Coordinator for Alone {
+    async fn get_scope_config(&self, _scope: Option<&str>) -> CoordinatorResult<ScopeConfig> {
+        Ok(self.scope.clone())
+    }
+
     async fn register_namespace(
         &self,
         _scope: Option<&str>,

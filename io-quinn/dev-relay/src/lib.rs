@@ -5,7 +5,9 @@
 
 mod certificate;
 mod coordinator;
+mod guard;
 mod relay;
 
 pub use certificate::{Certificate, CertificateFiles};
+pub use guard::Guard;
 pub use relay::Relay;

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::certificate::CertificateFiles;
 use crate::coordinator::Alone;
+use crate::guard::Guard;
 
 /// A relay that serves until it is stopped or dropped.
 pub struct Relay {
@@ -26,6 +27,27 @@ impl Relay {
     ///
     /// If the certificate cannot be used, or the address is in use.
     pub fn start(bind: SocketAddr, files: &CertificateFiles) -> anyhow::Result<Self> {
+        Self::start_with(bind, files, Alone::default())
+    }
+
+    /// Likewise, letting in only who shows a token that `guard` has signed.
+    ///
+    /// # Errors
+    ///
+    /// See [`Relay::start`].
+    pub fn start_guarded(
+        bind: SocketAddr,
+        files: &CertificateFiles,
+        guard: &Guard,
+    ) -> anyhow::Result<Self> {
+        Self::start_with(bind, files, Alone::guarded(guard))
+    }
+
+    fn start_with(
+        bind: SocketAddr,
+        files: &CertificateFiles,
+        coordinator: Alone,
+    ) -> anyhow::Result<Self> {
         let tls = tls::Args {
             cert: vec![files.certificate.clone()],
             key: vec![files.key.clone()],
@@ -41,7 +63,7 @@ impl Relay {
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
-                let relay = match listen(bind, tls) {
+                let relay = match listen(bind, tls, coordinator) {
                     Ok((relay, address)) => {
                         let _ = started.send(Ok(address));
                         relay
@@ -95,6 +117,7 @@ impl Drop for Relay {
 fn listen(
     bind: SocketAddr,
     tls: tls::Config,
+    coordinator: Alone,
 ) -> anyhow::Result<(moq_relay_ietf::Relay, SocketAddr)> {
     let config = quic::Config::new(bind, None, tls.clone())
         .with_context(|| format!("cannot listen on {bind}"))?;
@@ -108,7 +131,7 @@ fn listen(
         mlog_dir: None,
         announce: None,
         node: None,
-        coordinator: Arc::new(Alone),
+        coordinator: Arc::new(coordinator),
         session: SessionConfig::default(),
         connection_tagger: None,
     }

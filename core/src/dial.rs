@@ -1,0 +1,58 @@
+//! One try to reach a relay: with a credential, if the relay wants one.
+
+use alloc::string::String;
+
+use crate::credentials::{Issue, Ticket};
+use crate::desk::Desk;
+use crate::id::SessionId;
+use crate::output::Output;
+use crate::time::Timestamp;
+
+/// A dial in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    pub(crate) session: SessionId,
+    pub(crate) relay: String,
+    pub(crate) gives_up_at: Timestamp,
+    /// What it showed the relay.
+    pub(crate) issue: Issue,
+    /// It waits for a credential; nothing has been sent yet.
+    waits: bool,
+}
+
+impl Dial {
+    pub(crate) fn start(relay: String, desk: &mut Desk<'_>) -> Self {
+        let session = SessionId(desk.mint.next());
+        let gives_up_at = desk.now + desk.config.policy.attempt_timeout;
+        let mut dial = Self { session, relay, gives_up_at, issue: Issue::default(), waits: true };
+        dial.go(desk);
+        dial
+    }
+
+    /// Whether it waits for the credential of `relay`.
+    pub(crate) fn waits_for(&self, relay: &str) -> bool {
+        self.waits && self.relay == relay
+    }
+
+    /// Whether it is out and may succeed.
+    pub(crate) fn is_out(&self, session: SessionId) -> bool {
+        self.session == session && !self.waits
+    }
+
+    /// Goes out, if it has everything that it needs.
+    pub(crate) fn go(&mut self, desk: &mut Desk<'_>) {
+        let times = (desk.now, self.gives_up_at);
+        let ticket = desk.credentials.present(&self.relay, times, desk.config, desk.mint, desk.out);
+        let token = match ticket {
+            Ticket::Asked => return,
+            Ticket::NotNeeded => None,
+            Ticket::Held(token, issue) => {
+                self.issue = issue;
+                Some(token)
+            }
+        };
+        self.waits = false;
+        let (session, relay) = (self.session, self.relay.clone());
+        desk.out.push(Output::Dial { session, relay, token });
+    }
+}

@@ -1,0 +1,158 @@
+//! Which relays there are (R32): a list that was remembered or answered, valid for an hour; else
+//! what the configuration names.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, ConfigError};
+use crate::id::{Mint, RequestId};
+use crate::outbox::Outbox;
+use crate::output::Output;
+use crate::time::Timestamp;
+
+/// A list of relays that was answered earlier, perhaps in another process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RememberedRelays {
+    /// Their addresses, as the driver understands them.
+    pub relays: Vec<String>,
+    /// How old the answer is.
+    pub age: Duration,
+}
+
+/// Where relays and credentials come from, beyond the configuration's own list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// Whether there is somebody to ask for relays
+    /// ([`Output::AskDirectory`](crate::Output::AskDirectory)).
+    pub provider: bool,
+    /// What was answered last time.
+    pub remembered: Option<RememberedRelays>,
+    /// How long an answer is valid.
+    pub lifetime: Duration,
+    /// How long the provider may take to answer.
+    pub answer_timeout: Duration,
+    /// Whether relays want to be shown a credential, which there is somebody to ask for
+    /// ([`Output::AskCredential`](crate::Output::AskCredential)).
+    pub credentials: bool,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        Self {
+            provider: false,
+            remembered: None,
+            lifetime: Duration::from_secs(3_600),
+            answer_timeout: Duration::from_secs(2),
+            credentials: false,
+        }
+    }
+}
+
+impl DirectoryConfig {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let ensure = |ok, field, problem| {
+            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
+        };
+        ensure(!self.lifetime.is_zero(), "directory.lifetime", "must be longer than zero")?;
+        ensure(
+            !self.answer_timeout.is_zero(),
+            "directory.answer_timeout",
+            "must be longer than zero",
+        )?;
+        let remembered = self.remembered.as_ref().map_or(1, |known| known.relays.len());
+        ensure(
+            (1..=Config::MOST_RELAYS).contains(&remembered),
+            "directory.remembered",
+            "must name 1 to 16 relays, or be none",
+        )
+    }
+}
+
+/// The relays of a call, and which of them it calls home.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directory {
+    /// Remembered or answered; even when it has expired, better than a list written long ago.
+    list: Option<Vec<String>>,
+    expires: Timestamp,
+    asked: Option<(RequestId, Timestamp)>,
+    /// The relay of the last stable session: an incident's first attempt goes there.
+    home: usize,
+}
+
+impl Directory {
+    pub(crate) fn new(config: &DirectoryConfig, now: Timestamp) -> Self {
+        let mut directory = Self { expires: now, ..Self::default() };
+        if let Some(known) = &config.remembered
+            && known.age < config.lifetime
+        {
+            directory.list = Some(known.relays.clone());
+            directory.expires = now + (config.lifetime - known.age);
+        }
+        directory
+    }
+
+    pub(crate) fn relays<'a>(&'a self, config: &'a Config) -> &'a [String] {
+        self.list.as_deref().unwrap_or(&config.relays)
+    }
+
+    /// The relay of the `attempt`th attempt since the last stable session: home, then the others
+    /// in turn.
+    pub(crate) fn relay<'a>(&'a self, attempt: u32, config: &'a Config) -> &'a str {
+        let relays = self.relays(config);
+        &relays[(self.home + attempt as usize) % relays.len()]
+    }
+
+    /// A session with `relay` has proven stable.
+    pub(crate) fn settle_on(&mut self, relay: &str, config: &Config) {
+        self.home = self.relays(config).iter().position(|known| known == relay).unwrap_or(0);
+    }
+
+    /// Asks for a list if there is none that is valid; how long to wait for it, because there is
+    /// none at all. A call that is being recovered does not wait.
+    pub(crate) fn refresh(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        mint: &mut Mint,
+        out: &mut Outbox,
+    ) -> Option<Duration> {
+        if !config.directory.provider || (self.list.is_some() && now < self.expires) {
+            return None;
+        }
+        let wait = config.directory.answer_timeout;
+        if self.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
+            let request = RequestId(mint.next());
+            self.asked = Some((request, now + wait));
+            out.push(Output::AskDirectory { request });
+        }
+        self.list.is_none().then_some(wait)
+    }
+
+    /// The provider answered, with nothing if it failed; whether that was asked.
+    pub(crate) fn answered(
+        &mut self,
+        request: RequestId,
+        mut relays: Vec<String>,
+        now: Timestamp,
+        config: &Config,
+    ) -> bool {
+        if self.asked.is_none_or(|(asked, _)| asked != request) {
+            return false;
+        }
+        self.asked = None;
+        if !relays.is_empty() {
+            relays.truncate(Config::MOST_RELAYS);
+            let home = self.relays(config).get(self.home);
+            let home = home.and_then(|home| relays.iter().position(|relay| relay == home));
+            self.home = home.unwrap_or(0);
+            self.list = Some(relays);
+            self.expires = now + config.directory.lifetime;
+        }
+        true
+    }
+}

@@ -1,0 +1,299 @@
+//! R32: which relays are tried, and what they are shown.
+
+mod common;
+
+use common::{Hand, MS};
+use holdline_core::{
+    Cause, CauseKind, Config, Credential, ErrorCode, Input, Output, Policy, RememberedRelays,
+    RequestId, Secret, SessionId, StateName, Token,
+};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn hand(change: impl FnOnce(&mut Config)) -> Hand {
+    let mut config = Config::new("static-a", "room", "alice");
+    config.relays.push("static-b".into());
+    config.policy = Policy::strict();
+    change(&mut config);
+    Hand::with(config, 1)
+}
+
+fn dials(hand: &mut Hand) -> Vec<(Duration, SessionId, String, Option<Token>)> {
+    hand.take(|o| match o {
+        Output::Dial { session, relay, token } => Some((*session, relay.clone(), token.clone())),
+        _ => None,
+    })
+    .into_iter()
+    .map(|(at, (session, relay, secret))| {
+        (at - holdline_core::Timestamp::ZERO, session, relay, secret)
+    })
+    .collect()
+}
+
+fn relays(hand: &mut Hand) -> Vec<String> {
+    dials(hand).into_iter().map(|(_, _, relay, _)| relay).collect()
+}
+
+fn asked(hand: &mut Hand) -> Vec<RequestId> {
+    let asked = hand.take(|o| match o {
+        Output::AskDirectory { request } | Output::AskCredential { request, .. } => Some(*request),
+        _ => None,
+    });
+    asked.into_iter().map(|(_, request)| request).collect()
+}
+
+fn remembered(age: Duration) -> Option<RememberedRelays> {
+    Some(RememberedRelays { relays: vec!["old-a".into(), "old-b".into()], age })
+}
+
+fn answer(hand: &mut Hand, relays: &[&str]) {
+    let request = asked(hand)[0];
+    let relays = relays.iter().map(|&relay| relay.to_owned()).collect();
+    hand.give(Input::DirectoryAnswered { request, relays });
+}
+
+#[test]
+fn a_list_younger_than_an_hour_is_used_and_nobody_is_asked() {
+    let mut hand = hand(|config| {
+        config.directory.provider = true;
+        config.directory.remembered = remembered(SECOND * 3_599);
+    });
+    hand.give(Input::Connect);
+    assert_eq!(asked(&mut hand), []);
+    assert_eq!(relays(&mut hand), ["old-a"]);
+    hand.pass(SECOND * 5);
+    assert_eq!(relays(&mut hand), ["old-b"]);
+}
+
+#[test]
+fn without_a_valid_list_the_provider_is_asked_first_and_its_answer_is_remembered() {
+    let mut hand = hand(|config| {
+        config.directory.provider = true;
+        config.directory.remembered = remembered(SECOND * 3_600);
+    });
+    hand.give(Input::Connect);
+    assert_eq!(relays(&mut hand), [""; 0]);
+    hand.pass(SECOND);
+    answer(&mut hand, &["new-a", "new-b"]);
+    assert_eq!(relays(&mut hand), ["new-a"]);
+    let stored = hand.take(|o| match o {
+        Output::RememberDirectory { relays } => Some(relays.clone()),
+        _ => None,
+    });
+    assert_eq!(stored[0].1, ["new-a", "new-b"]);
+}
+
+#[test]
+fn a_provider_that_fails_or_is_silent_for_two_seconds_leaves_the_static_list() {
+    let provider = |config: &mut Config| config.directory.provider = true;
+    let mut failing = hand(provider);
+    failing.give(Input::Connect);
+    failing.pass(MS * 10);
+    answer(&mut failing, &[]);
+    assert_eq!(relays(&mut failing), ["static-a"]);
+    let mut silent = hand(provider);
+    silent.give(Input::Connect);
+    silent.pass(MS * 1_999);
+    assert_eq!(relays(&mut silent), [""; 0]);
+    silent.pass(MS);
+    assert_eq!(relays(&mut silent), ["static-a"]);
+    // Late is better than never: the next attempt knows.
+    answer(&mut silent, &["new-a", "new-b"]);
+    silent.pass(SECOND * 5);
+    assert_eq!(relays(&mut silent), ["new-b"]);
+}
+
+#[test]
+fn recovery_does_not_wait_for_the_provider_when_the_list_has_expired() {
+    let mut hand = hand(|config| {
+        config.directory.provider = true;
+        config.directory.remembered = remembered(SECOND * 3_590);
+        config.idle_timeout = None;
+    });
+    hand.give(Input::Connect);
+    let session = hand.accept();
+    hand.pass_alive(SECOND * 20);
+    hand.out.clear();
+    hand.lose(session);
+    assert_eq!(relays(&mut hand), ["old-a"], "at once");
+    answer(&mut hand, &["new-a", "new-b"]);
+    hand.pass(SECOND * 5);
+    assert_eq!(relays(&mut hand), ["new-b"]);
+    hand.pass(SECOND * 60);
+    assert_eq!(asked(&mut hand), []);
+}
+
+#[test]
+fn an_incident_begins_at_the_relay_of_the_last_stable_session() {
+    let mut hand = hand(|_| {});
+    hand.give(Input::Connect);
+    let (_, session, ..) = dials(&mut hand)[0].clone();
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+    hand.pass(SECOND);
+    let (_, session, relay, _) = dials(&mut hand)[0].clone();
+    assert_eq!(relay, "static-b");
+    hand.give(Input::Connected { session });
+    hand.pass_alive(SECOND * 15);
+    hand.lose(session);
+    assert_eq!(relays(&mut hand), ["static-b"]);
+    hand.pass(SECOND * 5);
+    assert_eq!(relays(&mut hand), ["static-a"]);
+}
+
+fn credential(secret: &'static str, valid_for: Option<Duration>) -> Credential {
+    Credential { token: token(secret), valid_for }
+}
+
+fn token(secret: &'static str) -> Token {
+    Token { token_type: 0, secret: Secret::new(secret) }
+}
+
+fn let_in(hand: &mut Hand, secret: &'static str, valid_for: Option<Duration>) {
+    let request = asked(hand)[0];
+    hand.give(Input::CredentialAnswered { request, credential: credential(secret, valid_for) });
+}
+
+#[test]
+fn a_credential_is_had_before_the_dial_and_kept_as_long_as_it_is_valid() {
+    let mut hand = hand(|config| config.directory.credentials = true);
+    hand.give(Input::Connect);
+    assert!(dials(&mut hand).is_empty(), "nothing to show yet");
+    hand.pass(MS * 50);
+    let_in(&mut hand, "first", Some(SECOND * 60));
+    let (at, session, _, secret) = dials(&mut hand)[0].clone();
+    assert_eq!((at, secret), (MS * 50, Some(token("first"))));
+    hand.give(Input::Connected { session });
+    hand.pass_alive(SECOND * 20);
+    hand.lose(session);
+    let (.., session, _, secret) = dials(&mut hand)[0].clone();
+    assert_eq!(secret, Some(token("first")), "still valid");
+    hand.give(Input::Connected { session });
+    // 3 s is what the dial may take: what expires within it is not shown.
+    hand.pass_alive(MS * 37_001);
+    hand.lose(session);
+    assert!(dials(&mut hand).is_empty());
+    let_in(&mut hand, "second", None);
+    assert_eq!(dials(&mut hand)[0].3, Some(token("second")));
+}
+
+#[test]
+fn a_refused_credential_is_refreshed_once_and_then_the_answer_is_final() {
+    for (kind, code) in [
+        (CauseKind::Unauthorized, ErrorCode::AuthRejected),
+        (CauseKind::CredentialExpired, ErrorCode::AuthExpired),
+    ] {
+        let mut hand = hand(|config| config.directory.credentials = true);
+        hand.give(Input::Connect);
+        let_in(&mut hand, "first", None);
+        let (_, session, ..) = dials(&mut hand)[0].clone();
+        hand.give(Input::DialFailed { session, cause: Cause::new(kind) });
+        assert_eq!(hand.call.state(), StateName::Connecting);
+        // The next attempt is at the other relay, which has its own; then it is the first's turn.
+        hand.pass(SECOND);
+        let_in(&mut hand, "other", None);
+        let (_, session, relay, _) = dials(&mut hand)[0].clone();
+        assert_eq!(relay, "static-b");
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+        hand.pass(SECOND * 2);
+        let_in(&mut hand, "second", None);
+        let (_, session, relay, secret) = dials(&mut hand)[0].clone();
+        assert_eq!((relay.as_str(), secret), ("static-a", Some(token("second"))));
+        hand.give(Input::DialFailed { session, cause: Cause::new(kind) });
+        assert_eq!(hand.error().code, code);
+    }
+}
+
+#[test]
+fn without_anybody_to_ask_a_refusal_is_final_at_once() {
+    let mut hand = hand(|_| {});
+    hand.give(Input::Connect);
+    let (_, session, ..) = dials(&mut hand)[0].clone();
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::CredentialExpired) });
+    assert_eq!(hand.error().code, ErrorCode::AuthExpired);
+}
+
+#[test]
+fn attempts_that_race_ask_once_and_a_refusal_of_what_they_share_counts_once() {
+    let mut hand = hand(|config| {
+        config.policy = Policy::interactive();
+        config.relays.truncate(1);
+        config.directory.credentials = true;
+    });
+    hand.give(Input::Connect);
+    hand.pass(MS * 1_200);
+    let request = asked(&mut hand);
+    assert_eq!(request.len(), 1, "one question");
+    assert!(dials(&mut hand).is_empty());
+    let first = credential("first", None);
+    hand.give(Input::CredentialAnswered { request: request[0], credential: first });
+    let raced = dials(&mut hand);
+    assert!(raced.len() >= 2, "whoever waited goes");
+    for (_, session, ..) in raced {
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+    }
+    assert_eq!(hand.call.state(), StateName::Connecting, "refreshed once");
+    hand.pass(SECOND);
+    let_in(&mut hand, "second", None);
+    let (_, session, ..) = dials(&mut hand)[0].clone();
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+    assert_eq!(hand.error().code, ErrorCode::AuthRejected);
+}
+
+#[test]
+fn no_credential_is_a_failed_attempt_and_signed_out_is_final() {
+    let mut hand = hand(|config| config.directory.credentials = true);
+    hand.give(Input::Connect);
+    let request = asked(&mut hand)[0];
+    let unavailable = Cause::new(CauseKind::CredentialUnavailable);
+    hand.give(Input::CredentialFailed { request, cause: unavailable });
+    assert_eq!(hand.call.state(), StateName::Connecting);
+    hand.pass(SECOND);
+    let request = asked(&mut hand)[0];
+    hand.give(Input::CredentialFailed { request, cause: Cause::new(CauseKind::SignedOut) });
+    assert_eq!(hand.error().code, ErrorCode::AuthExpired);
+    assert!(dials(&mut hand).is_empty());
+}
+
+#[test]
+fn a_provider_that_never_answers_costs_attempts_and_ends_with_the_budget() {
+    let mut hand = hand(|config| config.directory.credentials = true);
+    hand.give(Input::Connect);
+    hand.pass(SECOND * 60);
+    assert_eq!(hand.call.state(), StateName::Failed);
+    assert!(asked(&mut hand).len() >= 3, "asked again, not once for ever");
+    assert!(dials(&mut hand).is_empty());
+}
+
+#[test]
+fn an_answer_to_no_question_changes_nothing() {
+    let mut hand = hand(|config| {
+        config.directory.provider = true;
+        config.directory.credentials = true;
+    });
+    hand.give(Input::Connect);
+    let before = format!("{:?}", hand.call);
+    for request in [RequestId(0), RequestId(99)] {
+        hand.give(Input::DirectoryAnswered { request, relays: vec!["evil".into()] });
+        hand.give(Input::CredentialAnswered { request, credential: credential("evil", None) });
+        let cause = Cause::new(CauseKind::SignedOut);
+        hand.give(Input::CredentialFailed { request, cause });
+    }
+    assert_eq!(format!("{:?}", hand.call), before);
+}
+
+#[test]
+fn no_secret_is_in_what_is_printed_or_serialised() {
+    let mut hand = hand(|config| config.directory.credentials = true);
+    hand.give(Input::Connect);
+    let request = asked(&mut hand)[0];
+    let input = Input::CredentialAnswered { request, credential: credential("hunter2", None) };
+    let mut told = format!("{input:?}{}", serde_json::to_string(&input).expect("serialises"));
+    hand.give(input);
+    told += &format!("{:?}", hand.call);
+    for (_, output) in &hand.out {
+        told += &format!("{output:?}{}", serde_json::to_string(output).expect("serialises"));
+    }
+    assert!(told.contains("(secret)"));
+    assert!(!told.contains("hunter2"));
+}
