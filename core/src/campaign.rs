@@ -34,6 +34,8 @@ pub(crate) struct Campaign {
     pub(crate) last_failure: Option<Cause>,
     window_ends: Timestamp,
     next_attempt: Option<Timestamp>,
+    /// The next attempt is due, and waits for one in flight to end.
+    waits_for_slot: bool,
     dials: Vec<Dial>,
 }
 
@@ -64,6 +66,7 @@ impl Campaign {
             last_failure: None,
             window_ends: desk.now + left,
             next_attempt: None,
+            waits_for_slot: false,
             dials: Vec::new(),
         };
         campaign.schedule(budget, desk);
@@ -102,13 +105,12 @@ impl Campaign {
         &mut self,
         relay: &str,
         cause: &Cause,
-        budget: &mut Budget,
         desk: &mut Desk<'_>,
     ) -> bool {
         let mut any = false;
         while let Some(dial) = self.dials.iter().find(|dial| dial.waits_for(relay)) {
             let session = dial.session;
-            self.failed(session, cause.clone(), budget, desk);
+            self.failed(session, cause.clone(), desk);
             any = true;
         }
         any
@@ -130,7 +132,8 @@ impl Campaign {
         while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= desk.now) {
             let session = self.dials[late].session;
             desk.out.push(Output::CloseSession { session });
-            self.failed(session, Cause::new(CauseKind::TimedOut), budget, desk);
+            self.failed(session, Cause::new(CauseKind::TimedOut), desk);
+            self.go_on(budget, desk);
         }
         if desk.now >= self.window_ends {
             return Standing::Exhausted;
@@ -156,28 +159,34 @@ impl Campaign {
     }
 
     /// A dial failed. An outdated one changes nothing.
-    pub(crate) fn failed(
-        &mut self,
-        session: SessionId,
-        cause: Cause,
-        budget: &mut Budget,
-        desk: &mut Desk<'_>,
-    ) {
+    pub(crate) fn failed(&mut self, session: SessionId, cause: Cause, desk: &mut Desk<'_>) {
         let Some(index) = self.dials.iter().position(|dial| dial.session == session) else {
             return;
         };
         self.dials.remove(index);
         desk.telemetry.attempts_in_flight -= 1;
         desk.telemetry.attempts_failed += 1;
-        self.note_failure(cause, desk);
-        if self.next_attempt.is_none() {
+        self.note_failure(session, cause, desk);
+    }
+
+    /// Makes or plans the attempt that follows a failed one.
+    pub(crate) fn go_on(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        if self.waits_for_slot && desk.now < self.window_ends {
+            self.attempt(budget, desk);
+        } else if self.next_attempt.is_none() {
             self.schedule(budget, desk);
         }
     }
 
     /// The session that an attempt had led to was lost before it had joined.
-    pub(crate) fn resume(&mut self, cause: Cause, budget: &mut Budget, desk: &mut Desk<'_>) {
-        self.note_failure(cause, desk);
+    pub(crate) fn resume(
+        &mut self,
+        session: SessionId,
+        cause: Cause,
+        budget: &mut Budget,
+        desk: &mut Desk<'_>,
+    ) {
+        self.note_failure(session, cause, desk);
         self.schedule(budget, desk);
     }
 
@@ -187,6 +196,7 @@ impl Campaign {
         let dial = self.dials.remove(index);
         desk.telemetry.attempts_in_flight -= 1;
         desk.telemetry.attempts_succeeded += 1;
+        desk.out.event(Event::AttemptSucceeded { incident: self.incident_id(), session });
         self.cancel(desk);
         Some(dial)
     }
@@ -194,6 +204,7 @@ impl Campaign {
     /// Closes every dial and plans no further one.
     pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
         self.next_attempt = None;
+        self.waits_for_slot = false;
         for dial in self.dials.drain(..) {
             desk.telemetry.attempts_in_flight -= 1;
             desk.telemetry.attempts_cancelled += 1;
@@ -209,8 +220,9 @@ impl Campaign {
         }
     }
 
-    fn note_failure(&mut self, cause: Cause, desk: &mut Desk<'_>) {
-        desk.out.event(Event::AttemptFailed { incident: self.incident_id(), cause: cause.clone() });
+    fn note_failure(&mut self, session: SessionId, cause: Cause, desk: &mut Desk<'_>) {
+        let incident = self.incident_id();
+        desk.out.event(Event::AttemptFailed { incident, session, cause: cause.clone() });
         if self.first_failure.is_none() {
             self.first_failure = Some(cause.clone());
         }
@@ -229,24 +241,26 @@ impl Campaign {
     fn attempt(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
         let policy = &desk.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
-            let oldest = self.dials.remove(0);
-            desk.telemetry.attempts_in_flight -= 1;
-            desk.telemetry.attempts_cancelled += 1;
-            desk.out.push(Output::CloseSession { session: oldest.session });
+            // Each attempt has its time: on a long path, handshakes take several pauses.
+            self.next_attempt = self.dials.iter().map(|dial| dial.gives_up_at).min();
+            self.waits_for_slot = true;
+            return;
         }
+        self.waits_for_slot = false;
         let relay = String::from(desk.directory.relay(budget.attempts, desk.config));
         budget.attempts += 1;
         self.attempts += 1;
         desk.telemetry.attempts += 1;
         desk.telemetry.attempts_in_flight += 1;
+        let dial = Dial::new(relay.clone(), desk);
         desk.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: budget.attempts,
             of: policy.attempts,
-            relay: relay.clone(),
+            session: dial.session,
+            relay,
         });
-        let dial = Dial::start(relay, desk);
-        self.dials.push(dial);
+        self.dials.push(dial.start(desk));
         self.next_attempt = None;
         if policy.racing > 1 {
             self.schedule(budget, desk);

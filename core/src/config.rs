@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::DirectoryConfig;
 use crate::error::ErrorCode;
 use crate::policy::Policy;
+use crate::pre_call::PreCallConfig;
 
 /// The configuration of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub quality_interval: Duration,
     /// How long one group of a published track lasts.
     pub group_duration: Duration,
+    /// If set, this is no call but the test before one: with ourselves, through the relay (R30).
+    pub pre_call: Option<PreCallConfig>,
 }
 
 impl Config {
@@ -86,6 +89,7 @@ impl Config {
             idle_timeout: Some(Duration::from_secs(360)),
             quality_interval: Duration::from_secs(3),
             group_duration: Duration::from_secs(1),
+            pre_call: None,
         }
     }
 
@@ -107,6 +111,7 @@ impl Config {
         ensure(!self.quality_interval.is_zero(), "quality_interval", "must be longer than zero")?;
         ensure(!self.ready_timeout.is_zero(), "ready_timeout", "must be longer than zero")?;
         ensure(!self.group_duration.is_zero(), "group_duration", "must be longer than zero")?;
+        self.pre_call.as_ref().map_or(Ok(()), PreCallConfig::validate)?;
         self.policy.validate()
     }
 }
@@ -183,6 +188,17 @@ mod tests {
             refused(|c| c.directory.answer_timeout = Duration::ZERO),
             "directory.answer_timeout"
         );
+        let pre_call = |change: fn(&mut PreCallConfig)| {
+            let mut config = Config::new("moqt://relay.example", "room", "alice");
+            let mut pre_call = PreCallConfig::default();
+            change(&mut pre_call);
+            config.pre_call = Some(pre_call);
+            config.validate().map_err(|error| error.field)
+        };
+        assert_eq!(pre_call(|_| {}), Ok(()));
+        assert_eq!(pre_call(|p| p.frames = 0), Err("pre_call.frames"));
+        assert_eq!(pre_call(|p| p.interval = Duration::ZERO), Err("pre_call.interval"));
+        assert_eq!(pre_call(|p| p.limit = Duration::from_secs(1)), Err("pre_call.limit"));
         for relays in [0, 17] {
             let mut config = Config::new("moqt://relay.example", "room", "alice");
             let relays = alloc::vec![String::new(); relays];

@@ -21,12 +21,16 @@ pub(crate) struct Dial {
 }
 
 impl Dial {
-    pub(crate) fn start(relay: String, desk: &mut Desk<'_>) -> Self {
+    /// A dial that has not begun.
+    pub(crate) fn new(relay: String, desk: &mut Desk<'_>) -> Self {
         let session = SessionId(desk.mint.next());
         let gives_up_at = desk.now + desk.config.policy.attempt_timeout;
-        let mut dial = Self { session, relay, gives_up_at, issue: Issue::default(), waits: true };
-        dial.go(desk);
-        dial
+        Self { session, relay, gives_up_at, issue: Issue::default(), waits: true }
+    }
+
+    pub(crate) fn start(mut self, desk: &mut Desk<'_>) -> Self {
+        self.go(desk);
+        self
     }
 
     /// Whether it waits for the credential of `relay`.

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     NoAnswer,
     /// The application cannot capture or play.
     MediaDeviceError,
+    /// This host cannot make calls.
+    UnsupportedHost,
     /// The configuration cannot work.
     ConfigInvalid,
 }
@@ -85,6 +87,7 @@ impl ErrorCode {
             Self::PeerLeft => "PEER_LEFT",
             Self::NoAnswer => "NO_ANSWER",
             Self::MediaDeviceError => "MEDIA_DEVICE_ERROR",
+            Self::UnsupportedHost => "UNSUPPORTED_HOST",
             Self::ConfigInvalid => "CONFIG_INVALID",
         }
     }
@@ -103,6 +106,7 @@ impl ErrorCode {
             | Self::TlsUntrusted
             | Self::PeerLeft
             | Self::MediaDeviceError
+            | Self::UnsupportedHost
             | Self::ConfigInvalid => false,
         }
     }
@@ -111,7 +115,7 @@ impl ErrorCode {
     pub const fn action(self) -> Action {
         match self {
             Self::RelayUnreachable | Self::SetupTimeout => Action::CheckNetwork,
-            Self::SetupRejected => Action::UpdateApp,
+            Self::SetupRejected | Self::UnsupportedHost => Action::UpdateApp,
             Self::AuthRejected | Self::AuthExpired => Action::SignIn,
             Self::TlsUntrusted | Self::PeerLeft => Action::None,
             Self::RecoveryExhausted => Action::Rejoin,
@@ -149,6 +153,9 @@ impl ErrorCode {
             Self::NoAnswer => "Nobody answered. You can call again.",
             Self::MediaDeviceError => {
                 "Your microphone, camera or speaker does not work. Check it, or choose another."
+            }
+            Self::UnsupportedHost => {
+                "Calls cannot be made from this device as it is. Update it and the app, then try again."
             }
             Self::ConfigInvalid => "The app asked for a call that cannot be made.",
         }
@@ -202,6 +209,10 @@ pub enum CauseKind {
     NobodyCame,
     /// Those whom we listen to are on another relay.
     PeerElsewhere,
+    /// This host cannot send UDP, or has no authority to believe a certificate by.
+    HostUnsupported,
+    /// What was sent through the relay did not come back.
+    NothingReturned,
 }
 
 impl CauseKind {
@@ -212,6 +223,7 @@ impl CauseKind {
             Self::VersionMismatch => Some(ErrorCode::SetupRejected),
             Self::Unauthorized => Some(ErrorCode::AuthRejected),
             Self::CredentialExpired | Self::SignedOut => Some(ErrorCode::AuthExpired),
+            Self::HostUnsupported => Some(ErrorCode::UnsupportedHost),
             Self::NameNotResolved
             | Self::TimedOut
             | Self::NetworkUnavailable
@@ -224,6 +236,7 @@ impl CauseKind {
             | Self::CredentialUnavailable
             | Self::Requested
             | Self::PeerElsewhere
+            | Self::NothingReturned
             | Self::NobodyCame => None,
         }
     }
@@ -248,6 +261,8 @@ impl CauseKind {
             | Self::Reset
             | Self::PeerElsewhere
             | Self::Requested => ErrorCode::RelayUnreachable,
+            Self::HostUnsupported => ErrorCode::UnsupportedHost,
+            Self::NothingReturned => ErrorCode::SubscriptionNotReady,
             Self::NobodyCame => ErrorCode::NoAnswer,
         }
     }
@@ -272,6 +287,8 @@ impl CauseKind {
             Self::NotReady => "the relay did not accept the tracks in time",
             Self::Requested => "the application asked for a new session",
             Self::NobodyCame => "nobody came",
+            Self::HostUnsupported => "this host cannot make calls",
+            Self::NothingReturned => "what was sent did not come back",
             Self::PeerElsewhere => "the others are on another relay",
         }
     }

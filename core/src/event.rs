@@ -7,7 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, ErrorCode};
-use crate::id::{IncidentId, TrackId};
+use crate::id::{IncidentId, SessionId, TrackId};
 use crate::quality::{Measurement, QualityOf, Rating};
 use crate::state::StateName;
 use crate::summary::Summary;
@@ -44,13 +44,24 @@ pub enum Event {
         attempt: u32,
         /// How many the policy allows.
         of: u32,
+        /// The session that it is to become.
+        session: SessionId,
         /// The relay.
         relay: String,
     },
-    /// An attempt ended without a session.
+    /// An attempt has become a session. Those that raced it are given up.
+    AttemptSucceeded {
+        /// The incident, if the call was up before.
+        incident: Option<IncidentId>,
+        /// The session.
+        session: SessionId,
+    },
+    /// An attempt ended without a session that carries the call.
     AttemptFailed {
         /// The incident, if the call was up before.
         incident: Option<IncidentId>,
+        /// The session that it was to become, or was for a moment.
+        session: SessionId,
         /// Why.
         cause: Cause,
     },

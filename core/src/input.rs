@@ -9,6 +9,7 @@ use crate::credentials::Credential;
 use crate::error::Cause;
 use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
 use crate::media::{Frame, Location, MediaKind};
+use crate::pre_call::HostReport;
 
 /// One thing that happened: the application asked for something, the network reported something,
 /// or time passed.
@@ -111,6 +112,11 @@ pub enum Input {
         request: RequestId,
         /// Why.
         cause: Cause,
+    },
+    /// What the host can do.
+    HostChecked {
+        /// What it can do.
+        host: HostReport,
     },
     /// The host's network changed: another interface, another address.
     NetworkChanged,

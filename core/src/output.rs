@@ -45,6 +45,8 @@ pub enum Output {
         /// The relay that it is for.
         relay: String,
     },
+    /// Say what the host can do. Answered by [`Input::HostChecked`](crate::Input::HostChecked).
+    CheckHost,
     /// Give up a dial or close a session. Nothing more is wanted from it.
     CloseSession {
         /// The dial or session.

@@ -20,7 +20,8 @@ pub enum Growth {
 ///
 /// With `racing` = 1 attempts follow one another: a pause starts when the attempt before it has
 /// failed. With more, a pause starts when the attempt before it *started*, so that up to `racing`
-/// of them run side by side and the first to succeed wins.
+/// of them run side by side and the first to succeed wins. While as many are in flight, the next one
+/// waits for one of them to end: each has its whole `attempt_timeout`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -65,7 +66,7 @@ impl Policy {
             jitter_percent: 50,
             attempts: 60,
             window: Duration::from_secs(30),
-            racing: 4,
+            racing: 8,
             attempt_timeout: Duration::from_secs(3),
             stable_after: Duration::from_secs(10),
         }

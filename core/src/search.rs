@@ -87,7 +87,7 @@ impl Search {
                     return self.give_up(desk);
                 };
                 let other = (*other).clone();
-                self.phase = Phase::Dialing(Dial::start(other, desk));
+                self.phase = Phase::Dialing(Dial::new(other, desk).start(desk));
             }
             Phase::Dialing(Dial { gives_up_at: until, .. }) | Phase::Looking { until, .. }
                 if desk.now >= *until =>

@@ -109,7 +109,7 @@ impl SubscribedTrack {
         match self.subscription {
             Subscription::Requested { id, at, .. } if desk.now >= at + ANSWER_TIMEOUT => {
                 desk.out.push(Output::Unsubscribe { subscription: id });
-                self.ended(id, desk);
+                self.ended(id, true, desk);
             }
             Subscription::Accepted { id, epoch, at, settles } if desk.now >= settles => {
                 self.become_ready(id, epoch, at, desk);
@@ -196,7 +196,8 @@ impl SubscribedTrack {
         }
     }
 
-    pub(crate) fn ended(&mut self, subscription: SubscriptionId, desk: &mut Desk<'_>) {
+    /// It was refused, or ended. On a session that is silent that is no news.
+    pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, desk: &mut Desk<'_>) {
         let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
             return;
         };
@@ -205,19 +206,22 @@ impl SubscribedTrack {
         }
         if matches!(self.subscription, Subscription::Ready { .. }) {
             self.readiness.interrupted(desk.now, desk.config.ready_timeout);
-            desk.out.event(Event::TrackInterrupted { track: self.id });
+            if up {
+                desk.out.event(Event::TrackInterrupted { track: self.id });
+            }
         }
         self.failures = self.failures.saturating_add(1);
         self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
     }
 
+    /// An object arrived; whether it was new, and so delivered.
     pub(crate) fn object(
         &mut self,
         subscription: SubscriptionId,
         location: Location,
         frame: Frame,
         desk: &mut Desk<'_>,
-    ) {
+    ) -> bool {
         match self.subscription {
             Subscription::Requested { id, epoch, at }
             | Subscription::Accepted { id, epoch, at, .. }
@@ -231,16 +235,18 @@ impl SubscribedTrack {
             | Subscription::Accepted { .. }
             | Subscription::Ready { .. }
             | Subscription::Ended { .. }
-            | Subscription::Over => return,
+            | Subscription::Over => return false,
         }
         self.counters.received += 1;
-        if self.seen.insert(location) {
+        let new = self.seen.insert(location);
+        if new {
             self.meter.arrived(desk.now, location, frame.captured_at);
             self.counters.delivered += 1;
             desk.out.push(Output::Deliver { track: self.id, location, frame });
         } else {
             self.counters.repeated += 1;
         }
+        new
     }
 
     pub(crate) fn end_of_track(&mut self, subscription: SubscriptionId, desk: &mut Desk<'_>) {

@@ -10,6 +10,7 @@ use crate::error::CallError;
 use crate::histogram::Histogram;
 use crate::id::TrackId;
 use crate::media::MediaKind;
+use crate::pre_call::PreCallReport;
 use crate::quality::Quality;
 use crate::record::CallRecord;
 use crate::state::StateName;
@@ -150,4 +151,6 @@ pub struct Summary {
     pub record: CallRecord,
     /// The counters as they were at the end.
     pub stats: Stats,
+    /// What was found out, if it was the test before a call.
+    pub pre_call: Option<PreCallReport>,
 }

@@ -370,3 +370,48 @@ fn one_seed_and_one_script_give_the_same_outputs() {
     assert_eq!(run(9), run(9));
     assert_ne!(run(9), run(10));
 }
+
+/// A call whose two attempts that may race are both in flight.
+fn crowded() -> (Hand, Vec<SessionId>) {
+    let mut policy = Policy::interactive();
+    (policy.racing, policy.initial, policy.max, policy.jitter_percent) = (2, MS * 100, MS * 100, 0);
+    let (mut hand, session) = Hand::live(policy, 1);
+    hand.pass_alive(SECOND * 11);
+    hand.dials();
+    hand.lose(session);
+    hand.pass(SECOND);
+    let dials = hand.dials().into_iter().map(|dial| dial.session).collect();
+    (hand, dials)
+}
+
+#[test]
+fn an_attempt_has_its_whole_time_even_when_others_wait_for_it() {
+    let (mut hand, dials) = crowded();
+    assert_eq!(dials.len(), 2);
+    assert!(hand.closed_sessions().is_empty(), "nobody is given up to make room");
+    hand.give(Input::DialFailed { session: dials[1], cause: Cause::new(CauseKind::Reset) });
+    assert_eq!(hand.dials().len(), 1, "the one that waited goes at once");
+    let since = hand.now;
+    let next = hand.next_dial();
+    assert_eq!(next.at - since, SECOND * 2, "when the first one's 3 s are over");
+    assert_eq!(hand.closed_sessions(), [dials[0]]);
+}
+
+#[test]
+fn a_final_answer_makes_no_room_for_another_attempt() {
+    let (mut hand, dials) = crowded();
+    let cause = Cause::new(CauseKind::CertificateUntrusted);
+    hand.give(Input::DialFailed { session: dials[1], cause });
+    assert_eq!(hand.error().code, ErrorCode::TlsUntrusted);
+    assert!(hand.dials().is_empty());
+    assert_eq!(hand.closed_sessions(), [dials[0]]);
+}
+
+#[test]
+fn a_tick_that_comes_after_the_window_makes_no_attempt() {
+    let (mut hand, _) = crowded();
+    hand.now = hand.now + SECOND * 60;
+    hand.give(Input::Tick);
+    assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
+    assert!(hand.dials().is_empty());
+}

@@ -162,3 +162,15 @@ fn a_lasting_silence_ends_the_call_within_the_window_and_closes_the_old_session_
     assert!(hand.error().after <= Policy::interactive().window && hand.now > since);
     assert!(hand.closed_sessions().contains(&session));
 }
+
+#[test]
+fn a_track_that_ends_on_a_silent_session_is_no_news_and_is_asked_for_again_when_it_speaks() {
+    let (mut hand, session) = suspected();
+    let (subscription, _) = hand.asked_for.clone().expect("subscribed before");
+    hand.give(Input::SubscriptionEnded { subscription });
+    assert!(!hand.events().iter().any(|e| matches!(e, Event::TrackInterrupted { .. })));
+    report(&mut hand, session, u64::MAX, u64::MAX);
+    assert_eq!(hand.call.state(), StateName::Live);
+    hand.pass_alive(SECOND);
+    assert!(hand.subscription().is_some());
+}

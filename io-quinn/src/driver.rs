@@ -17,10 +17,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dial::{Dialer, Established};
 use crate::directory::{Providers, RelayBook};
+use crate::host;
 use crate::journal::Journal;
 use crate::link::{Link, farewell};
 use crate::network::Network;
 use crate::publication::Publication;
+use crate::telemetry::Observer;
 use crate::tracks::Delivery;
 
 /// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
@@ -40,8 +42,11 @@ pub(crate) struct Driver {
     pub(crate) dialer: Dialer,
     pub(crate) relays: RelayBook,
     pub(crate) providers: Providers,
+    /// How many authorities the dialer believes.
+    pub(crate) trust_roots: u32,
     pub(crate) supervisor: Supervisor,
     pub(crate) journal: Option<Journal>,
+    pub(crate) observer: Observer,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
     /// How many commands are waiting, so that handles can bound them.
     pub(crate) waiting: Arc<AtomicUsize>,
@@ -156,6 +161,13 @@ impl Driver {
                     let _ = inputs.send(providers.ask_credential(request, relay).await).await;
                 });
             }
+            Output::CheckHost => {
+                let (network, trust_roots) = (Arc::clone(&self.network), self.trust_roots);
+                let inputs = world.inputs.clone();
+                world.ask(async move {
+                    let _ = inputs.send(host::check(&*network, trust_roots).await).await;
+                });
+            }
             Output::CloseSession { session } => world.close(session),
             Output::ProbePath { session } => {
                 if let Some(link) = world.links.get_mut(&session) {
@@ -207,6 +219,7 @@ impl Driver {
             }
             Output::Event(event) => {
                 tracing::debug!(?event, "call");
+                self.observer.observe(&event, self.supervisor.telemetry());
                 if let Event::Ended { summary } = &event {
                     self.ended.send_replace(Some((**summary).clone()));
                 }

@@ -46,12 +46,14 @@ mod cause;
 mod dial;
 mod directory;
 mod driver;
+mod host;
 pub mod journal;
 mod link;
 mod network;
 mod publication;
 mod relay_url;
 mod subscription;
+mod telemetry;
 mod tracks;
 mod trust;
 
@@ -59,9 +61,9 @@ pub use call::{Call, CallConfig, ConnectError, Events};
 pub use directory::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use holdline_core::{
     Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
-    ErrorCode, Event, Frame, Histogram, IncidentId, Location, Measurement, MediaKind, Outcome,
-    ParticipantRecord, Policy, Quality, QualityOf, Rating, SafetyAlert, Secret, StateName, Stats,
-    Summary, Token, Track, TrackId, validate_name,
+    ErrorCode, Event, Frame, Histogram, HostReport, IncidentId, Location, Measurement, MediaKind,
+    Outcome, ParticipantRecord, Policy, PreCallReport, Quality, QualityOf, Rating, SafetyAlert,
+    Secret, StateName, Stats, Summary, Token, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

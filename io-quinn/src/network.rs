@@ -18,6 +18,12 @@ pub trait Network: Debug + Send + Sync + 'static {
     /// A fresh UDP socket that can reach `remote`.
     async fn bind(&self, remote: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>>;
 
+    /// Whether UDP can be sent to hosts of the address family of `remote`. No packet is sent to find
+    /// out.
+    async fn can_send_to(&self, remote: SocketAddr) -> bool {
+        self.bind(remote).await.is_ok()
+    }
+
     /// Timers and tasks for QUIC.
     fn runtime(&self) -> Arc<dyn quinn::Runtime>;
 
@@ -44,12 +50,13 @@ impl Network for HostNetwork {
     }
 
     async fn bind(&self, remote: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>> {
-        let any: SocketAddr = if remote.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (Ipv6Addr::UNSPECIFIED, 0).into()
-        };
-        self.runtime().wrap_udp_socket(std::net::UdpSocket::bind(any)?)
+        self.runtime().wrap_udp_socket(std::net::UdpSocket::bind(unspecified(remote))?)
+    }
+
+    async fn can_send_to(&self, remote: SocketAddr) -> bool {
+        // Connecting a UDP socket looks up a route and sends nothing.
+        let socket = std::net::UdpSocket::bind(unspecified(remote));
+        socket.and_then(|socket| socket.connect(remote)).is_ok()
     }
 
     fn runtime(&self) -> Arc<dyn quinn::Runtime> {
@@ -63,6 +70,14 @@ impl Network for HostNetwork {
     fn unix_millis(&self) -> u64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Any address of ours, of the family of `remote`.
+fn unspecified(remote: SocketAddr) -> SocketAddr {
+    match remote {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     }
 }
 

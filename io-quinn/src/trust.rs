@@ -78,6 +78,16 @@ impl Trust {
         Ok(Self { roots: Arc::new(roots) })
     }
 
+    /// Nobody: no certificate verifies.
+    pub(crate) fn nobody() -> Self {
+        Self { roots: Arc::new(RootCertStore::empty()) }
+    }
+
+    /// How many authorities there are.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.roots.len()).unwrap_or(u32::MAX)
+    }
+
     /// TLS 1.3 with these authorities, offering the versions of MoQ that we speak.
     pub(crate) fn client_config(&self) -> Result<QuicClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -133,3 +133,18 @@ async fn a_network_change_moves_the_session_to_a_fresh_socket_without_a_new_sess
         assert_eq!((telemetry.migrations, telemetry.incidents, telemetry.attempts), (1, 0, 1));
     }
 }
+
+#[tokio::test]
+async fn the_stream_of_events_ends_with_the_call_even_while_its_handle_is_held() {
+    let (site, stranger) = (Site::open(), Site::open());
+    let config = site.config("alice").trust(stranger.trust());
+    let call = holdline_quinn::Call::connect(config).expect("a call");
+    let (mut first, mut second) = (call.events(), call.events());
+    call.ended().await;
+    for events in [&mut first, &mut second] {
+        wait_for(events, |e| matches!(e, Event::Ended { .. }).then_some(())).await;
+        let after = tokio::time::timeout(PATIENCE, events.next()).await.expect("no waiting");
+        assert_eq!(after, None);
+    }
+    drop(call);
+}

@@ -34,6 +34,8 @@ pub enum Reason {
     Quality,
     /// The session has been up long enough to be called stable.
     Stable,
+    /// The test before a call goes on.
+    Test,
     /// The others are missing and are to be looked for on another relay.
     Search,
 }
@@ -49,6 +51,13 @@ pub struct Deadline {
 
 impl Supervisor {
     pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
+        let wake = self.wake_of_state()?;
+        let live = matches!(self.state, State::Live { .. });
+        let test = self.pre_call.as_ref().map(|test| (test.deadline(live), Reason::Test));
+        Some(test.map_or(wake, |test| first(wake, test)))
+    }
+
+    fn wake_of_state(&self) -> Option<(Timestamp, Reason)> {
         Some(match &self.state {
             State::Idle | State::Failed(_) | State::Closed(_) => return None,
             State::Connecting(campaign) => (campaign.deadline(), Reason::Attempt),
@@ -82,6 +91,11 @@ impl Supervisor {
     }
 
     pub(super) fn advance(&mut self) {
+        self.advance_state();
+        self.advance_test();
+    }
+
+    fn advance_state(&mut self) {
         let now = self.now;
         match &mut self.state {
             State::Connecting(_) | State::Recovering { .. } => self.advance_campaign(),

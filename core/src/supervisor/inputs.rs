@@ -35,14 +35,7 @@ impl Supervisor {
             Input::Subscribe { track, participant, name, kind } => {
                 self.subscribe(track, participant, name, kind)
             }
-            Input::Send { track, frame } => {
-                self.last_media = self.now;
-                // A path that went silent is not fed: what is in flight there blocks its recovery.
-                let up = self.state.session().is_some();
-                if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
-                    published.send(frame, up, desk!(self));
-                }
-            }
+            Input::Send { track, frame } => self.send(track, frame),
             Input::Finish { track } => {
                 let up = self.state.session().is_some();
                 if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
@@ -59,6 +52,7 @@ impl Supervisor {
             }
             Input::Unsubscribe { track } => self.unsubscribe(track),
             Input::ReconnectNow => self.reconnect_now(),
+            Input::HostChecked { host } => self.host_checked(host),
             Input::NetworkChanged => self.network_changed(),
             Input::Close => self.end(Outcome::Completed),
             Input::Connected { session } => self.connected(session),
@@ -137,14 +131,19 @@ impl Supervisor {
                 }
             }
             Input::SubscriptionEnded { subscription } => {
+                let up = self.state.session().is_some();
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.ended(subscription, desk!(self));
+                    track.ended(subscription, up, desk!(self));
                 }
             }
             Input::Object { subscription, location, frame } => {
                 self.last_media = self.now;
+                let captured_at = frame.captured_at;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.object(subscription, location, frame, desk!(self));
+                    let new = track.object(subscription, location, frame, desk!(self));
+                    if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
+                        test.returned(captured_at, self.now);
+                    }
                 }
             }
             Input::EndOfTrack { subscription } => {
@@ -158,6 +157,7 @@ impl Supervisor {
     pub(super) fn connect(&mut self) {
         if let State::Idle = self.state {
             self.started = self.now;
+            self.begin_test();
             self.set_up();
         }
     }
@@ -301,7 +301,7 @@ impl Supervisor {
         };
         let final_code = self.verdict(&cause, &relay, issue);
         if let Some(campaign) = self.state.campaign_mut() {
-            campaign.failed(session, cause, &mut self.budget, desk!(self));
+            campaign.failed(session, cause, desk!(self));
         }
         self.after_failure(final_code);
     }
@@ -309,7 +309,12 @@ impl Supervisor {
     fn after_failure(&mut self, final_code: Option<ErrorCode>) {
         if let Some(code) = final_code {
             self.fail(code);
-        } else if self.state.campaign().is_some_and(|c| c.standing() == Standing::Exhausted) {
+            return;
+        }
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.go_on(&mut self.budget, desk!(self));
+        }
+        if self.state.campaign().is_some_and(|c| c.standing() == Standing::Exhausted) {
             self.give_up();
         }
     }
@@ -347,7 +352,7 @@ impl Supervisor {
             search.lost(session, desk!(self));
         }
         if let Some(campaign) = self.state.campaign_mut()
-            && campaign.credential_failed(relay, cause, &mut self.budget, desk!(self))
+            && campaign.credential_failed(relay, cause, desk!(self))
         {
             self.after_failure(cause.kind.final_code());
         }
@@ -407,6 +412,9 @@ impl Supervisor {
             current.migration.rtt(rtt);
             let silence = current.liveness.silence(now, rtt);
             self.monitor.path(rtt);
+            if let Some(test) = &mut self.pre_call {
+                test.rtt = rtt;
+            }
             if let Some(kind) = silence {
                 self.suspect(kind);
             }

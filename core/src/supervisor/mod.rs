@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod inputs;
+mod testing;
 mod transitions;
 
 use alloc::vec::Vec;
@@ -20,6 +21,7 @@ use crate::id::Mint;
 use crate::input::Input;
 use crate::outbox::Outbox;
 use crate::output::Output;
+use crate::pre_call::PreCall;
 use crate::published::PublishedTrack;
 use crate::quality::Monitor;
 use crate::record::{CallRecord, ParticipantRecord};
@@ -54,6 +56,7 @@ pub struct Supervisor {
     /// When media last went either way.
     last_media: Timestamp,
     record: CallRecord,
+    pre_call: Option<PreCall>,
     out: Outbox,
 }
 
@@ -85,6 +88,7 @@ impl Supervisor {
             answer: Answer::default(),
             last_media: now,
             record: CallRecord::default(),
+            pre_call: None,
             out: Outbox::default(),
             config,
         })
@@ -105,6 +109,7 @@ impl Supervisor {
         if !self.state.name().is_final() {
             self.take(input);
             self.complete_joining();
+            self.advance_test();
         }
         #[cfg(debug_assertions)]
         self.check_invariants();
@@ -134,6 +139,11 @@ impl Supervisor {
     /// The configuration that it was made with.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Its counters, without those of the tracks.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// A snapshot of its counters. Allocates: not for every frame.

@@ -48,6 +48,9 @@ impl Supervisor {
     /// A session is up: publish and follow on it.
     pub(super) fn join(&mut self, dial: Dial, campaign: Campaign) {
         self.detach_tracks();
+        if let Some(test) = &mut self.pre_call {
+            test.reached(&dial.relay, self.now);
+        }
         let session = Session::new(dial, self.now, self.config.probe_interval);
         let deadline = (self.now + self.config.ready_timeout).min(campaign.window_ends());
         self.enter(State::Joining { session, campaign, deadline });
@@ -125,6 +128,9 @@ impl Supervisor {
         self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
         self.enter(State::Live { session, stable_at, search: Search::default() });
+        if let Some(test) = &mut self.pre_call {
+            test.ready(self.now);
+        }
         self.answer.ask(self.now, self.config.answer_timeout);
         self.answered();
     }
@@ -170,8 +176,8 @@ impl Supervisor {
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 State::Recovering { campaign, silent: None }
             }
-            State::Joining { mut campaign, .. } => {
-                campaign.resume(cause, &mut self.budget, desk!(self));
+            State::Joining { session, mut campaign, .. } => {
+                campaign.resume(session.id, cause, &mut self.budget, desk!(self));
                 match campaign.incident {
                     Some(_) => State::Recovering { campaign, silent: None },
                     None => State::Connecting(campaign),
@@ -395,6 +401,7 @@ impl Supervisor {
         };
         self.record.reached(status, self.now - self.started);
         let summary = Box::new(Summary {
+            pre_call: self.test_report(&outcome),
             outcome,
             duration: self.now - self.started,
             record: self.record(),

@@ -19,6 +19,8 @@ pub struct Hand {
     pub now: Timestamp,
     /// Everything that came out, with its time; taken by `take`.
     pub out: Vec<(Timestamp, Output)>,
+    /// The last subscription asked for, whoever took it.
+    pub asked_for: Option<(SubscriptionId, Vec<String>)>,
     /// How many objects made tracks ready.
     warm: u64,
 }
@@ -46,12 +48,15 @@ impl Hand {
 
     pub fn with(config: Config, seed: u64) -> Self {
         let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
-        Self { call, now: Timestamp::ZERO, out: Vec::new(), warm: 0 }
+        Self { call, now: Timestamp::ZERO, out: Vec::new(), asked_for: None, warm: 0 }
     }
 
     pub fn give(&mut self, input: Input) -> &mut Self {
         self.call.handle(self.now, input);
         while let Some(output) = self.call.poll_output() {
+            if let Output::Subscribe { subscription, namespace, .. } = &output {
+                self.asked_for = Some((*subscription, namespace.clone()));
+            }
             self.out.push((self.now, output));
         }
         self

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Watch a two-way call survive the crash of its relay (about 25 s).
     Demo(DemoArgs),
+    /// Test, before a call, whether one can be made through a relay: 5 s at most.
+    Check(CheckArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +77,19 @@ pub(crate) struct CallArgs {
     /// Record everything that decides the call, so that it can be replayed. Media is not kept.
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) journal: Option<PathBuf>,
+    /// Print one JSON object at the end, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The relay, as moqt://host:port.
+    #[arg(value_name = "URL", value_parser = relay_url)]
+    pub(crate) relay: String,
+    /// Believe the certificates in this PEM file instead of the host's authorities.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Print one JSON object at the end, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,7 +1,8 @@
-//! `holdline`: a development relay, a call, and a demonstration of one that survives its relay.
+//! `holdline`: a development relay, a call, the test before one, and a demonstration of one that survives its relay.
 
 mod args;
 mod call;
+mod check;
 mod demo;
 mod exit;
 mod pcm;
@@ -43,6 +44,7 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Relay(args) => relay::run(args).await,
             Command::Call(args) => call::run(args).await,
+            Command::Check(args) => check::run(args).await,
             Command::Replay(args) => replay::run(&args),
             Command::Demo(args) => demo::run(args).await,
         }

@@ -14,7 +14,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::AttemptStarted { incident: Some(_), attempt, of, .. } => {
             format!("reconnecting, attempt {attempt} of at most {of}")
         }
-        Event::AttemptFailed { incident: None, cause } => {
+        Event::AttemptFailed { incident: None, cause, .. } => {
             format!("cannot reach the relay: {cause}")
         }
         Event::Recovered { duration, attempts: 0, .. } => {
@@ -92,7 +92,7 @@ pub(crate) fn of_summary(summary: &Summary) -> String {
     lines
 }
 
-fn of_rating(rating: Rating) -> &'static str {
+pub(crate) fn of_rating(rating: Rating) -> &'static str {
     match rating {
         Rating::Excellent => "excellent",
         Rating::Good => "good",

@@ -154,3 +154,10 @@ fn help_and_version_are_no_errors() {
     assert_eq!(holdline().output().expect("runs").status.code(), Some(2));
     assert_eq!(holdline().arg("frobnicate").output().expect("runs").status.code(), Some(2));
 }
+
+#[test]
+fn a_test_of_no_relay_or_with_no_certificate_is_refused() {
+    refused(&["check"], &["<URL>"]);
+    refused(&["check", "relay.example"], &["<URL>", "scheme"]);
+    refused(&["check", "moqt://127.0.0.1:4443", "--ca", "none.pem"], &["--ca", "none.pem"]);
+}

@@ -5,19 +5,8 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{RelayProcess, folder, holdline, samples, speech, text, write_wav};
+use common::{RelayProcess, folder, holdline, lasting_port, samples, speech, text, write_wav};
 use serde_json::Value;
-
-/// A port for a relay that is to come back on it, below the range from which the system gives
-/// callers their own.
-fn lasting_port(offset: u16) -> String {
-    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10 + offset;
-    (0..)
-        .map(|n| start + n * 17)
-        .find(|port| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok())
-        .map(|port| format!("127.0.0.1:{port}"))
-        .expect("a port")
-}
 
 struct Running {
     child: Child,

@@ -107,3 +107,14 @@ impl Drop for RelayProcess {
         let _ = self.child.wait();
     }
 }
+
+/// A port for a relay that is to come back on it, below the range from which the system gives
+/// callers their own.
+pub fn lasting_port(offset: u16) -> String {
+    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10 + offset;
+    (0..)
+        .map(|n| start + n * 17)
+        .find(|port| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok())
+        .map(|port| format!("127.0.0.1:{port}"))
+        .expect("a port")
+}

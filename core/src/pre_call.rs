@@ -1,0 +1,196 @@
+//! The test before a call (R30, R31): a call with ourselves, through the relay, in a few seconds.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::config::ConfigError;
+use crate::error::Cause;
+use crate::id::TrackId;
+use crate::media::Frame;
+use crate::quality::{Measurement, Rating};
+use crate::time::Timestamp;
+
+/// The test's own tracks, which no application uses.
+pub(crate) const OUTWARD: TrackId = TrackId(u64::MAX);
+pub(crate) const HOMEWARD: TrackId = TrackId(u64::MAX - 1);
+pub(crate) const TRACK_NAME: &str = "loop";
+/// What a frame of speech weighs: 64 kbit/s at 20 ms.
+const PAYLOAD: &[u8] = &[0; 160];
+/// How long the last frames may take to come back before they count as lost.
+const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// How to test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreCallConfig {
+    /// How long the test may take in all.
+    pub limit: Duration,
+    /// How many frames go through the relay and back.
+    pub frames: u32,
+    /// How far they are apart.
+    pub interval: Duration,
+}
+
+impl Default for PreCallConfig {
+    fn default() -> Self {
+        Self { limit: Duration::from_secs(5), frames: 50, interval: Duration::from_millis(20) }
+    }
+}
+
+impl PreCallConfig {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let ensure = |ok, field, problem| {
+            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
+        };
+        ensure(self.frames > 0, "pre_call.frames", "must be at least 1")?;
+        ensure(!self.interval.is_zero(), "pre_call.interval", "must be longer than zero")?;
+        ensure(
+            self.interval.saturating_mul(self.frames) < self.limit,
+            "pre_call.limit",
+            "must be longer than all frames take",
+        )
+    }
+}
+
+/// What the host can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReport {
+    /// Whether it can send UDP over IPv4.
+    pub ipv4: bool,
+    /// Whether it can send UDP over IPv6.
+    pub ipv6: bool,
+    /// How many authorities there are to believe a relay's certificate by.
+    pub trust_roots: u32,
+}
+
+impl HostReport {
+    /// Whether a call can be made from here at all.
+    pub fn is_supported(&self) -> bool {
+        (self.ipv4 || self.ipv6) && self.trust_roots > 0
+    }
+}
+
+/// What the test has found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreCallReport {
+    /// What the host can do; `None` if it has not said so in time.
+    pub host: Option<HostReport>,
+    /// The relay that was reached.
+    pub relay: Option<String>,
+    /// How long it took to set up a session with it.
+    pub reached_after: Option<Duration>,
+    /// How long it took until media could pass.
+    pub ready_after: Option<Duration>,
+    /// Frames sent.
+    pub sent: u32,
+    /// Frames that came back.
+    pub returned: u32,
+    /// How long frames took through the relay and back, on average.
+    pub average_loop: Option<Duration>,
+    /// How long the slowest of them took.
+    pub longest_loop: Option<Duration>,
+    /// Jitter, loss and round trip; `None` if nothing came back.
+    pub measured: Option<Measurement>,
+    /// How good a call will be.
+    pub rating: Option<Rating>,
+    /// What went wrong last, if anything did.
+    pub cause: Option<Cause>,
+}
+
+/// A test that is going on.
+#[derive(Clone, Debug)]
+pub(crate) struct PreCall {
+    config: PreCallConfig,
+    since: Timestamp,
+    /// When the next frame goes out; `None` while media cannot pass.
+    next_frame: Option<Timestamp>,
+    loops: Duration,
+    pub(crate) rtt: Duration,
+    pub(crate) report: PreCallReport,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Nothing,
+    Send(Frame),
+    Finish,
+}
+
+impl PreCall {
+    pub(crate) fn new(config: PreCallConfig, now: Timestamp) -> Self {
+        let report = PreCallReport::default();
+        let (loops, rtt) = (Duration::ZERO, Duration::ZERO);
+        Self { config, since: now, next_frame: None, loops, rtt, report }
+    }
+
+    pub(crate) fn reached(&mut self, relay: &str, now: Timestamp) {
+        self.report.relay = Some(relay.into());
+        self.report.reached_after = Some(now - self.since);
+    }
+
+    pub(crate) fn ready(&mut self, now: Timestamp) {
+        self.report.ready_after = self.report.ready_after.or(Some(now - self.since));
+        self.next_frame = Some(now);
+    }
+
+    pub(crate) fn deadline(&self, live: bool) -> Timestamp {
+        let over = self.since + self.config.limit;
+        self.next_frame.filter(|_| live).map_or(over, |at| at.min(over))
+    }
+
+    /// What is due, while media can pass.
+    pub(crate) fn step(&mut self, now: Timestamp) -> Step {
+        if self.is_over(now) || self.report.returned >= self.config.frames {
+            return Step::Finish;
+        }
+        match self.next_frame {
+            Some(at) if now >= at && self.report.sent < self.config.frames => {
+                self.report.sent += 1;
+                let last = self.report.sent == self.config.frames;
+                self.next_frame = Some(now + if last { STRAGGLERS } else { self.config.interval });
+                let payload = Bytes::from_static(PAYLOAD);
+                Step::Send(Frame { captured_at: now.as_micros(), payload })
+            }
+            Some(at) if now >= at => Step::Finish,
+            Some(_) | None => Step::Nothing,
+        }
+    }
+
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.since + self.config.limit
+    }
+
+    /// One of our frames is back.
+    pub(crate) fn returned(&mut self, captured_at: u64, now: Timestamp) {
+        let took = now - Timestamp::from_micros(captured_at);
+        self.report.returned = self.report.returned.saturating_add(1);
+        self.loops = self.loops.saturating_add(took);
+        self.report.longest_loop = self.report.longest_loop.max(Some(took));
+    }
+
+    /// The report, with what the listener measured.
+    pub(crate) fn finish(
+        mut self,
+        measured: Option<Measurement>,
+        cause: Option<Cause>,
+    ) -> PreCallReport {
+        let PreCallReport { sent, returned, .. } = self.report;
+        self.report.average_loop = self.loops.checked_div(returned);
+        let lost = u64::from(sent.saturating_sub(returned)) * 10_000;
+        let loss = lost.checked_div(u64::from(sent)).unwrap_or_default();
+        let loss_basis_points = u32::try_from(loss).unwrap_or(u32::MAX);
+        let measured = measured.filter(|_| returned > 0).map(|measured| Measurement {
+            loss_basis_points,
+            rtt: self.rtt,
+            ..measured
+        });
+        self.report.rating = measured.map(|measured| measured.rating());
+        self.report.measured = measured;
+        self.report.cause = cause;
+        self.report
+    }
+}

@@ -1,0 +1,111 @@
+//! The test before a call, as a mode of the call: the same machine, talking to itself.
+
+use alloc::string::String;
+
+use super::Supervisor;
+use crate::desk::desk;
+use crate::error::{CallError, Cause, CauseKind, ErrorCode};
+use crate::media::{Frame, MediaKind};
+use crate::output::Output;
+use crate::pre_call::{HOMEWARD, HostReport, OUTWARD, PreCall, PreCallReport, Step, TRACK_NAME};
+use crate::state::State;
+use crate::summary::Outcome;
+
+impl Supervisor {
+    /// If this is a test, begins it: we publish, and listen to ourselves.
+    pub(super) fn begin_test(&mut self) {
+        let Some(config) = self.config.pre_call.clone() else { return };
+        self.pre_call = Some(PreCall::new(config, self.now));
+        self.out.push(Output::CheckHost);
+        let ourselves = self.config.participant.clone();
+        self.publish(OUTWARD, String::from(TRACK_NAME), MediaKind::Data);
+        self.subscribe(HOMEWARD, ourselves, String::from(TRACK_NAME), MediaKind::Data);
+    }
+
+    pub(super) fn advance_test(&mut self) {
+        let Some(test) = &mut self.pre_call else { return };
+        let step = match self.state {
+            State::Live { .. } => test.step(self.now),
+            State::Idle | State::Failed(_) | State::Closed(_) => Step::Nothing,
+            State::Connecting(_)
+            | State::Joining { .. }
+            | State::Suspect { .. }
+            | State::Recovering { .. } => {
+                if test.is_over(self.now) {
+                    Step::Finish
+                } else {
+                    Step::Nothing
+                }
+            }
+        };
+        match step {
+            Step::Nothing => {}
+            Step::Send(frame) => self.send(OUTWARD, frame),
+            Step::Finish => self.finish_test(),
+        }
+    }
+
+    pub(super) fn send(&mut self, track: crate::id::TrackId, frame: Frame) {
+        self.last_media = self.now;
+        // A path that went silent is not fed: what is in flight there blocks its recovery.
+        let up = self.state.session().is_some();
+        if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+            published.send(frame, up, desk!(self));
+        }
+    }
+
+    pub(super) fn host_checked(&mut self, host: HostReport) {
+        let Some(test) = &mut self.pre_call else { return };
+        test.report.host = Some(host);
+        if !host.is_supported() {
+            self.fail_test(ErrorCode::UnsupportedHost, Cause::new(CauseKind::HostUnsupported));
+        }
+    }
+
+    /// Whatever came back came back: the test has held if anything did.
+    fn finish_test(&mut self) {
+        let returned = self.pre_call.as_ref().map_or(0, |test| test.report.returned);
+        let cause = match &self.state {
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => {
+                let incident = campaign.incident.as_ref().map(|incident| incident.cause.clone());
+                let cause = incident.or_else(|| campaign.first_failure.clone());
+                Some(cause.unwrap_or(Cause::new(CauseKind::TimedOut)))
+            }
+            State::Joining { .. } if self.is_agreed() => {
+                Some(Cause::new(CauseKind::NothingReturned))
+            }
+            State::Joining { .. } => Some(Cause::new(CauseKind::NotReady)),
+            State::Live { .. } if returned == 0 => Some(Cause::new(CauseKind::NothingReturned)),
+            State::Live { .. } | State::Idle | State::Failed(_) | State::Closed(_) => None,
+        };
+        match cause {
+            Some(cause) => self.fail_test(cause.kind.setup_code(), cause),
+            None => self.end(Outcome::Completed),
+        }
+    }
+
+    fn fail_test(&mut self, code: ErrorCode, cause: Cause) {
+        let error = CallError {
+            code,
+            root_cause: cause,
+            last_cause: None,
+            attempts: u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX),
+            after: self.now - self.started,
+        };
+        self.end(Outcome::Failed(error));
+    }
+
+    /// The report of the test, if this is one.
+    pub(super) fn test_report(&mut self, outcome: &Outcome) -> Option<PreCallReport> {
+        let test = self.pre_call.take()?;
+        let listener = self.subscribed.iter_mut().find(|track| track.id == HOMEWARD);
+        let measured = listener.and_then(|track| track.measure()).map(|(_, measured)| measured);
+        let cause = match outcome {
+            Outcome::Failed(error) => Some(error.root_cause.clone()),
+            Outcome::Completed | Outcome::Idle => None,
+        };
+        Some(test.finish(measured, cause))
+    }
+}

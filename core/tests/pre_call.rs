@@ -1,0 +1,167 @@
+//! R30, R31: the test before a call.
+
+mod common;
+
+use common::{Hand, MS};
+use holdline_core::{
+    Cause, CauseKind, Config, ErrorCode, HostReport, Input, Location, Outcome, Output, Policy,
+    PreCallConfig, PreCallReport, Rating, SubscriptionId,
+};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const GOOD: HostReport = HostReport { ipv4: true, ipv6: false, trust_roots: 1 };
+
+fn test() -> Hand {
+    let mut config = Config::new("moqt://relay.example", "room", "alice");
+    config.pre_call = Some(PreCallConfig::default());
+    config.policy = Policy::strict();
+    let mut hand = Hand::with(config, 1);
+    hand.give(Input::Connect);
+    let asked = hand.take(|o| matches!(o, Output::CheckHost).then_some(()));
+    assert_eq!(asked.len(), 1);
+    hand
+}
+
+fn report(hand: &Hand) -> PreCallReport {
+    let summary = hand.call.summary().expect("over");
+    summary.pre_call.clone().expect("a report")
+}
+
+/// A relay that takes 40 ms each way, and loses what `kept` says.
+fn looped(kept: impl Fn(u64) -> bool) -> Hand {
+    let mut hand = test();
+    hand.give(Input::HostChecked { host: GOOD });
+    hand.pass(MS * 80);
+    let dial = hand.last_dial();
+    hand.agree_on(dial);
+    hand.pass_alive(MS * 80);
+    let (subscription, namespace) = hand.subscription().expect("it listens to itself");
+    assert_eq!(namespace[..2], ["room", "alice"]);
+    hand.give(Input::SubscriptionAccepted { subscription });
+    let mut returning: Vec<(Duration, Location, holdline_core::Frame)> = Vec::new();
+    let start = hand.now;
+    while hand.call.summary().is_none() && hand.now - start < SECOND * 10 {
+        hand.pass_alive(MS);
+        for (_, (location, frame)) in hand.take(|o| match o {
+            Output::SendObject { location, frame, .. } => Some((*location, frame.clone())),
+            _ => None,
+        }) {
+            returning.push((hand.now - start + MS * 80, location, frame));
+        }
+        while returning.first().is_some_and(|(at, ..)| hand.now - start >= *at) {
+            let (_, location, frame) = returning.remove(0);
+            if kept(location.object) {
+                hand.give(Input::Object { subscription, location, frame });
+            }
+        }
+    }
+    hand
+}
+
+#[test]
+fn a_relay_that_loops_media_passes_with_its_measurements_within_five_seconds() {
+    let hand = looped(|_| true);
+    let summary = hand.call.summary().expect("over");
+    assert_eq!(summary.outcome, Outcome::Completed);
+    assert!(summary.duration < SECOND * 2, "{:?}", summary.duration);
+    let report = report(&hand);
+    assert_eq!((report.sent, report.returned, report.host), (50, 50, Some(GOOD)));
+    assert_eq!(report.relay.as_deref(), Some("moqt://relay.example"));
+    assert_eq!(report.reached_after, Some(MS * 80));
+    // Accepted and alive for 300 ms: it is quiet until the test itself speaks.
+    assert_eq!(report.ready_after, Some(MS * 460));
+    assert_eq!((report.average_loop, report.longest_loop), (Some(MS * 80), Some(MS * 80)));
+    let measured = report.measured.expect("measured");
+    assert_eq!((measured.rtt, measured.loss_basis_points), (MS * 10, 0));
+    assert_eq!((report.rating, report.cause), (Some(Rating::Excellent), None));
+}
+
+#[test]
+fn what_does_not_come_back_is_counted_and_rated() {
+    let hand = looped(|object| object % 10 != 3);
+    let report = report(&hand);
+    assert_eq!((report.sent, report.returned), (50, 45));
+    assert_eq!(report.measured.expect("measured").loss_basis_points, 1_000);
+    assert_eq!(report.rating, Some(Rating::Poor));
+    assert_eq!(hand.call.summary().expect("over").outcome, Outcome::Completed);
+    let nothing = looped(|_| false);
+    assert_eq!(nothing.error().code, ErrorCode::SubscriptionNotReady);
+    assert_eq!(nothing.error().root_cause.kind, CauseKind::NothingReturned);
+    assert_eq!((self::report(&nothing).returned, self::report(&nothing).rating), (0, None));
+}
+
+#[test]
+fn a_relay_that_never_answers_ends_the_test_after_five_seconds_with_its_code() {
+    let mut hand = test();
+    hand.pass(MS * 4_999);
+    assert!(hand.call.summary().is_none());
+    hand.pass(MS);
+    let error = hand.error();
+    assert_eq!((error.code, error.after), (ErrorCode::RelayUnreachable, SECOND * 5));
+    assert_eq!(error.root_cause.kind, CauseKind::TimedOut);
+    let report = report(&hand);
+    assert_eq!((report.host, report.relay, report.sent), (None, None, 0));
+    assert_eq!(report.cause.expect("a cause").kind, CauseKind::TimedOut);
+}
+
+#[test]
+fn each_way_to_fail_has_its_code() {
+    let mut refused = test();
+    let session = refused.last_dial();
+    let cause = Cause::new(CauseKind::CertificateUntrusted);
+    refused.give(Input::DialFailed { session, cause });
+    assert_eq!(refused.error().code, ErrorCode::TlsUntrusted);
+    assert!(report(&refused).cause.is_some());
+
+    let mut mute = test();
+    let session = mute.last_dial();
+    mute.give(Input::Connected { session }).pass_alive(SECOND * 5);
+    assert_eq!(mute.error().code, ErrorCode::SetupTimeout);
+    assert_eq!(report(&mute).reached_after, Some(Duration::ZERO));
+
+    let mut stuck = test();
+    stuck.pass(MS);
+    let session = stuck.last_dial();
+    stuck.agree_on(session);
+    stuck.pass_alive(SECOND * 5);
+    assert_eq!(stuck.error().code, ErrorCode::SubscriptionNotReady);
+
+    for host in [HostReport { ipv4: false, ..GOOD }, HostReport { trust_roots: 0, ..GOOD }] {
+        let mut unable = test();
+        unable.give(Input::HostChecked { host });
+        assert_eq!(unable.error().code, ErrorCode::UnsupportedHost);
+        assert_eq!(report(&unable).host, Some(host));
+    }
+    assert!(HostReport { ipv4: false, ipv6: true, ..GOOD }.is_supported());
+}
+
+#[test]
+fn a_path_that_breaks_during_the_test_is_its_result() {
+    let mut hand = test();
+    let session = hand.last_dial();
+    hand.agree_on(session);
+    let (subscription, _) = hand.subscription().expect("it listens to itself");
+    hand.give(Input::SubscriptionAccepted { subscription });
+    hand.pass_alive(MS * 600);
+    assert!(hand.sent().len() > 5);
+    hand.lose(session);
+    hand.pass(SECOND * 5);
+    assert_eq!(hand.error().root_cause.kind, CauseKind::ClosedByRelay);
+    assert_eq!(hand.error().after, SECOND * 5);
+}
+
+#[test]
+fn nothing_of_a_test_is_in_a_call() {
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(Input::Connect);
+    hand.give(Input::HostChecked { host: HostReport { ipv4: false, ..GOOD } });
+    hand.give(Input::Object {
+        subscription: SubscriptionId(9),
+        location: Location::new(0, 0),
+        frame: common::frame(0),
+    });
+    assert!(hand.take(|o| matches!(o, Output::CheckHost).then_some(())).is_empty());
+    hand.give(Input::Close);
+    assert_eq!(hand.call.summary().expect("over").pre_call, None);
+}

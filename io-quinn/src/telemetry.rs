@@ -1,0 +1,98 @@
+//! What operators see (R28): logs and spans through `tracing`, metrics through the `metrics` facade.
+//! Without a subscriber or a recorder they cost next to nothing and go nowhere.
+
+use std::collections::BTreeMap;
+
+use holdline_core::{Event, Outcome, SessionId, Telemetry};
+use tracing::Span;
+
+/// How many attempts to reconnect were made.
+const ATTEMPTS: &str = "reconnect_attempts_total";
+/// Which part of the call's incidents that are over was recovered from, from 0 to 1.
+const SUCCESS_RATE: &str = "reconnect_success_rate";
+/// How long recoveries took, from detection, in milliseconds.
+const TIME_TO_RECOVER: &str = "time_to_recover_ms";
+
+/// The spans of what is going on.
+#[derive(Debug, Default)]
+pub(crate) struct Observer {
+    incident: Option<Span>,
+    attempts: BTreeMap<SessionId, Span>,
+}
+
+impl Observer {
+    pub(crate) fn observe(&mut self, event: &Event, telemetry: &Telemetry) {
+        match event {
+            Event::IncidentStarted { incident, cause } => {
+                let cause = cause.kind.as_str();
+                self.incident = Some(tracing::info_span!("incident", %incident, cause));
+            }
+            Event::AttemptStarted { incident, attempt, of, session, relay } => {
+                let span = self
+                    .in_incident(|| tracing::info_span!("attempt", %session, relay, attempt, of));
+                if incident.is_some() {
+                    metrics::counter!(ATTEMPTS).increment(1);
+                    span.in_scope(|| tracing::info!(attempt, of, relay, "reconnect.attempt"));
+                }
+                self.attempts.insert(*session, span);
+            }
+            Event::AttemptFailed { session, cause, .. } => {
+                let span = self.attempts.remove(session).unwrap_or_else(Span::none);
+                span.in_scope(|| tracing::debug!(%cause, "attempt failed"));
+            }
+            Event::AttemptSucceeded { session, .. } => {
+                let won = self.attempts.remove(session);
+                // The race is over: the spans of the others end without a word. The winner's goes
+                // on until its session carries the call, or fails to.
+                self.attempts.clear();
+                self.attempts.extend(won.map(|span| (*session, span)));
+            }
+            Event::PathMigrating { incident } => self.in_incident(|| {
+                tracing::info!(incident = incident.map(tracing::field::display), "path.migrate");
+            }),
+            Event::Recovered { incident, duration, attempts } => {
+                let milliseconds = duration.as_secs_f64() * 1_000.0;
+                metrics::histogram!(TIME_TO_RECOVER).record(milliseconds);
+                self.rate(telemetry);
+                self.in_incident(|| {
+                    tracing::info!(%incident, milliseconds, attempts, "reconnect.success");
+                });
+                self.rest();
+            }
+            Event::Ended { summary } => {
+                if self.incident.is_some() {
+                    self.rate(telemetry);
+                }
+                if let Outcome::Failed(error) = &summary.outcome {
+                    let (code, attempts) = (error.code.as_str(), error.attempts);
+                    self.in_incident(|| {
+                        tracing::info!(code, attempts, cause = %error.root_cause, "reconnect.failure");
+                    });
+                }
+                self.rest();
+            }
+            _ => {}
+        }
+    }
+
+    fn rate(&self, telemetry: &Telemetry) {
+        let over = telemetry.incidents_recovered + telemetry.incidents_failed;
+        if over > 0 {
+            let rate = telemetry.incidents_recovered as f64 / over as f64;
+            metrics::gauge!(SUCCESS_RATE).set(rate);
+        }
+    }
+
+    fn in_incident<T>(&self, tell: impl FnOnce() -> T) -> T {
+        match &self.incident {
+            Some(incident) => incident.in_scope(tell),
+            None => tell(),
+        }
+    }
+
+    /// Nothing is going on any more.
+    fn rest(&mut self) {
+        self.incident = None;
+        self.attempts.clear();
+    }
+}
