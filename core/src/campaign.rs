@@ -34,6 +34,8 @@ pub(crate) struct Campaign {
     pub(crate) last_failure: Option<Cause>,
     window_ends: Timestamp,
     next_attempt: Option<Timestamp>,
+    /// When the first attempt is due by the policy alone.
+    without_head_start: Option<Timestamp>,
     /// The next attempt is due, and waits for one in flight to end.
     waits_for_slot: bool,
     dials: Vec<Dial>,
@@ -66,12 +68,21 @@ impl Campaign {
             last_failure: None,
             window_ends: desk.now + left,
             next_attempt: None,
+            without_head_start: None,
             waits_for_slot: false,
             dials: Vec::new(),
         };
         campaign.schedule(budget, desk);
+        campaign.without_head_start = campaign.next_attempt;
         campaign.next_attempt = campaign.next_attempt.map(|at| at.max(desk.now + head_start));
         campaign
+    }
+
+    /// The old path cannot come back any more: nobody waits for it.
+    pub(crate) fn end_head_start(&mut self) {
+        if self.attempts == 0 {
+            self.next_attempt = self.without_head_start;
+        }
     }
 
     pub(crate) fn incident_id(&self) -> Option<IncidentId> {
@@ -120,8 +131,11 @@ impl Campaign {
         self.dials.len()
     }
 
-    /// While a session is joining, no further attempt is made, so only the window counts.
+    /// When it wants attention; at once, if there is nothing left to be tried.
     pub(crate) fn deadline(&self) -> Timestamp {
+        if self.standing() == Standing::Exhausted {
+            return self.started;
+        }
         let dials = self.dials.iter().map(|dial| dial.gives_up_at).min();
         earlier(earlier(self.next_attempt, dials), Some(self.window_ends))
             .unwrap_or(self.window_ends)

@@ -16,6 +16,10 @@ pub enum ErrorCode {
     SetupTimeout,
     /// The relay refused the session, or speaks no version of MoQ that we speak.
     SetupRejected,
+    /// No way to a relay was found in time, directly or through TURN.
+    PathDiscoveryTimeout,
+    /// No way to a relay works, directly or through TURN.
+    PathFailed,
     /// The relay refused our credentials.
     AuthRejected,
     /// Our credentials have expired, and there are no newer ones.
@@ -56,6 +60,8 @@ pub enum Action {
     None,
     /// Look at the network connection, then try again.
     CheckNetwork,
+    /// Look at what the firewall lets through, then try again.
+    CheckFirewall,
     /// Join the call again.
     Rejoin,
     /// Sign in again.
@@ -73,12 +79,33 @@ pub enum Action {
 }
 
 impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 15] = [
+        Self::RelayUnreachable,
+        Self::SetupTimeout,
+        Self::SetupRejected,
+        Self::PathDiscoveryTimeout,
+        Self::PathFailed,
+        Self::SubscriptionNotReady,
+        Self::AuthRejected,
+        Self::AuthExpired,
+        Self::TlsUntrusted,
+        Self::RecoveryExhausted,
+        Self::PeerLeft,
+        Self::NoAnswer,
+        Self::MediaDeviceError,
+        Self::UnsupportedHost,
+        Self::ConfigInvalid,
+    ];
+
     /// The code as it is written in logs and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RelayUnreachable => "RELAY_UNREACHABLE",
             Self::SetupTimeout => "SETUP_TIMEOUT",
             Self::SetupRejected => "SETUP_REJECTED",
+            Self::PathDiscoveryTimeout => "PATH_DISCOVERY_TIMEOUT",
+            Self::PathFailed => "PATH_FAILED",
             Self::AuthRejected => "AUTH_REJECTED",
             Self::AuthExpired => "AUTH_EXPIRED",
             Self::TlsUntrusted => "TLS_UNTRUSTED",
@@ -97,6 +124,8 @@ impl ErrorCode {
         match self {
             Self::RelayUnreachable
             | Self::SetupTimeout
+            | Self::PathDiscoveryTimeout
+            | Self::PathFailed
             | Self::RecoveryExhausted
             | Self::SubscriptionNotReady
             | Self::NoAnswer => true,
@@ -114,7 +143,10 @@ impl ErrorCode {
     /// What the user can do about it.
     pub const fn action(self) -> Action {
         match self {
-            Self::RelayUnreachable | Self::SetupTimeout => Action::CheckNetwork,
+            Self::RelayUnreachable | Self::SetupTimeout | Self::PathDiscoveryTimeout => {
+                Action::CheckNetwork
+            }
+            Self::PathFailed => Action::CheckFirewall,
             Self::SetupRejected | Self::UnsupportedHost => Action::UpdateApp,
             Self::AuthRejected | Self::AuthExpired => Action::SignIn,
             Self::TlsUntrusted | Self::PeerLeft => Action::None,
@@ -137,6 +169,12 @@ impl ErrorCode {
             }
             Self::SetupRejected => {
                 "The call server does not accept this version of the app. Update it and try again."
+            }
+            Self::PathDiscoveryTimeout => {
+                "No way to the call server was found in time. Check your network connection and try again."
+            }
+            Self::PathFailed => {
+                "Your network does not let calls through. Check its firewall, or try another network."
             }
             Self::AuthRejected => "The call server did not accept your sign-in. Sign in again.",
             Self::AuthExpired => "Your sign-in has expired. Sign in again.",

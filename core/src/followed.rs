@@ -9,7 +9,7 @@ use crate::desk::{Desk, earlier};
 use crate::event::Event;
 use crate::id::{SessionId, WatchId};
 use crate::output::Output;
-use crate::presence::{Change, Presence};
+use crate::presence::{Change, LOOK, Presence};
 use crate::time::Timestamp;
 
 /// How many namespaces of one participant are remembered. One that redials leaves its old one
@@ -31,6 +31,9 @@ pub(crate) struct Followed {
     watch: Watch,
     failures: u32,
     epochs: BTreeSet<u64>,
+    /// What an earlier watch on this session knew. It holds until the new one had time to tell.
+    unconfirmed: BTreeSet<u64>,
+    confirmed_by: Option<Timestamp>,
     /// A recovery of our own does not change it.
     presence: Presence,
 }
@@ -42,6 +45,8 @@ impl Followed {
             watch: Watch::Wanted,
             failures: 0,
             epochs: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
+            confirmed_by: None,
             presence: Presence::default(),
         }
     }
@@ -55,7 +60,7 @@ impl Followed {
 
     /// Where the participant is to be found: the newest namespace that it announced.
     pub(crate) fn newest(&self) -> Option<u64> {
-        self.epochs.last().copied()
+        self.epochs.last().max(self.unconfirmed.last()).copied()
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
@@ -71,12 +76,17 @@ impl Followed {
             Watch::Ended { retry_at } => Some(retry_at),
             Watch::Wanted | Watch::Requested(_) | Watch::Accepted(_) => None,
         };
-        earlier(retry, self.presence.deadline(rejoin))
+        earlier(earlier(retry, self.confirmed_by), self.presence.deadline(rejoin))
     }
 
     /// Does what is due; whether it changed what is to be expected of the participant.
     pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
-        let expected = self.presence.is_expected();
+        let before = (self.presence.is_expected(), self.newest());
+        if self.confirmed_by.is_some_and(|at| desk.now >= at) {
+            self.confirmed_by = None;
+            self.unconfirmed.clear();
+            self.look(desk.now);
+        }
         if let Watch::Ended { retry_at } = self.watch
             && desk.now >= retry_at
         {
@@ -86,7 +96,16 @@ impl Followed {
         while let Some(change) = self.presence.advance(desk.now, desk.config.rejoin_timeout) {
             self.tell(change, desk);
         }
-        self.presence.is_expected() != expected
+        (self.presence.is_expected(), self.newest()) != before
+    }
+
+    /// The session that is about to begin follows the participant already: a relay refuses to be
+    /// asked twice (PREFIX_OVERLAP).
+    pub(crate) fn adopt(&mut self, watch: WatchId, accepted: bool, now: Timestamp) {
+        self.watch = Watch::Requested(watch);
+        if accepted {
+            self.accepted(watch, now);
+        }
     }
 
     /// Follows the participant on a session that does not do so yet.
@@ -111,24 +130,37 @@ impl Followed {
         self.watch = Watch::Wanted;
         self.failures = 0;
         self.epochs.clear();
+        self.unconfirmed.clear();
+        self.confirmed_by = None;
     }
 
     pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
         if self.watch == Watch::Requested(watch) {
             self.watch = Watch::Accepted(watch);
             self.failures = 0;
-            if self.epochs.is_empty() {
-                self.presence.missing(now);
+            if !self.unconfirmed.is_empty() {
+                self.confirmed_by = Some(now + LOOK);
             }
+            self.look(now);
+        }
+    }
+
+    /// Whether anybody is there, as far as is known.
+    fn look(&mut self, now: Timestamp) {
+        if self.newest().is_none() {
+            self.presence.missing(now);
         }
     }
 
     pub(crate) fn ended(&mut self, desk: &mut Desk<'_>) {
+        self.unconfirmed.append(&mut self.epochs);
+        self.confirmed_by = None;
         self.failures = self.failures.saturating_add(1);
         self.watch = Watch::Ended { retry_at: desk.retry_at(self.failures) };
     }
 
     pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
+        self.unconfirmed.remove(&epoch);
         self.epochs.insert(epoch);
         if self.epochs.len() > MOST_EPOCHS {
             self.epochs.pop_first();
@@ -139,8 +171,8 @@ impl Followed {
     }
 
     pub(crate) fn removed(&mut self, epoch: u64, now: Timestamp) {
-        if self.epochs.remove(&epoch) && self.epochs.is_empty() {
-            self.presence.missing(now);
+        if self.epochs.remove(&epoch) | self.unconfirmed.remove(&epoch) {
+            self.look(now);
         }
     }
 

@@ -10,7 +10,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// A participant that nobody has seen yet is waited for this long once the relay looks out for it:
 /// if it is there, the relay says so at once.
-const LOOK: Duration = Duration::from_millis(300);
+pub(crate) const LOOK: Duration = Duration::from_millis(300);
 
 /// What changes about a participant, as the application is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

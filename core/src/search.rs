@@ -15,6 +15,7 @@ use crate::desk::Desk;
 use crate::dial::Dial;
 use crate::id::{SessionId, WatchId};
 use crate::output::Output;
+use crate::presence::LOOK;
 use crate::time::Timestamp;
 
 /// How soon the polite one looks, counted from when the other counts as missing.
@@ -25,8 +26,6 @@ const PATIENT: Duration = Duration::from_secs(8);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a relay may take to agree to look out.
 const AGREE: Duration = Duration::from_secs(2);
-/// If somebody is there, the relay says so at once.
-const LOOK: Duration = Duration::from_millis(300);
 
 /// Who is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +33,14 @@ pub(crate) struct Missing {
     pub(crate) participants: Vec<String>,
     /// Whether it is we who should look first.
     pub(crate) polite: bool,
+}
+
+/// One participant that another relay looks out for.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookout {
+    pub(crate) watch: WatchId,
+    pub(crate) participant: String,
+    pub(crate) accepted: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,7 +55,7 @@ enum Phase {
     /// The dial has become a session.
     Looking {
         dial: Dial,
-        watches: Vec<WatchId>,
+        watches: Vec<Lookout>,
         until: Timestamp,
     },
 }
@@ -123,8 +130,9 @@ impl Search {
         let mut watches = Vec::new();
         for participant in &missing.participants {
             let watch = WatchId(desk.mint.next());
-            watches.push(watch);
+            let participant = participant.clone();
             let prefix = vec![desk.config.room.clone(), participant.clone()];
+            watches.push(Lookout { watch, participant, accepted: false });
             desk.out.push(Output::Watch { session: id, watch, prefix });
         }
         self.phase = Phase::Looking { dial: dial.clone(), watches, until: desk.now + AGREE };
@@ -133,16 +141,21 @@ impl Search {
     /// The other relay looks out for us.
     pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
         if let Phase::Looking { watches, until, .. } = &mut self.phase
-            && watches.contains(&watch)
+            && let Some(lookout) = watches.iter_mut().find(|lookout| lookout.watch == watch)
         {
+            lookout.accepted = true;
             *until = (now + LOOK).min(*until);
         }
     }
 
-    /// Somebody was found there: the session is the caller's now.
-    pub(crate) fn found(&mut self, watch: WatchId) -> Option<Dial> {
+    /// Somebody was found there: the session is the caller's now, with what was asked on it.
+    pub(crate) fn found(&mut self, watch: WatchId) -> Option<(Dial, Vec<Lookout>)> {
         match core::mem::take(&mut self.phase) {
-            Phase::Looking { dial, watches, .. } if watches.contains(&watch) => Some(dial),
+            Phase::Looking { dial, watches, .. }
+                if watches.iter().any(|lookout| lookout.watch == watch) =>
+            {
+                Some((dial, watches))
+            }
             other => {
                 self.phase = other;
                 None

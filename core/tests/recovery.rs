@@ -415,3 +415,29 @@ fn a_tick_that_comes_after_the_window_makes_no_attempt() {
     assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
     assert!(hand.dials().is_empty());
 }
+
+#[test]
+fn nothing_of_a_session_that_was_closed_while_it_was_being_replaced_is_heard_any_more() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.give(Input::ReconnectNow);
+    hand.object(subscription, 7, 0);
+    assert_eq!(hand.delivered().len(), 1, "it is heard for as long as it lives");
+    hand.lose(session);
+    hand.object(subscription, 7, 1);
+    assert!(hand.delivered().is_empty());
+}
+
+#[test]
+fn a_call_whose_attempts_are_used_up_by_flapping_fails_at_once_when_it_drops_again() {
+    let (mut hand, mut session) = Hand::live(Policy::strict(), 1);
+    for _ in 0..Policy::strict().attempts {
+        hand.dials();
+        hand.lose(session);
+        session = hand.next_dial().session;
+        hand.accept_on(session);
+    }
+    hand.lose(session);
+    assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
+    assert_eq!(hand.error().after, Duration::ZERO);
+}

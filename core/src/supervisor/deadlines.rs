@@ -49,6 +49,10 @@ pub struct Deadline {
     pub reason: Reason,
 }
 
+/// How often deadlines may make others due at one moment. Far more than can happen: what would be
+/// an endless loop by mistake costs a tick instead.
+const MOST_AT_ONCE: usize = 32;
+
 impl Supervisor {
     pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
         let wake = self.wake_of_state()?;
@@ -90,9 +94,15 @@ impl Supervisor {
         })
     }
 
-    pub(super) fn advance(&mut self) {
-        self.advance_state();
-        self.advance_test();
+    /// Does all that is due, and what that makes due in turn.
+    pub(super) fn fire_deadlines(&mut self) {
+        for _ in 0..MOST_AT_ONCE {
+            if self.next_wake().is_none_or(|(at, _)| self.now < at) {
+                return;
+            }
+            self.advance_state();
+            self.advance_test();
+        }
     }
 
     fn advance_state(&mut self) {

@@ -107,10 +107,9 @@ impl Supervisor {
             }
             Input::EpochAdded { watch, epoch } => {
                 if let State::Live { search, .. } = &mut self.state
-                    && let Some(dial) = search.found(watch)
+                    && let Some((dial, lookouts)) = search.found(watch)
                 {
-                    self.follow_to(dial);
-                    return;
+                    self.follow_to(dial, lookouts);
                 }
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
                     followed.added(epoch, desk!(self));
@@ -287,7 +286,7 @@ impl Supervisor {
             self.out.push(Output::CloseSession { session: old.id });
         }
         if let Some(dial) = campaign.won(session, desk!(self)) {
-            self.join(dial, campaign);
+            self.join(dial, campaign, Vec::new());
         }
     }
 
@@ -393,6 +392,7 @@ impl Supervisor {
                 if silent.as_ref().is_some_and(|s| s.id == session) =>
             {
                 *silent = None;
+                self.detach_tracks();
             }
             State::Idle
             | State::Connecting(_)

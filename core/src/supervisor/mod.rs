@@ -5,6 +5,7 @@ mod inputs;
 mod testing;
 mod transitions;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -35,7 +36,8 @@ pub use deadlines::{Deadline, Reason};
 /// One call: every decision about it, and nothing that touches the world.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
-    config: Config,
+    /// Shared, so that a copy of a call is cheap.
+    config: Arc<Config>,
     rng: ChaCha8Rng,
     now: Timestamp,
     started: Timestamp,
@@ -90,7 +92,7 @@ impl Supervisor {
             record: CallRecord::default(),
             pre_call: None,
             out: Outbox::default(),
-            config,
+            config: Arc::new(config),
         })
     }
 }
@@ -105,11 +107,11 @@ impl Supervisor {
     /// last one.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = self.now.max(now);
-        self.advance();
+        self.fire_deadlines();
         if !self.state.name().is_final() {
             self.take(input);
             self.complete_joining();
-            self.advance_test();
+            self.fire_deadlines();
         }
         #[cfg(debug_assertions)]
         self.check_invariants();

@@ -1,6 +1,7 @@
 //! From state to state.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::id::IncidentId;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::record::CallStatus;
-use crate::search::Search;
+use crate::search::{Lookout, Search};
 use crate::session::Session;
 use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
@@ -42,12 +43,18 @@ impl Supervisor {
         let list = self.refresh_directory().unwrap_or_default();
         let campaign = Campaign::start(None, list, &mut self.budget, desk!(self));
         self.enter(State::Connecting(campaign));
-        self.advance();
     }
 
-    /// A session is up: publish and follow on it.
-    pub(super) fn join(&mut self, dial: Dial, campaign: Campaign) {
+    /// A session is up: publish and follow on it. Whom it looks out for already is not asked for
+    /// again.
+    pub(super) fn join(&mut self, dial: Dial, campaign: Campaign, lookouts: Vec<Lookout>) {
         self.detach_tracks();
+        for lookout in lookouts {
+            let whom = |followed: &&mut Followed| followed.participant == lookout.participant;
+            if let Some(followed) = self.followed.iter_mut().find(whom) {
+                followed.adopt(lookout.watch, lookout.accepted, self.now);
+            }
+        }
         if let Some(test) = &mut self.pre_call {
             test.reached(&dial.relay, self.now);
         }
@@ -187,9 +194,8 @@ impl Supervisor {
         };
         self.enter(state);
         self.detach_tracks();
-        match final_code {
-            Some(code) => self.fail(code),
-            None => self.advance(),
+        if let Some(code) = final_code {
+            self.fail(code);
         }
     }
 
@@ -205,7 +211,6 @@ impl Supervisor {
                 let campaign = self.start_recovery(incident, HEAD_START);
                 let tell_at = self.now + self.config.grace;
                 self.enter(State::Suspect { session, campaign, tell_at });
-                self.advance();
             }
             other => {
                 self.state = other;
@@ -223,21 +228,20 @@ impl Supervisor {
                 let incident = self.new_incident(Cause::new(CauseKind::Requested));
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 self.enter(State::Recovering { campaign, silent: Some(session) });
-                self.advance();
             }
             other => self.state = other,
         }
     }
 
     /// The others were found on another relay: the call goes on there.
-    pub(super) fn follow_to(&mut self, dial: Dial) {
+    pub(super) fn follow_to(&mut self, dial: Dial, lookouts: Vec<Lookout>) {
         match mem::replace(&mut self.state, State::Idle) {
             State::Live { session, .. } => {
                 self.out.push(Output::CloseSession { session: session.id });
                 let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
                 let mut campaign = self.start_recovery(incident, Duration::ZERO);
                 campaign.cancel(desk!(self));
-                self.join(dial, campaign);
+                self.join(dial, campaign, lookouts);
             }
             other => self.state = other,
         }
@@ -263,7 +267,7 @@ impl Supervisor {
             *silent = None;
             match final_code {
                 Some(code) => self.fail(code),
-                None => campaign.hurry(&mut self.budget, desk!(self)),
+                None => campaign.end_head_start(),
             }
         }
     }
@@ -388,7 +392,7 @@ impl Supervisor {
         }
         self.telemetry.incidents_failed += self.telemetry.incidents_open;
         self.telemetry.incidents_open = 0;
-        for track in &self.subscribed {
+        for track in self.subscribed.iter().filter(|track| !track.is_over()) {
             self.out.push(Output::CloseTrack { track: track.id });
         }
         let (name, state): (_, fn(Box<Summary>) -> State) = match outcome {

@@ -1,0 +1,114 @@
+//! R24, R25: the taxonomy, code by code, and what a terminal error keeps.
+
+mod common;
+
+use common::{Hand, MIC};
+use holdline_core::{
+    Action, Cause, CauseKind, Config, ErrorCode, Event, Input, Policy, Severity, StateName,
+};
+use std::time::Duration;
+
+/// The table of the taxonomy: code, whether trying again can help, what the user can do.
+const TABLE: [(&str, bool, Action); 15] = [
+    ("RELAY_UNREACHABLE", true, Action::CheckNetwork),
+    ("SETUP_TIMEOUT", true, Action::CheckNetwork),
+    ("SETUP_REJECTED", false, Action::UpdateApp),
+    ("PATH_DISCOVERY_TIMEOUT", true, Action::CheckNetwork),
+    ("PATH_FAILED", true, Action::CheckFirewall),
+    ("SUBSCRIPTION_NOT_READY", true, Action::WaitOrRejoin),
+    ("AUTH_REJECTED", false, Action::SignIn),
+    ("AUTH_EXPIRED", false, Action::SignIn),
+    ("TLS_UNTRUSTED", false, Action::None),
+    ("RECOVERY_EXHAUSTED", true, Action::Rejoin),
+    ("PEER_LEFT", false, Action::None),
+    ("NO_ANSWER", true, Action::CallAgain),
+    ("MEDIA_DEVICE_ERROR", false, Action::FixDevice),
+    ("UNSUPPORTED_HOST", false, Action::UpdateApp),
+    ("CONFIG_INVALID", false, Action::Developer),
+];
+
+#[test]
+fn every_code_is_what_the_table_says() {
+    let codes = ErrorCode::ALL.map(|code| (code.as_str(), code.is_retryable(), code.action()));
+    assert_eq!(codes, TABLE);
+    for code in ErrorCode::ALL {
+        let json = serde_json::to_string(&code).expect("serialises");
+        assert_eq!(json, format!("\"{code}\""));
+        let message = code.user_message();
+        assert!(message.ends_with('.') && message.len() > 20, "{message}");
+        let jargon = ["QUIC", "MoQ", "relay", "session", "subscription", "TURN", "TLS", "_"];
+        assert!(!jargon.iter().any(|word| message.contains(word)), "not for a user: {message}");
+    }
+}
+
+#[test]
+fn a_final_cause_ends_the_call_at_once_with_its_code_whether_it_was_up_or_not() {
+    for (kind, code) in [
+        (CauseKind::CertificateUntrusted, ErrorCode::TlsUntrusted),
+        (CauseKind::VersionMismatch, ErrorCode::SetupRejected),
+        (CauseKind::Unauthorized, ErrorCode::AuthRejected),
+        (CauseKind::CredentialExpired, ErrorCode::AuthExpired),
+    ] {
+        let mut hand = Hand::new(Policy::interactive(), 1);
+        hand.give(Input::Connect);
+        let session = hand.last_dial();
+        hand.give(Input::DialFailed { session, cause: Cause::new(kind) });
+        assert_eq!(hand.error().code, code);
+        let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+        hand.give(Input::SessionClosed { session, cause: Cause::new(kind) });
+        assert_eq!(hand.error().code, code);
+        assert_eq!(hand.call.stats().telemetry.incidents_failed, 1);
+    }
+}
+
+#[test]
+fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
+    let (mut hand, session) = Hand::live(Policy::simple(), 1);
+    let root = Cause::with_detail(CauseKind::Reset, "stateless reset");
+    hand.give(Input::SessionClosed { session, cause: root.clone() });
+    for _ in 0..3 {
+        let session = hand.next_dial().session;
+        let cause = Cause::with_detail(CauseKind::NetworkUnavailable, "no route");
+        hand.give(Input::DialFailed { session, cause });
+    }
+    let error = hand.error();
+    assert_eq!((error.code, error.attempts), (ErrorCode::RecoveryExhausted, 3));
+    assert_eq!(error.root_cause, root);
+    assert_eq!(error.last_cause.as_ref().expect("one").kind, CauseKind::NetworkUnavailable);
+    assert_eq!(error.severity(), Severity::Fatal);
+    let words = error.to_string();
+    for part in
+        ["RECOVERY_EXHAUSTED", "join the call again", "stateless reset", "3 attempts", "no route"]
+    {
+        assert!(words.contains(part), "{words}");
+    }
+}
+
+#[test]
+fn a_notice_is_only_given_when_the_user_can_act() {
+    // A call with everything in it that can be noticed, and then some.
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    hand.give(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
+    hand.give(Input::SafetyAlert { detail: "help".into() });
+    hand.pass_alive(Duration::from_secs(3));
+    hand.pass_silent(Duration::from_secs(4));
+    hand.lose(session);
+    hand.accept();
+    hand.pass_alive(Duration::from_secs(3));
+    hand.give(Input::Close);
+    assert_eq!(hand.call.state(), StateName::Closed);
+    for event in hand.events() {
+        if let Event::Notice { code, .. } = event {
+            assert_ne!(code.action(), Action::None, "{code}");
+        }
+    }
+}
+
+#[test]
+fn an_unusable_configuration_has_its_code_and_names_its_field() {
+    let mut config = Config::new("moqt://relay.example", "room", "alice");
+    config.policy.initial = Duration::ZERO;
+    let error = config.validate().expect_err("unpaced");
+    assert_eq!((error.code(), error.field), (ErrorCode::ConfigInvalid, "policy.initial"));
+    assert!(error.to_string().contains("policy.initial"), "{error}");
+}

@@ -1,0 +1,289 @@
+//! Every order of every input, from the beginning of a call: a breadth-first search over the real
+//! `Supervisor`, with the rules judging each step.
+
+mod canon;
+#[path = "../rules/mod.rs"]
+mod rules;
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use canon::Canon;
+use holdline_core::{CauseKind, Config, Policy, StateName, Supervisor, Timestamp};
+use rules::world::{Op, World};
+
+/// How far time moves at once. Every bound of the configuration is a multiple of it.
+const STEP: Duration = Duration::from_millis(250);
+/// How many states must be seen, at least.
+const STATES: usize = 1_000_000;
+const THREADS: usize = 2;
+const SHARDS: usize = 64;
+
+/// What may happen next, in any state.
+const OPS: [Op; 30] = [
+    Op::Pass(250),
+    Op::Connected(0),
+    Op::Connected(1),
+    Op::DialFailed(0, CauseKind::TimedOut),
+    Op::DialFailed(1, CauseKind::TimedOut),
+    Op::DialFailed(0, CauseKind::VersionMismatch),
+    Op::SessionClosed(0, CauseKind::ClosedByRelay),
+    Op::SessionClosed(1, CauseKind::ClosedByRelay),
+    Op::SessionClosed(0, CauseKind::Unauthorized),
+    Op::Report(0, true, true, 10),
+    Op::Report(0, true, false, 10),
+    Op::Report(0, false, false, 10),
+    Op::NamespaceAccepted(0),
+    Op::NamespaceRefused(0),
+    Op::PublicationEnded(0),
+    Op::WatchAccepted(0),
+    Op::WatchAccepted(1),
+    Op::WatchEnded(0),
+    Op::EpochAdded(0, 1),
+    Op::EpochAdded(0, 2),
+    Op::EpochAdded(1, 1),
+    Op::EpochRemoved(0, 1),
+    Op::SubscriptionAccepted(0),
+    Op::SubscriptionEnded(0),
+    Op::Object(0, 1, 0),
+    Op::Object(0, 1, 1),
+    Op::Send(0),
+    Op::ReconnectNow,
+    Op::NetworkChanged,
+    Op::Close,
+];
+
+/// What concerns nothing that is there: it must change nothing.
+const OUTDATED: [Op; 6] = [
+    Op::Connected(255),
+    Op::DialFailed(255, CauseKind::Unauthorized),
+    Op::SessionClosed(255, CauseKind::Unauthorized),
+    Op::Report(255, false, false, 10),
+    Op::WatchEnded(255),
+    Op::Object(255, 1, 0),
+];
+
+/// A configuration in which everything is short.
+fn small(relays: usize) -> World {
+    let mut config = Config::new("north", "room", "carol");
+    if relays > 1 {
+        config.relays.push("south".into());
+    }
+    config.policy = Policy {
+        initial: STEP * 2,
+        max: STEP * 2,
+        jitter_percent: 0,
+        attempts: 3,
+        window: STEP * 8,
+        racing: 2,
+        attempt_timeout: STEP * 4,
+        stable_after: STEP * 4,
+        ..Policy::interactive()
+    };
+    config.probe_interval = STEP;
+    config.grace = STEP * 2;
+    config.ready_timeout = STEP * 4;
+    config.answer_timeout = STEP * 4;
+    config.answer_retries = 1;
+    config.rejoin_timeout = STEP * 24;
+    config.idle_timeout = None;
+    let call = Supervisor::new(config, 1, Timestamp::ZERO).expect("valid");
+    let mut world = World::new(call, true);
+    for op in [Op::Publish(0), Op::Subscribe(0), Op::Connect] {
+        world.apply(op);
+    }
+    world
+}
+
+/// The states that were seen, by key.
+struct Seen(Vec<Mutex<HashSet<u128>>>);
+
+impl Seen {
+    fn new() -> Self {
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+
+    fn insert(&self, key: u128) -> bool {
+        let shard = &self.0[(key % SHARDS as u128) as usize];
+        shard.lock().expect("not poisoned").insert(key)
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|shard| shard.lock().expect("not poisoned").len()).sum()
+    }
+}
+
+struct Searched {
+    states: usize,
+    steps: usize,
+    depth: usize,
+    by_state: [usize; 8],
+}
+
+/// Searches level by level until `most` states were seen, or all of them.
+fn search(start: World, most: usize) -> Searched {
+    let seen = Seen::new();
+    let (found, steps) = (AtomicUsize::new(1), AtomicUsize::new(0));
+    let by_state: [AtomicUsize; 8] = Default::default();
+    seen.insert(Canon::default().key(&start.call, start.now, STEP));
+    let mut level = vec![start];
+    let mut depth = 0;
+    while !level.is_empty() && found.load(Ordering::Relaxed) < most {
+        let next_up = AtomicUsize::new(0);
+        let next: Vec<World> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let (mut canon, mut next) = (Canon::default(), Vec::new());
+                        loop {
+                            let index = next_up.fetch_add(1, Ordering::Relaxed);
+                            let Some(world) = level.get(index) else { return next };
+                            if found.load(Ordering::Relaxed) >= most {
+                                return next;
+                            }
+                            check_outdated(world, index, &mut canon);
+                            for op in OPS {
+                                let mut after = world.clone();
+                                after.apply(op);
+                                steps.fetch_add(1, Ordering::Relaxed);
+                                let key = canon.key(&after.call, after.now, STEP);
+                                if seen.insert(key) {
+                                    found.fetch_add(1, Ordering::Relaxed);
+                                    let state = after.call.state();
+                                    by_state[state as usize].fetch_add(1, Ordering::Relaxed);
+                                    if !state.is_final() {
+                                        next.push(after);
+                                    }
+                                }
+                            }
+                        }
+                    })
+                })
+                .collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("the rules hold")).collect()
+        });
+        level = next;
+        depth += 1;
+    }
+    Searched {
+        states: seen.len(),
+        steps: steps.into_inner(),
+        depth,
+        by_state: by_state.map(AtomicUsize::into_inner),
+    }
+}
+
+fn check_outdated(world: &World, index: usize, canon: &mut Canon) {
+    let before = canon.key(&world.call, world.now, STEP);
+    let mut after = world.clone();
+    after.apply(OUTDATED[index % OUTDATED.len()]);
+    assert_eq!(canon.key(&after.call, after.now, STEP), before, "what is outdated changes nothing");
+}
+
+fn report(what: &str, searched: &Searched) {
+    println!(
+        "{what}: {} states by {} steps, {} inputs deep",
+        searched.states, searched.steps, searched.depth
+    );
+    for (state, count) in [
+        StateName::Idle,
+        StateName::Connecting,
+        StateName::Joining,
+        StateName::Live,
+        StateName::Suspect,
+        StateName::Recovering,
+        StateName::Failed,
+        StateName::Closed,
+    ]
+    .into_iter()
+    .zip(searched.by_state)
+    {
+        println!("  {count:>8} {state}");
+    }
+}
+
+/// A call that is live, and hears Bob.
+fn live(relays: usize) -> World {
+    let mut world = small(relays);
+    for op in [
+        Op::Connected(0),
+        Op::NamespaceAccepted(0),
+        Op::WatchAccepted(0),
+        Op::EpochAdded(0, 1),
+        Op::SubscriptionAccepted(0),
+        Op::Object(0, 1, 0),
+    ] {
+        world.apply(op);
+    }
+    assert_eq!(world.call.state(), StateName::Live);
+    world
+}
+
+/// Time, with a path that answers.
+fn alive(world: &mut World, steps: usize) {
+    for _ in 0..steps {
+        world.apply(Op::Pass(250));
+        world.apply(Op::Report(0, true, true, 10));
+    }
+}
+
+/// A live call whose path has gone silent.
+fn suspect() -> World {
+    let mut world = live(1);
+    alive(&mut world, 5);
+    for _ in 0..4 {
+        world.apply(Op::Pass(250));
+        world.apply(Op::Report(0, false, false, 10));
+    }
+    assert_eq!(world.call.state(), StateName::Suspect);
+    world
+}
+
+/// A call that has just lost its relay for the second time in a row.
+fn flapping() -> World {
+    let mut world = live(1);
+    world.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
+    for op in [Op::Connected(0), Op::NamespaceAccepted(0), Op::WatchAccepted(0)] {
+        world.apply(op);
+    }
+    for op in [Op::EpochAdded(0, 2), Op::Object(0, 2, 0)] {
+        world.apply(op);
+    }
+    assert_eq!(world.call.state(), StateName::Live);
+    world.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
+    assert_eq!(world.call.state(), StateName::Recovering);
+    world
+}
+
+/// A call that misses Bob, and looks for him on its other relay.
+fn searching() -> World {
+    let mut world = live(2);
+    world.apply(Op::EpochRemoved(0, 1));
+    for _ in 0..100 {
+        if world.rules.dials.is_empty() {
+            alive(&mut world, 1);
+        }
+    }
+    assert_eq!(world.rules.dials.len(), 1);
+    assert_eq!(world.call.state(), StateName::Live);
+    world
+}
+
+#[test]
+fn a_million_states_and_every_rule_holds_in_each() {
+    let starts = [
+        ("from the beginning", small(1)),
+        ("from a live call", live(1)),
+        ("from a silent path", suspect()),
+        ("from a flapping relay", flapping()),
+        ("from a search on another relay", searching()),
+    ];
+    let each = STATES / starts.len();
+    for (what, start) in starts {
+        let searched = search(start, each);
+        report(what, &searched);
+        assert!(searched.states >= each, "only {} states {what}", searched.states);
+    }
+}

@@ -1,0 +1,153 @@
+//! Hundreds of inputs in any order, late, doubled and nonsensical ones too, judged by the rules.
+
+mod rules;
+
+use std::time::Duration;
+
+use holdline_core::{CauseKind, Config, Policy, StateName, Supervisor};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rules::world::{Op, World};
+
+/// How many histories each property is tried on.
+const CASES: u32 = 2_000;
+
+fn cause() -> impl Strategy<Value = CauseKind> {
+    prop_oneof![
+        20 => Just(CauseKind::TimedOut),
+        10 => Just(CauseKind::ClosedByRelay),
+        10 => Just(CauseKind::Reset),
+        1 => Just(CauseKind::CertificateUntrusted),
+        1 => Just(CauseKind::Unauthorized),
+        1 => Just(CauseKind::VersionMismatch),
+    ]
+}
+
+/// Mostly the newest of what is known; sometimes any, sometimes what never was.
+fn which() -> impl Strategy<Value = u8> {
+    prop_oneof![8 => Just(0_u8), 4 => 0..8_u8, 1 => Just(255_u8)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        40 => (1..400_u32).prop_map(Op::Pass),
+        3 => (400..6_000_u32).prop_map(Op::Pass),
+        6 => which().prop_map(Op::Publish),
+        8 => any::<u8>().prop_map(Op::Subscribe),
+        1 => any::<u8>().prop_map(Op::Unsubscribe),
+        10 => any::<u8>().prop_map(Op::Send),
+        1 => any::<u8>().prop_map(Op::Finish),
+        1 => Just(Op::DeviceError),
+        1 => Just(Op::Alert),
+        1 => Just(Op::Connect),
+        2 => Just(Op::ReconnectNow),
+        2 => Just(Op::NetworkChanged),
+        20 => which().prop_map(Op::Connected),
+        6 => (which(), cause()).prop_map(|(which, cause)| Op::DialFailed(which, cause)),
+        6 => (which(), cause()).prop_map(|(which, cause)| Op::SessionClosed(which, cause)),
+        30 => (which(), any::<bool>(), any::<bool>(), 1..800_u32)
+            .prop_map(|(which, rx, tx, rtt)| Op::Report(which, rx, tx, rtt)),
+        20 => which().prop_map(Op::NamespaceAccepted),
+        2 => which().prop_map(Op::NamespaceRefused),
+        1 => which().prop_map(Op::PublicationEnded),
+        20 => which().prop_map(Op::WatchAccepted),
+        1 => which().prop_map(Op::WatchEnded),
+        15 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::EpochAdded(which, epoch)),
+        4 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::EpochRemoved(which, epoch)),
+        15 => which().prop_map(Op::SubscriptionAccepted),
+        4 => which().prop_map(Op::SubscriptionEnded),
+        30 => (which(), 0..6_u8, 0..6_u8)
+            .prop_map(|(which, group, object)| Op::Object(which, group, object)),
+        1 => which().prop_map(Op::EndOfTrack),
+        1 => any::<u8>().prop_map(Op::Unasked),
+    ]
+}
+
+/// What breaks the exactness of time, for those who do not rely on it.
+fn late() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        20 => op(),
+        2 => (1..20_000_u32).prop_map(Op::Stall),
+        1 => (1..20_000_u32).prop_map(Op::BackInTime),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    prop_oneof![
+        3 => Just(Policy::interactive()),
+        1 => Just(Policy::strict()),
+        1 => Just(Policy::patient()),
+        1 => Just(Policy::simple()),
+        2 => (1..4_u8, 1..300_u64, 1..8_u32, 0..=100_u8, 100..8_000_u64).prop_map(
+            |(racing, initial, attempts, jitter_percent, window)| Policy {
+                racing,
+                initial: Duration::from_millis(initial),
+                max: Duration::from_millis(initial * 4),
+                attempts,
+                jitter_percent,
+                window: Duration::from_millis(window),
+                ..Policy::interactive()
+            }
+        ),
+    ]
+}
+
+fn call(policy: Policy, relays: usize, seed: u64) -> Supervisor {
+    let mut config = Config::new("north", "room", "alice");
+    config.policy = policy;
+    config.relays.extend((1..relays).map(|number| format!("relay-{number}")));
+    Supervisor::new(config, seed, holdline_core::Timestamp::ZERO).expect("valid")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+    #[test]
+    fn the_rules_hold_when_ticks_come_in_time(
+        policy in policy(), relays in 1..4_usize, seed in any::<u64>(),
+        ops in vec(op(), 50..400),
+    ) {
+        let mut world = World::new(call(policy, relays, seed), true);
+        world.apply(Op::Publish(0));
+        world.apply(Op::Subscribe(0));
+        world.apply(Op::Connect);
+        ops.into_iter().for_each(|op| world.apply(op));
+        world.apply(Op::Close);
+        assert!(world.rules.ended);
+    }
+
+    #[test]
+    fn the_rules_hold_when_ticks_come_late_and_clocks_run_back(
+        policy in policy(), relays in 1..4_usize, seed in any::<u64>(),
+        ops in vec(late(), 50..400),
+    ) {
+        let mut world = World::new(call(policy, relays, seed), false);
+        ops.into_iter().for_each(|op| world.apply(op));
+        world.apply(Op::Close);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs(
+        policy in policy(), seed in any::<u64>(), ops in vec(late(), 50..200),
+    ) {
+        let run = || {
+            let mut world = World::new(call(policy.clone(), 2, seed), false);
+            ops.iter().for_each(|op| world.apply(*op));
+            format!("{:?}", world.call)
+        };
+        prop_assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn a_call_that_is_left_alone_after_any_history_ends_within_its_bound_or_is_live(
+        policy in policy(), seed in any::<u64>(), ops in vec(op(), 10..200),
+    ) {
+        let bound = policy.window + Duration::from_secs(10);
+        let mut world = World::new(call(policy, 2, seed), true);
+        world.apply(Op::Connect);
+        ops.into_iter().for_each(|op| world.apply(op));
+        world.pass(bound);
+        let state = world.call.state();
+        assert!(matches!(state, StateName::Live) || state.is_final(), "{state} for ever");
+    }
+}

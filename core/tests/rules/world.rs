@@ -1,0 +1,241 @@
+//! What can happen to a call: inputs with identifiers that make sense, that are outdated, and that
+//! never were.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use holdline_core::{
+    Cause, CauseKind, Frame, Input, Location, MediaKind, PublicationId, SessionId, SubscriptionId,
+    Supervisor, Timestamp, TrackId, WatchId,
+};
+
+use super::Rules;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Connect,
+    Close,
+    ReconnectNow,
+    NetworkChanged,
+    Publish(u8),
+    Subscribe(u8),
+    Unsubscribe(u8),
+    Send(u8),
+    Finish(u8),
+    DeviceError,
+    Alert,
+    Connected(u8),
+    DialFailed(u8, CauseKind),
+    SessionClosed(u8, CauseKind),
+    /// Whether something was received, whether something was acknowledged, the round trip.
+    Report(u8, bool, bool, u32),
+    NamespaceAccepted(u8),
+    NamespaceRefused(u8),
+    PublicationEnded(u8),
+    WatchAccepted(u8),
+    WatchEnded(u8),
+    EpochAdded(u8, u8),
+    EpochRemoved(u8, u8),
+    SubscriptionAccepted(u8),
+    SubscriptionEnded(u8),
+    Object(u8, u8, u8),
+    EndOfTrack(u8),
+    /// Answers to questions that nobody asked.
+    Unasked(u8),
+    /// Time passes, in milliseconds; ticks come when they are asked for.
+    Pass(u32),
+    /// Time passes and no tick comes before its end.
+    Stall(u32),
+    /// Time runs back.
+    BackInTime(u32),
+}
+
+/// A call, its rules, and what it is told.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub call: Supervisor,
+    pub rules: Rules,
+    pub now: Timestamp,
+    pub received: u64,
+}
+
+const PEERS: [&str; 2] = ["bob", "carol"];
+const TRACKS: [&str; 2] = ["audio", "video"];
+
+impl World {
+    pub fn new(call: Supervisor, exact: bool) -> Self {
+        let rules = Rules::new(call.config(), exact);
+        Self { call, rules, now: Timestamp::ZERO, received: 0 }
+    }
+
+    pub fn give(&mut self, input: Input) {
+        self.rules.give(&mut self.call, self.now, input);
+    }
+
+    /// Lets time pass; ticks come when they are asked for.
+    pub fn pass(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(deadline) = self.call.deadline().filter(|deadline| deadline.at <= until) {
+            self.now = deadline.at;
+            self.give(Input::Tick);
+        }
+        self.now = until;
+    }
+
+    /// Makes it happen.
+    pub fn apply(&mut self, op: Op) {
+        let input = match op {
+            Op::Pass(millis) => return self.pass(Duration::from_millis(millis.into())),
+            Op::Stall(millis) => {
+                self.now = self.now + Duration::from_millis(millis.into());
+                Input::Tick
+            }
+            Op::BackInTime(millis) => {
+                let earlier = self.now.as_micros().saturating_sub(u64::from(millis) * 1_000);
+                return self.rules.give(
+                    &mut self.call,
+                    Timestamp::from_micros(earlier),
+                    Input::Tick,
+                );
+            }
+            Op::Connect => Input::Connect,
+            Op::Close => Input::Close,
+            Op::ReconnectNow => Input::ReconnectNow,
+            Op::NetworkChanged => Input::NetworkChanged,
+            Op::Publish(which) => Input::Publish {
+                track: TrackId(u64::from(which % 3)),
+                name: TRACKS[usize::from(which) % 2].into(),
+                kind: MediaKind::Audio,
+            },
+            Op::Subscribe(which) => Input::Subscribe {
+                track: TrackId(10 + u64::from(which % 5)),
+                participant: PEERS[usize::from(which / 2) % 2].into(),
+                name: TRACKS[usize::from(which) % 2].into(),
+                kind: MediaKind::Video,
+            },
+            Op::Unsubscribe(which) => {
+                Input::Unsubscribe { track: TrackId(10 + u64::from(which % 5)) }
+            }
+            Op::Send(which) => {
+                let captured_at = self.now.as_micros();
+                let payload = Bytes::from_static(b"sound");
+                let frame = Frame { captured_at, payload };
+                Input::Send { track: TrackId(u64::from(which % 3)), frame }
+            }
+            Op::Finish(which) => Input::Finish { track: TrackId(u64::from(which % 3)) },
+            Op::DeviceError => {
+                Input::MediaDeviceError { track: TrackId(0), detail: "unplugged".into() }
+            }
+            Op::Alert => Input::SafetyAlert { detail: "help".into() },
+            Op::Connected(which) => Input::Connected { session: self.dial(which) },
+            Op::DialFailed(which, kind) => {
+                Input::DialFailed { session: self.dial(which), cause: Cause::new(kind) }
+            }
+            Op::SessionClosed(which, kind) => {
+                Input::SessionClosed { session: self.session(which), cause: Cause::new(kind) }
+            }
+            Op::Report(which, received, acknowledged, rtt) => {
+                self.received += 1;
+                let count = |fresh| if fresh { self.received } else { 0 };
+                let (received, acknowledged) = (count(received), count(acknowledged));
+                let session = self.session(which);
+                let rtt_micros = u64::from(rtt) * 1_000;
+                Input::PathReport { session, received, acknowledged, rtt_micros }
+            }
+            Op::NamespaceAccepted(which) => {
+                let (session, epoch) = self.namespace(which);
+                Input::NamespaceAccepted { session, epoch }
+            }
+            Op::NamespaceRefused(which) => {
+                let (session, epoch) = self.namespace(which);
+                Input::NamespaceRefused { session, epoch }
+            }
+            Op::PublicationEnded(which) => {
+                let known = self.rules.sessions.values().flat_map(|s| s.publications.keys());
+                Input::PublicationEnded {
+                    publication: pick(known.copied(), which).unwrap_or(PublicationId(u64::MAX)),
+                }
+            }
+            Op::WatchAccepted(which) => Input::WatchAccepted { watch: self.watch(which) },
+            Op::WatchEnded(which) => Input::WatchEnded { watch: self.watch(which) },
+            Op::EpochAdded(which, epoch) => {
+                Input::EpochAdded { watch: self.watch(which), epoch: epoch.into() }
+            }
+            Op::EpochRemoved(which, epoch) => {
+                Input::EpochRemoved { watch: self.watch(which), epoch: epoch.into() }
+            }
+            Op::SubscriptionAccepted(which) => {
+                Input::SubscriptionAccepted { subscription: self.subscription(which) }
+            }
+            Op::SubscriptionEnded(which) => {
+                Input::SubscriptionEnded { subscription: self.subscription(which) }
+            }
+            Op::Object(which, group, object) => {
+                let captured_at = u64::from(group) * 1_000_000 + u64::from(object) * 20_000;
+                let frame = Frame { captured_at, payload: Bytes::from_static(b"heard") };
+                Input::Object {
+                    subscription: self.subscription(which),
+                    location: Location::new(group.into(), object.into()),
+                    frame,
+                }
+            }
+            Op::EndOfTrack(which) => Input::EndOfTrack { subscription: self.subscription(which) },
+            Op::Unasked(which) => {
+                let request = holdline_core::RequestId(which.into());
+                match which % 3 {
+                    0 => Input::DirectoryAnswered { request, relays: vec!["evil".into()] },
+                    1 => {
+                        let cause = Cause::new(CauseKind::SignedOut);
+                        Input::CredentialFailed { request, cause }
+                    }
+                    _ => Input::HostChecked {
+                        host: holdline_core::HostReport {
+                            ipv4: false,
+                            ipv6: false,
+                            trust_roots: 0,
+                        },
+                    },
+                }
+            }
+        };
+        self.give(input);
+    }
+
+    fn dial(&self, which: u8) -> SessionId {
+        pick(self.rules.dials.iter().copied(), which).unwrap_or(outdated(which))
+    }
+
+    fn session(&self, which: u8) -> SessionId {
+        pick(self.rules.sessions.keys().copied(), which).unwrap_or(outdated(which))
+    }
+
+    fn namespace(&self, which: u8) -> (SessionId, u64) {
+        let asked = self.rules.sessions.iter();
+        let asked = asked.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
+        pick(asked, which).unwrap_or((outdated(which), 0))
+    }
+
+    fn watch(&self, which: u8) -> WatchId {
+        let known = self.rules.sessions.values().flat_map(|session| session.watches.keys());
+        pick(known.copied(), which).unwrap_or(WatchId(which.into()))
+    }
+
+    fn subscription(&self, which: u8) -> SubscriptionId {
+        let known = self.rules.sessions.values().flat_map(|session| session.subscriptions.keys());
+        pick(known.copied(), which).unwrap_or(SubscriptionId(which.into()))
+    }
+}
+
+fn outdated(which: u8) -> SessionId {
+    SessionId(which.into())
+}
+
+/// The one of those that are known, or none: the greatest numbers ask for what never was.
+fn pick<T>(known: impl Iterator<Item = T>, which: u8) -> Option<T> {
+    let mut known: Vec<T> = known.collect();
+    if known.is_empty() || which >= 250 {
+        return None;
+    }
+    Some(known.swap_remove(usize::from(which) % known.len()))
+}
