@@ -35,6 +35,37 @@ pub struct Watch {
     pub epochs: BTreeSet<u64>,
 }
 
+/// The newest identifiers of each kind, newest last.
+#[derive(Clone, Debug, Default)]
+pub struct Lately {
+    pub sessions: Recent<SessionId>,
+    pub publications: Recent<PublicationId>,
+    pub watches: Recent<WatchId>,
+    pub subscriptions: Recent<SubscriptionId>,
+}
+
+/// The last few.
+#[derive(Clone, Copy, Debug)]
+pub struct Recent<T>([Option<T>; 6]);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self([const { None }; 6])
+    }
+}
+
+impl<T: Copy> Recent<T> {
+    fn push(&mut self, new: T) {
+        self.0.rotate_left(1);
+        self.0[5] = Some(new);
+    }
+
+    /// The newest, the one before it, and so on.
+    pub fn before(&self, back: u8) -> Option<T> {
+        self.0.iter().rev().flatten().nth(back.into()).copied()
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Incident {
     id: IncidentId,
@@ -65,9 +96,13 @@ pub struct Rules {
     was_live: bool,
     live_since: Timestamp,
     last_attempt: Option<Timestamp>,
+    /// The newest identifiers, whether they are still of use or not.
+    pub lately: Lately,
     /// The application or the host asked for haste: pauses do not count.
     hurried: bool,
     pub ended: bool,
+    /// Whether the last input was of something that is there.
+    pub heard: bool,
 }
 
 /// What an input is to a call that it reaches.
@@ -100,8 +135,10 @@ impl Rules {
             was_live: false,
             live_since: Timestamp::ZERO,
             last_attempt: None,
+            lately: Lately::default(),
             hurried: false,
             ended: false,
+            heard: false,
         }
     }
 
@@ -116,6 +153,7 @@ impl Rules {
     fn observe(&mut self, call: &mut Supervisor, now: Timestamp, input: &Input) {
         self.now = self.now.max(now);
         let meaning = self.note_input(input);
+        self.heard = meaning == Meaning::Something;
         let before = (self.state, self.ended);
         call.handle(now, input.clone());
         let mut outputs = 0;
@@ -258,6 +296,7 @@ impl Rules {
             Output::Dial { session, relay, .. } => {
                 self.mint(session.0);
                 self.dials.insert(*session);
+                self.lately.sessions.push(*session);
                 assert!(self.config.relays.contains(relay));
                 let looking = usize::from(self.config.relays.len() > 1);
                 let most = usize::from(self.config.policy.racing).max(looking);
@@ -272,6 +311,7 @@ impl Rules {
             }
             Output::PublishTrack { session, publication, name } => {
                 self.mint(publication.0);
+                self.lately.publications.push(*publication);
                 let session = self.on(*session);
                 let twice = session.publications.values().any(|other| other == name);
                 assert!(!twice, "{name} is offered once on a session");
@@ -304,6 +344,7 @@ impl Rules {
             }
             Output::Watch { session, watch, prefix } => {
                 self.mint(watch.0);
+                self.lately.watches.push(*watch);
                 let participant = prefix[1].clone();
                 assert_eq!(*prefix, [self.config.room.clone(), participant.clone()]);
                 let session = self.on(*session);
@@ -314,6 +355,7 @@ impl Rules {
             }
             Output::Subscribe { session, subscription, namespace, name } => {
                 self.mint(subscription.0);
+                self.lately.subscriptions.push(*subscription);
                 let participant = namespace[1].clone();
                 let session = self.on(*session);
                 let wanted = (participant.clone(), name.clone());

@@ -152,10 +152,7 @@ impl World {
                 Input::NamespaceRefused { session, epoch }
             }
             Op::PublicationEnded(which) => {
-                let known = self.rules.sessions.values().flat_map(|s| s.publications.keys());
-                Input::PublicationEnded {
-                    publication: pick(known.copied(), which).unwrap_or(PublicationId(u64::MAX)),
-                }
+                Input::PublicationEnded { publication: self.publication(which) }
             }
             Op::WatchAccepted(which) => Input::WatchAccepted { watch: self.watch(which) },
             Op::WatchEnded(which) => Input::WatchEnded { watch: self.watch(which) },
@@ -203,38 +200,50 @@ impl World {
     }
 
     fn dial(&self, which: u8) -> SessionId {
-        pick(self.rules.dials.iter().copied(), which).unwrap_or(outdated(which))
+        let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
+        lately.or(pick(self.rules.dials.iter().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
     fn session(&self, which: u8) -> SessionId {
-        pick(self.rules.sessions.keys().copied(), which).unwrap_or(outdated(which))
+        let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
+        lately.or(pick(self.rules.sessions.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
     fn namespace(&self, which: u8) -> (SessionId, u64) {
         let asked = self.rules.sessions.iter();
         let asked = asked.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
-        pick(asked, which).unwrap_or((outdated(which), 0))
+        pick(asked, which).unwrap_or((self.session(which), 1))
+    }
+
+    fn publication(&self, which: u8) -> PublicationId {
+        let lately = lately(which).and_then(|back| self.rules.lately.publications.before(back));
+        let known = self.rules.sessions.values().flat_map(|s| s.publications.keys());
+        lately.or(pick(known.copied(), which)).unwrap_or(PublicationId(u64::MAX))
     }
 
     fn watch(&self, which: u8) -> WatchId {
+        let lately = lately(which).and_then(|back| self.rules.lately.watches.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.watches.keys());
-        pick(known.copied(), which).unwrap_or(WatchId(which.into()))
+        lately.or(pick(known.copied(), which)).unwrap_or(WatchId(u64::MAX))
     }
 
     fn subscription(&self, which: u8) -> SubscriptionId {
+        let lately = lately(which).and_then(|back| self.rules.lately.subscriptions.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.subscriptions.keys());
-        pick(known.copied(), which).unwrap_or(SubscriptionId(which.into()))
+        lately.or(pick(known.copied(), which)).unwrap_or(SubscriptionId(u64::MAX))
     }
 }
 
-fn outdated(which: u8) -> SessionId {
-    SessionId(which.into())
+/// The greatest choices are of what was minted lately, whether it is still of use or not: 250 is
+/// the newest, 251 the one before it.
+fn lately(which: u8) -> Option<u8> {
+    which.checked_sub(250)
 }
 
-/// The one of those that are known, or none: the greatest numbers ask for what never was.
+/// One of those that are known.
 fn pick<T>(known: impl Iterator<Item = T>, which: u8) -> Option<T> {
     let mut known: Vec<T> = known.collect();
-    if known.is_empty() || which >= 250 {
+    if known.is_empty() || lately(which).is_some() {
         return None;
     }
     Some(known.swap_remove(usize::from(which) % known.len()))
