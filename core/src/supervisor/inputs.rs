@@ -136,9 +136,9 @@ impl Supervisor {
                 }
             }
             Input::Object { subscription, location, frame } => {
-                self.last_media = self.now;
                 let captured_at = frame.captured_at;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    self.last_media = self.now;
                     let new = track.object(subscription, location, frame, desk!(self));
                     if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
                         test.returned(captured_at, self.now);

@@ -46,10 +46,10 @@ impl Supervisor {
     }
 
     pub(super) fn send(&mut self, track: crate::id::TrackId, frame: Frame) {
-        self.last_media = self.now;
         // A path that went silent is not fed: what is in flight there blocks its recovery.
         let up = self.state.session().is_some();
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+            self.last_media = self.now;
             published.send(frame, up, desk!(self));
         }
     }

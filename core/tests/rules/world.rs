@@ -199,35 +199,35 @@ impl World {
         self.give(input);
     }
 
-    fn dial(&self, which: u8) -> SessionId {
+    pub fn dial(&self, which: u8) -> SessionId {
         let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
         lately.or(pick(self.rules.dials.iter().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
-    fn session(&self, which: u8) -> SessionId {
+    pub fn session(&self, which: u8) -> SessionId {
         let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
         lately.or(pick(self.rules.sessions.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
-    fn namespace(&self, which: u8) -> (SessionId, u64) {
+    pub fn namespace(&self, which: u8) -> (SessionId, u64) {
         let asked = self.rules.sessions.iter();
         let asked = asked.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
         pick(asked, which).unwrap_or((self.session(which), 1))
     }
 
-    fn publication(&self, which: u8) -> PublicationId {
+    pub fn publication(&self, which: u8) -> PublicationId {
         let lately = lately(which).and_then(|back| self.rules.lately.publications.before(back));
         let known = self.rules.sessions.values().flat_map(|s| s.publications.keys());
         lately.or(pick(known.copied(), which)).unwrap_or(PublicationId(u64::MAX))
     }
 
-    fn watch(&self, which: u8) -> WatchId {
+    pub fn watch(&self, which: u8) -> WatchId {
         let lately = lately(which).and_then(|back| self.rules.lately.watches.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.watches.keys());
         lately.or(pick(known.copied(), which)).unwrap_or(WatchId(u64::MAX))
     }
 
-    fn subscription(&self, which: u8) -> SubscriptionId {
+    pub fn subscription(&self, which: u8) -> SubscriptionId {
         let lately = lately(which).and_then(|back| self.rules.lately.subscriptions.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.subscriptions.keys());
         lately.or(pick(known.copied(), which)).unwrap_or(SubscriptionId(u64::MAX))
