@@ -97,11 +97,12 @@ impl Supervisor {
     /// Does all that is due, and what that makes due in turn.
     pub(super) fn fire_deadlines(&mut self) {
         for _ in 0..MOST_AT_ONCE {
-            if self.next_wake().is_none_or(|(at, _)| self.now < at) {
+            if self.wake.is_none_or(|(at, _)| self.now < at) {
                 return;
             }
             self.advance_state();
             self.advance_test();
+            self.wake = self.next_wake();
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Supervisor {
     last_media: Timestamp,
     record: CallRecord,
     pre_call: Option<PreCall>,
+    /// The next deadline, worked out at the end of each input from everything above.
+    wake: Option<(Timestamp, Reason)>,
     out: Outbox,
 }
 
@@ -91,6 +93,7 @@ impl Supervisor {
             last_media: now,
             record: CallRecord::default(),
             pre_call: None,
+            wake: None,
             out: Outbox::default(),
             config: Arc::new(config),
         })
@@ -111,6 +114,7 @@ impl Supervisor {
         if !self.state.name().is_final() {
             self.take(input);
             self.complete_joining();
+            self.wake = self.next_wake();
             self.fire_deadlines();
         }
         #[cfg(debug_assertions)]
@@ -125,7 +129,7 @@ impl Supervisor {
     /// When to call `handle` with [`Input::Tick`] at the latest; `None` if only an input can
     /// change anything.
     pub fn deadline(&self) -> Option<Deadline> {
-        let (at, reason) = self.next_wake()?;
+        let (at, reason) = self.wake?;
         // In a release, a deadline that is due by mistake costs a tick, not a busy loop.
         Some(Deadline { at: at.max(self.now + Duration::from_micros(1)), reason })
     }
@@ -199,7 +203,8 @@ impl Supervisor {
     fn check_invariants(&self) {
         crate::invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
-        if let Some((at, reason)) = self.next_wake() {
+        assert_eq!(self.wake, self.next_wake(), "the deadline is that of the state");
+        if let Some((at, reason)) = self.wake {
             assert!(at > self.now, "the deadline ({reason:?}) must be later than now");
         }
     }
