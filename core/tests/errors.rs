@@ -1,4 +1,4 @@
-//! R24, R25: the taxonomy, code by code, and what a terminal error keeps.
+//! R6, R24, R25: the taxonomy, code by code, and what a terminal error keeps.
 
 mod common;
 

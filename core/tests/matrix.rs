@@ -1,4 +1,4 @@
-//! Every state × every input: what it becomes and what it emits, as a snapshot that people review.
+//! R3: every state × every input: what it becomes and what it emits, as a snapshot that people review.
 //!
 //! `docs/STATES.md` is written from it. A cell that has changed fails; `HOLDLINE_BLESS=1` writes the
 //! file anew, for the change to be reviewed.

@@ -1,4 +1,4 @@
-//! R3–R5: a two-way call through a real relay, which crashes and comes back.
+//! R3, R4, R5: a two-way call through a real relay, which crashes and comes back.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Every order of every input, from the beginning of a call: a breadth-first search over the real
+//! R14, and every other row: every order of every input, from the beginning of a call: a breadth-first search over the real
 //! `Supervisor`, with the rules judging each step.
 
 mod canon;

@@ -1,0 +1,100 @@
+//! R26, R27: what a call tells while it lives, and what it has counted.
+
+mod common;
+
+use common::{BOB, Hand, MIC, MS};
+use holdline_core::{Event, Input, Policy, StateName};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn names(hand: &mut Hand) -> Vec<String> {
+    let events = hand.events();
+    let name =
+        |event: &Event| format!("{event:?}").split(' ').next().unwrap_or_default().to_owned();
+    events.iter().map(name).collect()
+}
+
+#[test]
+fn the_stream_tells_a_recovery_in_order() {
+    let (mut hand, session) = Hand::live(Policy::strict(), 1);
+    hand.pass_alive(SECOND);
+    hand.events();
+    hand.lose(session);
+    hand.accept();
+    assert_eq!(
+        names(&mut hand),
+        [
+            "IncidentStarted",
+            "StateChanged",
+            "AttemptStarted",
+            "AttemptSucceeded",
+            "StateChanged",
+            "TrackReady",
+            "Recovered",
+            "StateChanged",
+        ]
+    );
+}
+
+#[test]
+fn attempts_are_told_as_k_of_n() {
+    let (mut hand, session) = Hand::live(Policy::strict(), 1);
+    hand.pass_alive(SECOND);
+    hand.lose(session);
+    hand.pass(SECOND * 40);
+    let told: Vec<(u32, u32)> = hand
+        .events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::AttemptStarted { incident: Some(_), attempt, of, .. } => Some((*attempt, *of)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
+}
+
+#[test]
+fn recoveries_are_counted_and_timed_and_consecutive_ones_until_uptime_is_stable() {
+    let (mut hand, mut session) = Hand::live(Policy::interactive(), 1);
+    for (round, took) in [200, 700].into_iter().enumerate() {
+        hand.pass_alive(SECOND);
+        hand.dials();
+        hand.lose(session);
+        hand.pass(MS * took);
+        session = hand.accept();
+        let telemetry = *hand.call.telemetry();
+        assert_eq!(telemetry.consecutive_disconnects, round as u64 + 1);
+        assert_eq!(telemetry.last_recovery, Some(MS * took as u32));
+    }
+    let telemetry = *hand.call.telemetry();
+    assert_eq!((telemetry.incidents, telemetry.incidents_recovered), (2, 2));
+    assert_eq!(telemetry.time_to_recover.count(), 2);
+    assert_eq!(telemetry.time_to_recover.longest(), MS * 700);
+    assert_eq!(telemetry.success_percent(), Some(100));
+    hand.pass_alive(SECOND * 11);
+    assert_eq!(hand.call.telemetry().consecutive_disconnects, 0);
+    hand.lose(session);
+    hand.pass(SECOND * 40);
+    assert_eq!(hand.call.telemetry().success_percent(), Some(66));
+    let stats = &hand.call.summary().expect("over").stats;
+    assert_eq!(stats.telemetry.incidents_failed, 1);
+    assert_eq!(stats.state, StateName::Failed);
+}
+
+#[test]
+fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
+    let (mut hand, _) = Hand::joining(Policy::interactive(), 1);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.pass_alive(MS * 30);
+    hand.object(subscription, 1, 0).object(subscription, 1, 0).object(subscription, 1, 1);
+    assert_eq!(hand.call.telemetry().last_subscription_latency, Some(MS * 30));
+    hand.send().send();
+    hand.give(Input::Finish { track: MIC });
+    hand.send();
+    let stats = hand.call.stats();
+    let heard = stats.subscribed.iter().find(|track| track.track == BOB).expect("listed").counters;
+    assert_eq!((heard.received, heard.delivered, heard.repeated), (3, 2, 1));
+    let said = stats.published[0].counters;
+    assert_eq!((said.accepted, said.sent, said.dropped_finished), (3, 2, 1));
+}
