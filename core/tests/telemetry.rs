@@ -65,7 +65,7 @@ fn recoveries_are_counted_and_timed_and_consecutive_ones_until_uptime_is_stable(
         session = hand.accept();
         let telemetry = *hand.call.telemetry();
         assert_eq!(telemetry.consecutive_disconnects, round as u64 + 1);
-        assert_eq!(telemetry.last_recovery, Some(MS * took as u32));
+        assert_eq!(telemetry.last_recovery, Some(MS * took));
     }
     let telemetry = *hand.call.telemetry();
     assert_eq!((telemetry.incidents, telemetry.incidents_recovered), (2, 2));

@@ -1,163 +1,29 @@
 //! The call, as a runtime embeds it.
 
-use std::io::Write;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, future, stream};
 use holdline_core::{
-    Config, ConfigError, Event, Input, Policy, PreCallConfig, RememberedRelays, Stats, Summary,
-    Supervisor, Track, TrackId, validate_name,
+    ConfigError, Event, Input, PreCallConfig, RememberedRelays, Stats, Summary, Supervisor, Track,
+    TrackId, validate_name,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
 
+use crate::call_config::{CallConfig, ConnectError};
 use crate::dial::Dialer;
-use crate::directory::{CredentialProvider, Providers, RelayBook, RelayCache, RelayProvider};
+use crate::directory::RelayBook;
 use crate::driver::{Command, Driver};
 use crate::journal::{Header, Journal, VERSION};
 use crate::network::{HostNetwork, Network};
-use crate::relay_url::RelayUrlError;
 use crate::telemetry::Observer;
 use crate::tracks::{CallEnded, Commands, PublishedTrack, SubscribedTrack};
 use crate::trust::{Trust, TrustError};
 
 /// How many events may wait for a listener. The oldest are dropped.
 const EVENT_QUEUE: usize = 1024;
-
-/// Which call to make, and how.
-pub struct CallConfig {
-    config: Config,
-    trust: Option<Trust>,
-    seed: Option<u64>,
-    journal: Option<Box<dyn Write + Send>>,
-    providers: Providers,
-}
-
-impl std::fmt::Debug for CallConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not the relays: their addresses may carry tokens.
-        f.debug_struct("CallConfig")
-            .field("room", &self.config.room)
-            .field("participant", &self.config.participant)
-            .field("policy", &self.config.policy)
-            .finish_non_exhaustive()
-    }
-}
-
-impl CallConfig {
-    /// A call in `room` as `participant` through the relay at `relay` (`moqt://host:port`), with
-    /// every default.
-    pub fn new(
-        relay: impl Into<String>,
-        room: impl Into<String>,
-        participant: impl Into<String>,
-    ) -> Self {
-        let mut config = Config::new(relay, room, participant);
-        // Taken from the clock when the call is made.
-        config.first_epoch = 0;
-        Self { config, trust: None, seed: None, journal: None, providers: Providers::default() }
-    }
-
-    /// One more relay, tried in turn.
-    #[must_use]
-    pub fn relay(mut self, relay: impl Into<String>) -> Self {
-        self.config.relays.push(relay.into());
-        self
-    }
-
-    /// Whom to ask which relays there are. What it answers is used for an hour; the relays that were
-    /// named here remain the last resort.
-    #[must_use]
-    pub fn relay_provider(mut self, provider: impl RelayProvider) -> Self {
-        self.config.directory.provider = true;
-        self.providers.relays = Some(Arc::new(provider));
-        self
-    }
-
-    /// A file that remembers what the provider answered, for the next call. The queries of the
-    /// relays' addresses are left out, because they may carry tokens.
-    #[must_use]
-    pub fn relay_cache(mut self, file: impl Into<PathBuf>) -> Self {
-        self.providers.cache = Some(RelayCache::new(file.into()));
-        self
-    }
-
-    /// Whom to ask for what relays want to be shown. It is asked before a dial that would otherwise
-    /// show something that expires on the way.
-    #[must_use]
-    pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
-        self.config.directory.credentials = true;
-        self.providers.credentials = Some(Arc::new(provider));
-        self
-    }
-
-    /// How hard and how long to try; [`Policy::interactive`] if not said.
-    #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.config.policy = policy;
-        self
-    }
-
-    /// Whose certificates to believe; the host's authorities if not said.
-    #[must_use]
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = Some(trust);
-        self
-    }
-
-    /// The seed of the call's randomness; drawn from the system if not said.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// The identifier of the call in its record; the room if not said.
-    #[must_use]
-    pub fn call_id(mut self, id: impl Into<String>) -> Self {
-        self.config.call_id = id.into();
-        self
-    }
-
-    /// After how long without media either way the call closes itself; `None` for never, 6 minutes
-    /// if not said.
-    #[must_use]
-    pub fn idle_timeout(mut self, idle: Option<Duration>) -> Self {
-        self.config.idle_timeout = idle;
-        self
-    }
-
-    /// Records everything that decides the call, so that it can be replayed: see [`journal`](crate::journal).
-    #[must_use]
-    pub fn journal(mut self, file: impl Write + Send + 'static) -> Self {
-        self.journal = Some(Box::new(file));
-        self
-    }
-}
-
-/// A call that cannot be made as asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// A field of the configuration cannot work.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A relay's address is none.
-    #[error(transparent)]
-    Relay(#[from] RelayUrlError),
-    /// There are no certificates to believe.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// TLS or the system's randomness cannot be used.
-    #[error("the cryptography of this host cannot be used: {0}")]
-    Cryptography(String),
-    /// The journal cannot be written.
-    #[error("the journal cannot be written: {0}")]
-    Journal(String),
-}
 
 /// A live call. It and its tracks stay valid through any number of recoveries.
 ///

@@ -41,6 +41,7 @@
 //! is the seam where another network than the host's plugs in.
 
 mod call;
+mod call_config;
 mod capture;
 mod cause;
 mod dial;
@@ -57,7 +58,8 @@ mod telemetry;
 mod tracks;
 mod trust;
 
-pub use call::{Call, CallConfig, ConnectError, Events};
+pub use call::{Call, Events};
+pub use call_config::{CallConfig, ConnectError};
 pub use directory::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use holdline_core::{
     Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,

@@ -1,7 +1,10 @@
 //! The state machine: inputs in, outputs out.
 
+mod application;
 mod deadlines;
+mod ending;
 mod inputs;
+mod network;
 mod testing;
 mod transitions;
 

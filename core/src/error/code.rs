@@ -1,0 +1,205 @@
+//! The taxonomy: what an error is called, and what a user can do about it.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Machine-readable code of an error: the taxonomy of the house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// No relay could be reached.
+    RelayUnreachable,
+    /// A relay answered, but no session was set up in time.
+    SetupTimeout,
+    /// The relay refused the session, or speaks no version of MoQ that we speak.
+    SetupRejected,
+    /// No way to a relay was found in time, directly or through TURN.
+    PathDiscoveryTimeout,
+    /// No way to a relay works, directly or through TURN.
+    PathFailed,
+    /// The relay refused our credentials.
+    AuthRejected,
+    /// Our credentials have expired, and there are no newer ones.
+    AuthExpired,
+    /// The relay's certificate is not signed by an authority that we trust.
+    TlsUntrusted,
+    /// Recovery used up its attempts or its window.
+    RecoveryExhausted,
+    /// A subscribed track did not become ready in time.
+    SubscriptionNotReady,
+    /// A participant has left.
+    PeerLeft,
+    /// Nobody answered.
+    NoAnswer,
+    /// The application cannot capture or play.
+    MediaDeviceError,
+    /// This host cannot make calls.
+    UnsupportedHost,
+    /// The configuration cannot work.
+    ConfigInvalid,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The call goes on.
+    Warning,
+    /// The call has ended.
+    Fatal,
+}
+
+/// What the user can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Look at the network connection, then try again.
+    CheckNetwork,
+    /// Look at what the firewall lets through, then try again.
+    CheckFirewall,
+    /// Join the call again.
+    Rejoin,
+    /// Sign in again.
+    SignIn,
+    /// Update the application.
+    UpdateApp,
+    /// Wait, or join the call again.
+    WaitOrRejoin,
+    /// Call again.
+    CallAgain,
+    /// Mend or choose another device.
+    FixDevice,
+    /// Nothing for a user: the developer must mend it.
+    Developer,
+}
+
+impl ErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 15] = [
+        Self::RelayUnreachable,
+        Self::SetupTimeout,
+        Self::SetupRejected,
+        Self::PathDiscoveryTimeout,
+        Self::PathFailed,
+        Self::SubscriptionNotReady,
+        Self::AuthRejected,
+        Self::AuthExpired,
+        Self::TlsUntrusted,
+        Self::RecoveryExhausted,
+        Self::PeerLeft,
+        Self::NoAnswer,
+        Self::MediaDeviceError,
+        Self::UnsupportedHost,
+        Self::ConfigInvalid,
+    ];
+
+    /// The code as it is written in logs and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RelayUnreachable => "RELAY_UNREACHABLE",
+            Self::SetupTimeout => "SETUP_TIMEOUT",
+            Self::SetupRejected => "SETUP_REJECTED",
+            Self::PathDiscoveryTimeout => "PATH_DISCOVERY_TIMEOUT",
+            Self::PathFailed => "PATH_FAILED",
+            Self::AuthRejected => "AUTH_REJECTED",
+            Self::AuthExpired => "AUTH_EXPIRED",
+            Self::TlsUntrusted => "TLS_UNTRUSTED",
+            Self::RecoveryExhausted => "RECOVERY_EXHAUSTED",
+            Self::SubscriptionNotReady => "SUBSCRIPTION_NOT_READY",
+            Self::PeerLeft => "PEER_LEFT",
+            Self::NoAnswer => "NO_ANSWER",
+            Self::MediaDeviceError => "MEDIA_DEVICE_ERROR",
+            Self::UnsupportedHost => "UNSUPPORTED_HOST",
+            Self::ConfigInvalid => "CONFIG_INVALID",
+        }
+    }
+
+    /// Whether trying again can help.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::RelayUnreachable
+            | Self::SetupTimeout
+            | Self::PathDiscoveryTimeout
+            | Self::PathFailed
+            | Self::RecoveryExhausted
+            | Self::SubscriptionNotReady
+            | Self::NoAnswer => true,
+            Self::SetupRejected
+            | Self::AuthRejected
+            | Self::AuthExpired
+            | Self::TlsUntrusted
+            | Self::PeerLeft
+            | Self::MediaDeviceError
+            | Self::UnsupportedHost
+            | Self::ConfigInvalid => false,
+        }
+    }
+
+    /// What the user can do about it.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::RelayUnreachable | Self::SetupTimeout | Self::PathDiscoveryTimeout => {
+                Action::CheckNetwork
+            }
+            Self::PathFailed => Action::CheckFirewall,
+            Self::SetupRejected | Self::UnsupportedHost => Action::UpdateApp,
+            Self::AuthRejected | Self::AuthExpired => Action::SignIn,
+            Self::TlsUntrusted | Self::PeerLeft => Action::None,
+            Self::RecoveryExhausted => Action::Rejoin,
+            Self::SubscriptionNotReady => Action::WaitOrRejoin,
+            Self::NoAnswer => Action::CallAgain,
+            Self::MediaDeviceError => Action::FixDevice,
+            Self::ConfigInvalid => Action::Developer,
+        }
+    }
+
+    /// A plain sentence for the user.
+    pub const fn user_message(self) -> &'static str {
+        match self {
+            Self::RelayUnreachable => {
+                "The call server could not be reached. Check your network connection and try again."
+            }
+            Self::SetupTimeout => {
+                "The call server did not answer in time. Check your network connection and try again."
+            }
+            Self::SetupRejected => {
+                "The call server does not accept this version of the app. Update it and try again."
+            }
+            Self::PathDiscoveryTimeout => {
+                "No way to the call server was found in time. Check your network connection and try again."
+            }
+            Self::PathFailed => {
+                "Your network does not let calls through. Check its firewall, or try another network."
+            }
+            Self::AuthRejected => "The call server did not accept your sign-in. Sign in again.",
+            Self::AuthExpired => "Your sign-in has expired. Sign in again.",
+            Self::TlsUntrusted => {
+                "The call server could not prove who it is, so the call was not made."
+            }
+            Self::RecoveryExhausted => {
+                "The connection was lost and could not be restored. You can join the call again."
+            }
+            Self::SubscriptionNotReady => {
+                "The other side cannot be heard yet. Wait a moment, or join the call again."
+            }
+            Self::PeerLeft => "The other side has left the call.",
+            Self::NoAnswer => "Nobody answered. You can call again.",
+            Self::MediaDeviceError => {
+                "Your microphone, camera or speaker does not work. Check it, or choose another."
+            }
+            Self::UnsupportedHost => {
+                "Calls cannot be made from this device as it is. Update it and the app, then try again."
+            }
+            Self::ConfigInvalid => "The app asked for a call that cannot be made.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,125 @@
+//! What the application asks for.
+
+use alloc::format;
+use alloc::string::{String, ToString as _};
+
+use super::Supervisor;
+use crate::config::{Config, validate_name};
+use crate::desk::desk;
+use crate::event::Event;
+use crate::followed::Followed;
+use crate::id::TrackId;
+use crate::media::MediaKind;
+use crate::output::Output;
+use crate::published::PublishedTrack;
+use crate::state::State;
+use crate::subscribed::SubscribedTrack;
+
+impl Supervisor {
+    pub(super) fn connect(&mut self) {
+        if let State::Idle = self.state {
+            self.started = self.now;
+            self.begin_test();
+            self.set_up();
+        }
+    }
+
+    pub(super) fn publish(&mut self, track: TrackId, name: String, kind: MediaKind) {
+        if let Err(problem) = self.publishable(track, &name) {
+            self.out.event(Event::TrackRefused { track, problem });
+            return;
+        }
+        let published = PublishedTrack::new(track, name, kind, self.config.first_epoch);
+        self.published.push(published);
+        self.attach_tracks();
+    }
+
+    pub(super) fn publishable(&self, track: TrackId, name: &str) -> Result<(), String> {
+        validate_name("track", name).map_err(|error| error.to_string())?;
+        if self.published.iter().any(|p| p.id == track || p.is_named(name)) {
+            return Err(format!("track {name} is published already"));
+        }
+        if self.published.len() >= Config::MOST_TRACKS {
+            return Err(format!("a call publishes at most {} tracks", Config::MOST_TRACKS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        track: TrackId,
+        participant: String,
+        name: String,
+        kind: MediaKind,
+    ) {
+        if let Err(problem) = self.subscribable(track, &participant, &name) {
+            self.out.event(Event::TrackRefused { track, problem });
+            // Unless the handle is in use, its stream would wait for ever.
+            if !self.subscribed.iter().any(|s| s.id == track) {
+                self.out.push(Output::CloseTrack { track });
+            }
+            return;
+        }
+        if !self.followed.iter().any(|f| f.participant == participant) {
+            self.followed.push(Followed::new(participant.clone()));
+        }
+        if self.subscribed.len() >= Config::MOST_TRACKS
+            && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
+        {
+            self.subscribed.remove(over);
+        }
+        self.subscribed.push(SubscribedTrack::new(track, participant, name, kind));
+        self.attach_tracks();
+    }
+
+    pub(super) fn subscribable(
+        &self,
+        track: TrackId,
+        participant: &str,
+        name: &str,
+    ) -> Result<(), String> {
+        validate_name("participant", participant).map_err(|error| error.to_string())?;
+        validate_name("track", name).map_err(|error| error.to_string())?;
+        let wanted = || self.subscribed.iter().filter(|s| !s.is_over());
+        if self.subscribed.iter().any(|s| s.id == track)
+            || wanted().any(|s| s.is_named(participant, name))
+        {
+            return Err(format!("track {name} of {participant} is subscribed to already"));
+        }
+        if wanted().count() >= Config::MOST_TRACKS {
+            return Err(format!("a call subscribes to at most {} tracks", Config::MOST_TRACKS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(&mut self, track: TrackId) {
+        if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
+            subscribed.leave(desk!(self));
+        }
+    }
+
+    pub(super) fn reconnect_now(&mut self) {
+        match &mut self.state {
+            State::Live { .. } => self.replace_session(),
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
+            State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    /// A session moves to the new network at once, as far as moves are not too frequent; attempts
+    /// that wait to be made may succeed there, so the next one does not wait.
+    pub(super) fn network_changed(&mut self) {
+        match &mut self.state {
+            State::Joining { session, .. } | State::Live { session, .. } => {
+                session.migration.want_once();
+                session.advance_path(None, desk!(self));
+            }
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+}

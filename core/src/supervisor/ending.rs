@@ -1,0 +1,126 @@
+//! How a call ends.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use super::Supervisor;
+use crate::credentials::Issue;
+use crate::desk::desk;
+use crate::error::{CallError, Cause, CauseKind, ErrorCode};
+use crate::event::Event;
+use crate::output::Output;
+use crate::record::CallStatus;
+use crate::state::{State, StateName};
+use crate::summary::{Outcome, Stats, Summary};
+
+impl Supervisor {
+    pub(super) fn nobody_answered(&mut self) {
+        let error = CallError {
+            code: ErrorCode::NoAnswer,
+            root_cause: Cause::new(CauseKind::NobodyCame),
+            last_cause: None,
+            attempts: self.config.answer_retries.saturating_add(1),
+            after: self.now - self.started,
+        };
+        self.end(Outcome::Failed(error));
+    }
+
+    /// The code that ends the call, if trying again cannot help. A refused credential is refreshed
+    /// once before it is believed.
+    pub(super) fn verdict(
+        &mut self,
+        cause: &Cause,
+        relay: &str,
+        issue: Issue,
+    ) -> Option<ErrorCode> {
+        let may_refresh =
+            matches!(cause.kind, CauseKind::Unauthorized | CauseKind::CredentialExpired);
+        if may_refresh && self.credentials.refused(relay, issue) {
+            return None;
+        }
+        cause.kind.final_code()
+    }
+
+    /// Attempts or window are used up.
+    pub(super) fn give_up(&mut self) {
+        let code = match &self.state {
+            State::Connecting(campaign) => campaign
+                .first_failure
+                .as_ref()
+                .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
+            State::Suspect { .. } | State::Recovering { .. } => ErrorCode::RecoveryExhausted,
+            State::Idle
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Failed(_)
+            | State::Closed(_) => return,
+        };
+        self.fail(code);
+    }
+
+    pub(super) fn fail(&mut self, code: ErrorCode) {
+        let Some(campaign) = self.state.campaign() else { return };
+        let root_cause = campaign
+            .incident
+            .as_ref()
+            .map(|incident| incident.cause.clone())
+            .or_else(|| campaign.first_failure.clone())
+            .unwrap_or(Cause::new(CauseKind::TimedOut));
+        let error = CallError {
+            code,
+            root_cause,
+            last_cause: campaign.last_failure.clone(),
+            attempts: campaign.attempts,
+            after: self.now - campaign.started,
+        };
+        self.end(Outcome::Failed(error));
+    }
+
+    /// The one way into the final states: everything is closed, and the last event is said.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(mut campaign) => campaign.cancel(desk!(self)),
+            State::Recovering { mut campaign, silent } => {
+                campaign.cancel(desk!(self));
+                if let Some(session) = silent {
+                    self.out.push(Output::CloseSession { session: session.id });
+                }
+            }
+            State::Suspect { session, mut campaign, .. } => {
+                campaign.cancel(desk!(self));
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Joining { session, .. } => {
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Live { session, mut search, .. } => {
+                search.stop(desk!(self));
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+        self.telemetry.incidents_failed += self.telemetry.incidents_open;
+        self.telemetry.incidents_open = 0;
+        for track in self.subscribed.iter().filter(|track| !track.is_over()) {
+            self.out.push(Output::CloseTrack { track: track.id });
+        }
+        let (name, state): (_, fn(Box<Summary>) -> State) = match outcome {
+            Outcome::Completed | Outcome::Idle => (StateName::Closed, State::Closed),
+            Outcome::Failed(_) => (StateName::Failed, State::Failed),
+        };
+        let status = match outcome {
+            Outcome::Completed | Outcome::Idle => CallStatus::Ended,
+            Outcome::Failed(_) => CallStatus::Failed,
+        };
+        self.record.reached(status, self.now - self.started);
+        let summary = Box::new(Summary {
+            pre_call: self.test_report(&outcome),
+            outcome,
+            duration: self.now - self.started,
+            record: self.record(),
+            stats: Stats { state: name, ..self.stats() },
+        });
+        self.enter(state(summary.clone()));
+        self.out.event(Event::Ended { summary });
+    }
+}

@@ -1,0 +1,215 @@
+//! What the network reports: dials, sessions, paths, and who is found where.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use super::Supervisor;
+use crate::campaign::Standing;
+use crate::desk::desk;
+use crate::error::{Cause, ErrorCode};
+use crate::followed::Followed;
+use crate::id::{RequestId, SessionId, SubscriptionId};
+use crate::liveness::Counters;
+use crate::output::Output;
+use crate::search::Missing;
+use crate::session::Session;
+use crate::state::State;
+use crate::subscribed::SubscribedTrack;
+
+impl Supervisor {
+    pub(super) fn connected(&mut self, session: SessionId) {
+        if let Some(missing) = self.missing()
+            && let State::Live { search, .. } = &mut self.state
+        {
+            search.connected(session, &missing, desk!(self));
+        }
+        if self.state.campaign().and_then(|campaign| campaign.dialing(session)).is_none() {
+            return;
+        }
+        let (mut campaign, old) = match mem::replace(&mut self.state, State::Idle) {
+            State::Suspect { session: old, campaign, .. } => (campaign, Some(old)),
+            State::Recovering { silent, campaign } => (campaign, silent),
+            State::Connecting(campaign) => (campaign, None),
+            other @ (State::Idle
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => {
+                self.state = other;
+                return;
+            }
+        };
+        if let Some(old) = old {
+            self.out.push(Output::CloseSession { session: old.id });
+        }
+        if let Some(dial) = campaign.won(session, desk!(self)) {
+            self.join(dial, campaign, Vec::new());
+        }
+    }
+
+    pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
+        if let State::Live { search, .. } = &mut self.state {
+            search.lost(session, desk!(self));
+        }
+        let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
+        let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
+            return;
+        };
+        let final_code = self.verdict(&cause, &relay, issue);
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.failed(session, cause, desk!(self));
+        }
+        self.after_failure(final_code);
+    }
+
+    pub(super) fn after_failure(&mut self, final_code: Option<ErrorCode>) {
+        if let Some(code) = final_code {
+            self.fail(code);
+            return;
+        }
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.go_on(&mut self.budget, desk!(self));
+        }
+        if self.state.campaign().is_some_and(|c| c.standing() == Standing::Exhausted) {
+            self.give_up();
+        }
+    }
+
+    /// Attempts that wait for the list are made now.
+    pub(super) fn directory_answered(&mut self, request: RequestId, relays: Vec<String>) {
+        let came = !relays.is_empty();
+        if !self.directory.answered(request, relays, self.now, &self.config) {
+            return;
+        }
+        if came {
+            let relays = self.directory.relays(&self.config).to_vec();
+            self.out.push(Output::RememberDirectory { relays });
+        }
+        if let State::Connecting(campaign) = &mut self.state {
+            campaign.begin(&mut self.budget, desk!(self));
+        }
+    }
+
+    pub(super) fn credential_came(&mut self, relay: &str) {
+        if let Some(campaign) = self.state.campaign_mut() {
+            campaign.credential_came(relay, desk!(self));
+        }
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(dial) = search.waiting_for(relay)
+        {
+            dial.go(desk!(self));
+        }
+    }
+
+    pub(super) fn credential_failed(&mut self, relay: &str, cause: &Cause) {
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(session) = search.waiting_for(relay).map(|dial| dial.session)
+        {
+            search.lost(session, desk!(self));
+        }
+        if let Some(campaign) = self.state.campaign_mut()
+            && campaign.credential_failed(relay, cause, desk!(self))
+        {
+            self.after_failure(cause.kind.final_code());
+        }
+    }
+
+    /// Who is missing here and may be on another relay, and whose turn it is to look.
+    pub(super) fn missing(&self) -> Option<Missing> {
+        let missed = |followed: &&Followed| followed.presence().is_missed();
+        if self.directory.relays(&self.config).len() < 2
+            || !self.followed.iter().any(|f| missed(&f))
+        {
+            return None;
+        }
+        let participants: Vec<String> = self
+            .followed
+            .iter()
+            .filter(missed)
+            .map(|followed| followed.participant.clone())
+            .collect();
+        let polite = participants.iter().any(|other| *other < self.config.participant);
+        Some(Missing { participants, polite })
+    }
+
+    pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
+        if let State::Live { search, .. } = &mut self.state {
+            search.lost(session, desk!(self));
+        }
+        match &mut self.state {
+            State::Joining { session: current, .. } | State::Live { session: current, .. }
+                if current.id == session =>
+            {
+                self.lose_session(cause);
+            }
+            State::Suspect { session: current, .. } if current.id == session => {
+                self.lose_suspect(&cause);
+            }
+            State::Recovering { silent, .. }
+                if silent.as_ref().is_some_and(|s| s.id == session) =>
+            {
+                *silent = None;
+                self.detach_tracks();
+            }
+            State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Suspect { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
+        let now = self.now;
+        if let Some(current) = self.session_with(session) {
+            current.liveness.report(now, counters);
+            current.migration.rtt(rtt);
+            let silence = current.liveness.silence(now, rtt);
+            self.monitor.path(rtt);
+            if let Some(test) = &mut self.pre_call {
+                test.rtt = rtt;
+            }
+            if let Some(kind) = silence {
+                self.suspect(kind);
+            }
+        } else if let Some((old, campaign)) =
+            self.state.silent_mut().filter(|(old, _)| old.id == session)
+        {
+            old.liveness.report(now, counters);
+            old.migration.rtt(rtt);
+            if old.liveness.is_back() && !campaign.is_on_request() {
+                self.return_to_old_session();
+            }
+        }
+    }
+
+    pub(super) fn session_with(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.state.session_mut().filter(|session| session.id == id)
+    }
+
+    pub(super) fn listening(
+        &mut self,
+        subscription: SubscriptionId,
+    ) -> Option<&mut SubscribedTrack> {
+        self.subscribed.iter_mut().find(|track| track.has(subscription))
+    }
+
+    /// Points each subscribed track at the newest namespace of its participant.
+    pub(super) fn follow_participants(&mut self) {
+        let Some(session) = self.state.session() else {
+            return;
+        };
+        let session = session.id;
+        for track in &mut self.subscribed {
+            let followed = self.followed.iter().find(|f| f.participant == track.participant());
+            let epoch = followed.and_then(Followed::newest);
+            let expected = followed.is_some_and(|f| f.presence().is_expected());
+            track.follow(session, epoch, expected, desk!(self));
+        }
+    }
+}
