@@ -175,6 +175,7 @@ mod tests {
         assert_eq!(refused(|c| c.participant = "a/b".into()), "participant");
         assert_eq!(refused(|c| c.participant = "a\n".into()), "participant");
         assert_eq!(refused(|c| c.room = "x".repeat(129)), "room");
+        assert_eq!(validate_name("room", &"x".repeat(128)), Ok(()));
         assert_eq!(refused(|c| c.probe_interval = Duration::ZERO), "probe_interval");
         assert_eq!(refused(|c| c.ready_timeout = Duration::ZERO), "ready_timeout");
         assert_eq!(refused(|c| c.group_duration = Duration::ZERO), "group_duration");

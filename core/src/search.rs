@@ -121,12 +121,18 @@ impl Search {
         }
     }
 
-    /// The other relay is reached.
-    pub(crate) fn connected(&mut self, id: SessionId, missing: &Missing, desk: &mut Desk<'_>) {
+    /// The other relay is reached. Perhaps nobody is missing any more.
+    pub(crate) fn connected(
+        &mut self,
+        id: SessionId,
+        missing: Option<&Missing>,
+        desk: &mut Desk<'_>,
+    ) {
         let Phase::Dialing(dial) = &self.phase else { return };
         if !dial.is_out(id) {
             return;
         }
+        let Some(missing) = missing else { return self.stop(desk) };
         let mut watches = Vec::new();
         for participant in &missing.participants {
             let watch = WatchId(desk.mint.next());
@@ -163,9 +169,16 @@ impl Search {
         }
     }
 
-    /// The dial failed, or the session ended by itself.
-    pub(crate) fn lost(&mut self, id: SessionId, desk: &mut Desk<'_>) {
-        if self.session() == Some(id) {
+    /// The dial failed.
+    pub(crate) fn dial_failed(&mut self, id: SessionId, desk: &mut Desk<'_>) {
+        if matches!(&self.phase, Phase::Dialing(dial) if dial.session == id) {
+            self.pause(desk);
+        }
+    }
+
+    /// The session ended by itself.
+    pub(crate) fn session_closed(&mut self, id: SessionId, desk: &mut Desk<'_>) {
+        if matches!(&self.phase, Phase::Looking { dial, .. } if dial.session == id) {
             self.pause(desk);
         }
     }

@@ -170,7 +170,7 @@ fn a_credential_is_had_before_the_dial_and_kept_as_long_as_it_is_valid() {
     assert_eq!(secret, Some(token("first")), "still valid");
     hand.give(Input::Connected { session });
     // 3 s is what the dial may take: what expires within it is not shown.
-    hand.pass_alive(MS * 37_001);
+    hand.pass_alive(MS * 37_000);
     hand.lose(session);
     assert!(dials(&mut hand).is_empty());
     let_in(&mut hand, "second", None);

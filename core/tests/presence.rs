@@ -4,7 +4,8 @@ mod common;
 
 use common::{BOB, Hand, MIC, MS};
 use holdline_core::{
-    CallStatus, Config, ErrorCode, Event, Input, MediaKind, Outcome, Policy, StateName, WatchId,
+    CallStatus, Config, ErrorCode, Event, Input, MediaKind, Outcome, Policy, Reason, StateName,
+    WatchId,
 };
 use std::time::Duration;
 
@@ -163,4 +164,18 @@ fn a_broken_device_is_a_notice_that_says_what_to_do() {
         other => panic!("{other:?}"),
     }
     assert_eq!(hand.call.state(), StateName::Live);
+}
+
+#[test]
+fn the_machine_wants_to_be_woken_for_the_answer_and_for_idleness_even_between_probes() {
+    let (mut hand, _) = ringing(|config| {
+        config.answer_timeout = MS * 1_050;
+        config.idle_timeout = Some(MS * 2_530);
+    });
+    hand.pass_alive(MS * 1_000);
+    let deadline = hand.call.deadline().expect("it is live");
+    assert_eq!((deadline.at, deadline.reason), (hand.now + MS * 50, Reason::Answer));
+    hand.pass_alive(MS * 1_500);
+    let deadline = hand.call.deadline().expect("it is live");
+    assert_eq!((deadline.at, deadline.reason), (hand.now + MS * 30, Reason::Idle));
 }

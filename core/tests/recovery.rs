@@ -441,3 +441,29 @@ fn a_call_whose_attempts_are_used_up_by_flapping_fails_at_once_when_it_drops_aga
     assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
     assert_eq!(hand.error().after, Duration::ZERO);
 }
+
+#[test]
+fn no_attempt_is_made_at_the_very_end_of_the_window() {
+    // Two dials of 3 s each, again and again: the tenth pair is over when the window is.
+    let (mut hand, _) = crowded();
+    hand.pass(SECOND * 60);
+    assert_eq!(hand.error().after, SECOND * 30);
+    let last = hand.dials().pop().expect("some").at;
+    assert!(hand.now - last > SECOND * 32, "the last began 3 s before the end");
+}
+
+#[test]
+fn a_pause_that_would_end_with_the_window_is_not_waited_for() {
+    let mut policy = Policy::strict();
+    (policy.initial, policy.max, policy.window, policy.jitter_percent) =
+        (SECOND, SECOND, SECOND, 0);
+    let (mut hand, session) = Hand::live(policy, 1);
+    hand.pass_alive(SECOND);
+    hand.lose(session);
+    let session = hand.last_dial();
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Reset) });
+    assert_eq!(
+        (hand.error().code, hand.error().after),
+        (ErrorCode::RecoveryExhausted, Duration::ZERO)
+    );
+}

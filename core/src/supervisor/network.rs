@@ -20,10 +20,9 @@ use crate::subscribed::SubscribedTrack;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
-        if let Some(missing) = self.missing()
-            && let State::Live { search, .. } = &mut self.state
-        {
-            search.connected(session, &missing, desk!(self));
+        let missing = self.missing();
+        if let State::Live { search, .. } = &mut self.state {
+            search.connected(session, missing.as_ref(), desk!(self));
         }
         if self.state.campaign().and_then(|campaign| campaign.dialing(session)).is_none() {
             return;
@@ -51,7 +50,7 @@ impl Supervisor {
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
         if let State::Live { search, .. } = &mut self.state {
-            search.lost(session, desk!(self));
+            search.dial_failed(session, desk!(self));
         }
         let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
         let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
@@ -107,7 +106,7 @@ impl Supervisor {
         if let State::Live { search, .. } = &mut self.state
             && let Some(session) = search.waiting_for(relay).map(|dial| dial.session)
         {
-            search.lost(session, desk!(self));
+            search.dial_failed(session, desk!(self));
         }
         if let Some(campaign) = self.state.campaign_mut()
             && campaign.credential_failed(relay, cause, desk!(self))
@@ -136,7 +135,7 @@ impl Supervisor {
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
         if let State::Live { search, .. } = &mut self.state {
-            search.lost(session, desk!(self));
+            search.session_closed(session, desk!(self));
         }
         match &mut self.state {
             State::Joining { session: current, .. } | State::Live { session: current, .. }
