@@ -4,7 +4,7 @@
 
 #![allow(missing_docs)]
 
-#[path = "../tests/steady/mod.rs"]
+#[path = "../tests/behaviour/steady/mod.rs"]
 mod steady;
 
 use std::hint::black_box;

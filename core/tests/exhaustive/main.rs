@@ -2,7 +2,7 @@
 //! `Supervisor`, with the rules judging each step.
 
 mod canon;
-#[path = "../rules/mod.rs"]
+#[path = "../behaviour/rules/mod.rs"]
 mod rules;
 
 use std::collections::BTreeSet;

@@ -1,8 +1,6 @@
 //! R16, R18, R33: who is there, who answers, and a call that nobody uses.
 
-mod common;
-
-use common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS};
 use holdline_core::{
     CallStatus, Config, ErrorCode, Event, Input, MediaKind, Outcome, Policy, Reason, StateName,
     WatchId,

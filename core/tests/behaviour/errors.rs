@@ -1,8 +1,6 @@
 //! R6, R24, R25: the taxonomy, code by code, and what a terminal error keeps.
 
-mod common;
-
-use common::{Hand, MIC};
+use crate::common::{Hand, MIC};
 use holdline_core::{
     Action, Cause, CauseKind, Config, ErrorCode, Event, Input, Policy, Severity, StateName,
 };

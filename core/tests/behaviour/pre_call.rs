@@ -1,8 +1,6 @@
 //! R30, R31: the test before a call.
 
-mod common;
-
-use common::{Hand, MS};
+use crate::common::{Hand, MS};
 use holdline_core::{
     Cause, CauseKind, Config, ErrorCode, HostReport, Input, Location, Outcome, Output, Policy,
     PreCallConfig, PreCallReport, Rating, SubscriptionId,
@@ -159,7 +157,7 @@ fn nothing_of_a_test_is_in_a_call() {
     hand.give(Input::Object {
         subscription: SubscriptionId(9),
         location: Location::new(0, 0),
-        frame: common::frame(0),
+        frame: crate::common::frame(0),
     });
     assert!(hand.take(|o| matches!(o, Output::CheckHost).then_some(())).is_empty());
     hand.give(Input::Close);

@@ -1,8 +1,6 @@
 //! R26, R27: what a call tells while it lives, and what it has counted.
 
-mod common;
-
-use common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS};
 use holdline_core::{Event, Input, Policy, StateName};
 use std::time::Duration;
 

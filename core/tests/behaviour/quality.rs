@@ -1,8 +1,6 @@
 //! R29: the call is rated every 3 s while it is live, and says so when the rating changes.
 
-mod common;
-
-use common::{Hand, MS};
+use crate::common::{Hand, MS};
 use holdline_core::{Event, Input, MediaKind, Policy, QualityOf, Rating, SubscriptionId};
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! R6, R12: each named policy keeps its source's numbers, to the attempt and to the microsecond.
 
-mod common;
-
-use common::{Hand, MS};
+use crate::common::{Hand, MS};
 use holdline_core::{Cause, CauseKind, ErrorCode, Input, Policy, StateName};
 use std::time::Duration;
 

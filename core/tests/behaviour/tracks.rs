@@ -1,8 +1,6 @@
 //! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
 
-mod common;
-
-use common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS};
 use holdline_core::{Event, Input, Location, MediaKind, Output, Policy, StateName, TrackId};
 use std::time::Duration;
 

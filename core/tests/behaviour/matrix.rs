@@ -3,19 +3,17 @@
 //! `docs/STATES.md` is written from it. A cell that has changed fails; `HOLDLINE_BLESS=1` writes the
 //! file anew, for the change to be reviewed.
 
-mod rules;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::rules::world::{Op, World};
 use bytes::Bytes;
 use holdline_core::{
     Cause, CauseKind, Config, Credential, Event, Frame, HostReport, Input, Location, MediaKind,
     Output, Policy, RequestId, Secret, SessionId, StateName, Supervisor, Timestamp, Token, TrackId,
 };
-use rules::world::{Op, World};
 
 const STATES: [StateName; 8] = [
     StateName::Idle,
@@ -238,8 +236,8 @@ fn time_alone(world: &World) -> Vec<StateName> {
 fn write_states() -> String {
     let mut text = String::from(
         "# States\n\n\
-         Written from the machine itself by `core/tests/matrix.rs`, which fails when it differs; do not edit by\n\
-         hand. `HOLDLINE_BLESS=1 cargo test -p holdline-core --test matrix` writes it anew.\n\n\
+         Written from the machine itself by `core/tests/behaviour/matrix.rs`, which fails when it differs; do not edit by\n\
+         hand. `HOLDLINE_BLESS=1 cargo test -p holdline-core --test behaviour matrix` writes it anew.\n\n\
          The call publishes one track, listens to one of Bob's, and has one relay; Bob is there. *Events* are in\n\
          italics. An identifier that is outdated, or never was, changes nothing in any state: that is tested for\n\
          every input that carries one, and not repeated here.\n\n",

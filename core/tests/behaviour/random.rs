@@ -1,14 +1,12 @@
 //! Hundreds of inputs in any order, late, doubled and nonsensical ones too, judged by the rules.
 
-mod rules;
-
 use std::time::Duration;
 
+use crate::rules::world::{Op, World};
 use holdline_core::{CauseKind, Config, Policy, StateName, Supervisor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use rules::world::{Op, World};
 
 /// How many histories each property is tried on: the same ones each time, so that what fails once
 /// fails for everybody. `PROPTEST_RNG_SEED` tries others.

@@ -1,8 +1,6 @@
 //! R2, R9, R10: a silent path is suspected, moved and raced before anybody is told.
 
-mod common;
-
-use common::{Hand, MS};
+use crate::common::{Hand, MS};
 use holdline_core::{
     Cause, CauseKind, ErrorCode, Event, Input, Output, Policy, SessionId, StateName, Timestamp,
 };

@@ -1,8 +1,6 @@
 //! R32: which relays are tried, and what they are shown.
 
-mod common;
-
-use common::{Hand, MS};
+use crate::common::{Hand, MS};
 use holdline_core::{
     Cause, CauseKind, Config, Credential, ErrorCode, Input, Output, Policy, RememberedRelays,
     RequestId, Secret, SessionId, StateName, Token,

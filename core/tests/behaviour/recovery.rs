@@ -1,8 +1,6 @@
 //! R3, R6, R8, R9, R14, R18: how a call is lost and found again.
 
-mod common;
-
-use common::{Hand, MIC, MS};
+use crate::common::{Hand, MIC, MS};
 use holdline_core::{
     Cause, CauseKind, Config, ErrorCode, Event, Input, MediaKind, Outcome, Output, Policy,
     SessionId, StateName,
@@ -150,7 +148,7 @@ fn an_outdated_identifier_changes_nothing() {
         Input::Object {
             subscription,
             location: holdline_core::Location::new(9, 9),
-            frame: common::frame(1),
+            frame: crate::common::frame(1),
         },
         Input::Connect,
     ] {

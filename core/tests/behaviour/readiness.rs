@@ -1,8 +1,6 @@
 //! R1: the readiness gate.
 
-mod common;
-
-use common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS};
 use holdline_core::{
     CauseKind, Config, ErrorCode, Event, Input, Location, MediaKind, Output, Policy, StateName,
     SubscriptionId, TrackId, WatchId,

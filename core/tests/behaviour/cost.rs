@@ -1,9 +1,7 @@
 //! What a call costs in memory: counted, so that the figures are the same everywhere.
 
-mod steady;
-
+use crate::steady::Steady;
 use holdline_core::Supervisor;
-use steady::Steady;
 
 #[test]
 fn a_live_call_allocates_nothing_for_a_frame_or_a_tick() {

@@ -1,0 +1,20 @@
+//! What a call does, row by row (see docs/ROWS.md). One crate, because it is built often.
+
+mod common;
+mod cost;
+mod directory;
+mod errors;
+mod glare;
+mod matrix;
+mod policies;
+mod pre_call;
+mod presence;
+mod quality;
+mod random;
+mod readiness;
+mod recovery;
+mod rules;
+mod steady;
+mod suspicion;
+mod telemetry;
+mod tracks;
