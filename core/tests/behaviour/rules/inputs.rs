@@ -1,0 +1,110 @@
+//! What is known about an input before the call has seen it.
+
+use holdline_core::{Input, StateName};
+
+use super::{Meaning, Rules, Session};
+
+impl Rules {
+    /// What is known about an input before the call has seen it.
+    pub(super) fn note_input(&mut self, input: &Input) -> Meaning {
+        if self.ended {
+            return Meaning::Nothing;
+        }
+        let known = match input {
+            Input::Connect => self.state == StateName::Idle,
+            Input::Connected { session } => {
+                let known = self.dials.remove(session);
+                if known {
+                    self.sessions.insert(*session, Session::default());
+                }
+                known
+            }
+            Input::DialFailed { session, .. } => self.dials.remove(session),
+            Input::SessionClosed { session, .. } => self.sessions.remove(session).is_some(),
+            Input::PathReport { session, .. } => self.sessions.contains_key(session),
+            Input::NamespaceAccepted { session, epoch } => {
+                let namespace = self.sessions.get_mut(session).map(|s| &mut s.namespace);
+                match namespace {
+                    Some(Some((asked, accepted))) if asked == epoch => {
+                        *accepted = true;
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Input::NamespaceRefused { session, epoch } => {
+                match self.sessions.get_mut(session).map(|s| &mut s.namespace) {
+                    Some(namespace) if namespace.is_some_and(|(asked, _)| asked == *epoch) => {
+                        *namespace = None;
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Input::PublicationEnded { publication } => {
+                self.sessions.values_mut().any(|s| s.publications.remove(publication).is_some())
+            }
+            Input::WatchAccepted { watch } => self.watch(*watch).is_some_and(|watch| {
+                watch.accepted = true;
+                true
+            }),
+            Input::WatchEnded { watch } => self.sessions.values_mut().any(|session| {
+                let Some(ended) = session.watches.remove(watch) else { return false };
+                let known = session.remembered.entry(ended.participant).or_default();
+                known.extend(ended.epochs);
+                true
+            }),
+            Input::EpochAdded { watch, epoch } => self.watch(*watch).is_some_and(|watch| {
+                watch.epochs.insert(*epoch);
+                true
+            }),
+            Input::EpochRemoved { watch, epoch } => self.sessions.values_mut().any(|session| {
+                let Some(watch) = session.watches.get_mut(watch) else { return false };
+                let remembered = session.remembered.get_mut(&watch.participant);
+                watch.epochs.remove(epoch) | remembered.is_some_and(|e| e.remove(epoch))
+            }),
+            Input::SubscriptionEnded { subscription } => {
+                self.sessions.values_mut().any(|s| s.subscriptions.remove(subscription).is_some())
+            }
+            Input::SubscriptionAccepted { subscription }
+            | Input::Object { subscription, .. }
+            | Input::EndOfTrack { subscription } => self.track_of(*subscription).is_some(),
+            Input::Publish { track, name, .. } => {
+                let new = !self.published.contains_key(track)
+                    && !self.published.values().any(|other| other == name);
+                if new {
+                    self.published.insert(*track, name.clone());
+                }
+                true
+            }
+            Input::Subscribe { track, participant, name, .. } => {
+                let wanted = (participant.clone(), name.clone());
+                let twice = self
+                    .subscribed
+                    .iter()
+                    .any(|(id, other)| *other == wanted && !self.closed_tracks.contains(id));
+                if !self.subscribed.contains_key(track) && !twice {
+                    self.closed_tracks.remove(track);
+                    self.subscribed.insert(*track, wanted);
+                }
+                true
+            }
+            Input::ReconnectNow | Input::NetworkChanged => {
+                self.hurried = true;
+                true
+            }
+            Input::DirectoryAnswered { .. }
+            | Input::CredentialAnswered { .. }
+            | Input::CredentialFailed { .. }
+            | Input::HostChecked { .. } => false,
+            Input::Tick
+            | Input::Send { .. }
+            | Input::Finish { .. }
+            | Input::Unsubscribe { .. }
+            | Input::MediaDeviceError { .. }
+            | Input::SafetyAlert { .. }
+            | Input::Close => true,
+        };
+        if known { Meaning::Something } else { Meaning::Nothing }
+    }
+}

@@ -1,0 +1,239 @@
+//! What each output must be, when it comes.
+
+use std::collections::BTreeSet;
+
+use holdline_core::{
+    ErrorCode, Event, Input, Location, Outcome, Output, PublicationId, SessionId, StateName,
+    TrackId,
+};
+
+use super::{Incident, Rules, Session, Watch, may_follow};
+
+impl Rules {
+    pub(super) fn mint(&mut self, id: u64) {
+        assert!(id > self.newest_id, "an identifier is minted once");
+        self.newest_id = id;
+    }
+
+    pub(super) fn on(&mut self, session: SessionId) -> &mut Session {
+        self.sessions.get_mut(&session).expect("only of a session that is up")
+    }
+
+    pub(super) fn note_output(&mut self, output: &Output, input: &Input) {
+        match output {
+            Output::Dial { session, relay, .. } => {
+                self.mint(session.0);
+                self.dials.insert(*session);
+                self.lately.sessions.push(*session);
+                assert!(self.config.relays.contains(relay));
+                let looking = usize::from(self.config.relays.len() > 1);
+                let most = usize::from(self.config.policy.racing).max(looking);
+                assert!(self.dials.len() <= most, "races are bounded");
+            }
+            Output::CloseSession { session } => {
+                let open = self.dials.remove(session) || self.sessions.remove(session).is_some();
+                assert!(open, "{session} is closed once, and only if it is open");
+            }
+            Output::ProbePath { session } | Output::Migrate { session } => {
+                self.on(*session);
+            }
+            Output::PublishTrack { session, publication, name } => {
+                self.mint(publication.0);
+                self.lately.publications.push(*publication);
+                let session = self.on(*session);
+                let twice = session.publications.values().any(|other| other == name);
+                assert!(!twice, "{name} is offered once on a session");
+                session.publications.insert(*publication, name.clone());
+                session.offered = true;
+            }
+            Output::PublishNamespace { session, namespace, epoch } => {
+                assert!(*epoch > self.newest_epoch, "epochs rise");
+                self.newest_epoch = *epoch;
+                let (room, us) = (&self.config.room, &self.config.participant);
+                assert_eq!(*namespace, [room.clone(), us.clone(), epoch.to_string()]);
+                let session = self.on(*session);
+                assert!(session.namespace.is_none(), "one namespace a session");
+                assert!(session.offered, "tracks come before their namespace");
+                session.namespace = Some((*epoch, false));
+            }
+            Output::SendObject { publication, location, frame } => {
+                let Input::Send { track, frame: given } = input else {
+                    panic!("nothing is sent that was not given: {output:?}");
+                };
+                assert_eq!(given, frame, "what was given is what is sent");
+                assert!(matches!(self.state, StateName::Joining | StateName::Live));
+                let name = self.published[track].clone();
+                self.sent(*publication, name, *location);
+            }
+            Output::SendEndOfTrack { publication, location } => {
+                let named = self.sessions.values().find_map(|s| s.publications.get(publication));
+                let name = named.expect("only on a session that is up").clone();
+                self.sent(*publication, name, *location);
+            }
+            Output::Watch { session, watch, prefix } => {
+                self.mint(watch.0);
+                self.lately.watches.push(*watch);
+                let participant = prefix[1].clone();
+                assert_eq!(*prefix, [self.config.room.clone(), participant.clone()]);
+                let session = self.on(*session);
+                let twice = session.watches.values().any(|other| other.participant == participant);
+                assert!(!twice, "{participant} is followed once on a session");
+                let watch_of = Watch { participant, accepted: false, epochs: BTreeSet::new() };
+                session.watches.insert(*watch, watch_of);
+            }
+            Output::Subscribe { session, subscription, namespace, name } => {
+                self.mint(subscription.0);
+                self.lately.subscriptions.push(*subscription);
+                let participant = namespace[1].clone();
+                let session = self.on(*session);
+                let wanted = (participant.clone(), name.clone());
+                let twice = session.subscriptions.values().any(|other| *other == wanted);
+                assert!(!twice, "{wanted:?} is requested once on a session");
+                let watch = session.watches.values().find(|w| w.participant == participant);
+                let newest = watch.and_then(|watch| watch.epochs.last().copied());
+                let epoch: u64 = namespace[2].parse().expect("an epoch");
+                let remembered = session.remembered.get(&participant);
+                let known = newest == Some(epoch) || remembered.is_some_and(|e| e.contains(&epoch));
+                assert!(known, "only from a participant that is there");
+                assert!(newest.is_none_or(|newest| newest <= epoch), "under the newest namespace");
+                session.subscriptions.insert(*subscription, wanted.clone());
+                let listens = |(id, other): (&TrackId, &(String, String))| {
+                    *other == wanted && !self.closed_tracks.contains(id)
+                };
+                assert!(self.subscribed.iter().any(listens), "nobody listens to {wanted:?}");
+            }
+            Output::Unsubscribe { subscription } => {
+                let open = self
+                    .sessions
+                    .values_mut()
+                    .any(|s| s.subscriptions.remove(subscription).is_some());
+                assert!(open, "a subscription is ended once, and only if it is open");
+            }
+            Output::Deliver { track, location, frame } => {
+                let Input::Object { subscription, location: at, frame: given } = input else {
+                    panic!("nothing is delivered that did not arrive: {output:?}");
+                };
+                assert_eq!((given, at), (frame, location), "unaltered, and where it stood");
+                let of = self.track_of(*subscription).expect("of an open subscription");
+                assert_eq!(*of, self.subscribed[track], "to whoever listens to it");
+                let new = self.delivered.entry(*track).or_default().insert(*location);
+                assert!(new, "{location} is delivered once");
+            }
+            Output::CloseTrack { track } => {
+                let open = self.closed_tracks.insert(*track);
+                assert!(open || !self.subscribed.contains_key(track), "{track} is closed once");
+            }
+            Output::AskDirectory { .. }
+            | Output::RememberDirectory { .. }
+            | Output::AskCredential { .. }
+            | Output::CheckHost => panic!("nobody is there to be asked: {output:?}"),
+            Output::Event(event) => self.note_event(event, input),
+        }
+    }
+
+    pub(super) fn sent(&mut self, publication: PublicationId, name: String, location: Location) {
+        let offered = self.sessions.values().find_map(|s| s.publications.get(&publication));
+        assert_eq!(offered, Some(&name), "on its own track");
+        let last = self.last_sent.insert(name, location);
+        assert!(last.is_none_or(|last| last < location), "locations rise, over every session");
+    }
+
+    pub(super) fn note_event(&mut self, event: &Event, input: &Input) {
+        match event {
+            Event::StateChanged { from, to } => {
+                assert_eq!(*from, self.state, "states follow one another");
+                assert!(may_follow(*from, *to), "{from} cannot become {to}");
+                self.state = *to;
+                if *to == StateName::Live {
+                    self.now_live();
+                }
+            }
+            Event::IncidentStarted { incident, .. } => {
+                assert!(self.incident.is_none(), "at most one incident at a time");
+                self.mint(incident.0);
+                if self.now.since(self.live_since) >= self.config.policy.stable_after {
+                    self.spent = 0;
+                }
+                let (id, since) = (*incident, self.now);
+                self.incident = Some(Incident { id, since, attempts: 0 });
+                self.last_attempt = None;
+            }
+            Event::AttemptStarted { incident, attempt, of, .. } => {
+                let open = self.incident.as_ref().map(|incident| incident.id);
+                assert_eq!(*incident, open, "an attempt is of the open incident");
+                assert_eq!(*of, self.config.policy.attempts);
+                assert!((1..=*of).contains(attempt), "attempt {attempt} of {of}");
+                assert_eq!(*attempt, self.spent + 1, "attempts are counted until uptime is stable");
+                self.check_pace();
+                self.spent += 1;
+                self.last_attempt = Some(self.now);
+                if let Some(incident) = &mut self.incident {
+                    incident.attempts += 1;
+                }
+            }
+            Event::Recovered { incident, duration, .. } => {
+                let open = self.incident.take().expect("only what began is recovered from");
+                assert_eq!((*incident, *duration), (open.id, self.now.since(open.since)));
+            }
+            Event::TrackReady { track, .. } | Event::TrackInterrupted { track } => {
+                assert!(self.subscribed.contains_key(track));
+                assert!(!self.sessions.is_empty(), "a track lives on a session");
+            }
+            Event::Ended { summary } => {
+                self.ended = true;
+                self.incident = None;
+                let completed = matches!(summary.outcome, Outcome::Completed | Outcome::Idle);
+                let state = if completed { StateName::Closed } else { StateName::Failed };
+                assert_eq!((self.state, summary.stats.state), (state, state));
+                if let Outcome::Failed(error) = &summary.outcome {
+                    let in_time = error.after <= self.config.policy.window || !self.exact;
+                    let exhausted = error.code == ErrorCode::RecoveryExhausted;
+                    assert!(!exhausted || in_time, "never past the window: {error:?}");
+                }
+                assert!(input != &Input::Close || summary.outcome == Outcome::Completed);
+            }
+            _ => {}
+        }
+    }
+
+    /// R6, R8: pauses are never shorter than the policy's first, except where it says so.
+    pub(super) fn check_pace(&mut self) {
+        let policy = &self.config.policy;
+        let shortest = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
+        let hurried = std::mem::take(&mut self.hurried);
+        let begun = self.incident.as_ref().filter(|i| i.attempts == 0).map(|i| i.since);
+        let at_once = policy.immediate_first && self.spent == 0 && begun.is_some();
+        let set_up = self.incident.is_none() && self.last_attempt.is_none();
+        if hurried || at_once || set_up {
+            return;
+        }
+        if let Some(last) = self.last_attempt.or(begun) {
+            let paused = self.now.since(last);
+            assert!(paused >= shortest, "an attempt after {paused:?}, not {shortest:?}");
+        }
+    }
+
+    /// R1: live only once the relay has agreed.
+    pub(super) fn now_live(&mut self) {
+        let others: BTreeSet<&String> =
+            self.subscribed.values().map(|(participant, _)| participant).collect();
+        let agreed = self.sessions.values().any(|session| {
+            let announced = match session.namespace {
+                Some((_, accepted)) => accepted,
+                None => session.publications.is_empty(),
+            };
+            let followed = others.iter().all(|other| {
+                session.watches.values().any(|w| w.participant == **other && w.accepted)
+            });
+            announced && followed
+        });
+        // A session that was live once is as good as it was.
+        assert!(agreed || self.was_live, "live on a session that has agreed");
+        if !self.was_live {
+            // Setting a call up is no recovery.
+            self.spent = 0;
+        }
+        self.was_live = true;
+        self.live_since = self.now;
+    }
+}
