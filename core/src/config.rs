@@ -95,9 +95,6 @@ impl Config {
 
     /// Refuses what cannot work, by the name of the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let ensure = |ok, field, problem| {
-            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
-        };
         ensure(!self.relays.is_empty(), "relays", "must name at least one relay")?;
         ensure(self.relays.len() <= Self::MOST_RELAYS, "relays", "must name at most 16 relays")?;
         self.directory.validate()?;
@@ -114,6 +111,15 @@ impl Config {
         self.pre_call.as_ref().map_or(Ok(()), PreCallConfig::validate)?;
         self.policy.validate()
     }
+}
+
+/// Refuses a field that cannot work.
+pub(crate) fn ensure(
+    ok: bool,
+    field: &'static str,
+    problem: &'static str,
+) -> Result<(), ConfigError> {
+    if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
 }
 
 /// Refuses a name that cannot be one field of a MoQ namespace or the name of a track.

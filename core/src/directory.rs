@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ensure};
 use crate::id::{Mint, RequestId};
 use crate::outbox::Outbox;
 use crate::output::Output;
@@ -55,9 +55,6 @@ impl Default for DirectoryConfig {
 
 impl DirectoryConfig {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let ensure = |ok, field, problem| {
-            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
-        };
         ensure(!self.lifetime.is_zero(), "directory.lifetime", "must be longer than zero")?;
         ensure(
             !self.answer_timeout.is_zero(),

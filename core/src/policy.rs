@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, ensure};
 
 /// How the pause before an attempt grows with the number of attempts before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,9 +142,6 @@ impl Policy {
 
     /// Refuses a policy that is empty, unpaced or contradicts itself.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let ensure = |ok, field, problem| {
-            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
-        };
         ensure(self.attempts > 0, "policy.attempts", "must be at least 1")?;
         ensure(
             self.initial >= SHORTEST_PAUSE,

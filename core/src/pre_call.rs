@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, ensure};
 use crate::error::Cause;
 use crate::id::TrackId;
 use crate::media::Frame;
@@ -42,9 +42,6 @@ impl Default for PreCallConfig {
 
 impl PreCallConfig {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        let ensure = |ok, field, problem| {
-            if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
-        };
         ensure(self.frames > 0, "pre_call.frames", "must be at least 1")?;
         ensure(!self.interval.is_zero(), "pre_call.interval", "must be longer than zero")?;
         ensure(
