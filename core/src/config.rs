@@ -58,8 +58,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// How many relays, tracks and participants a call may have.
+    /// How many relays a call may have.
     pub const MOST_RELAYS: usize = 16;
+    /// How many participants a call may ever listen to. Each is followed until the call ends.
+    pub const MOST_PARTICIPANTS: usize = 256;
     /// How many tracks a call may publish, and as many that it may subscribe to (a session carries
     /// at most 128 subscriptions).
     pub const MOST_TRACKS: usize = 64;

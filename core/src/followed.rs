@@ -154,6 +154,9 @@ impl Followed {
 
     pub(crate) fn ended(&mut self, desk: &mut Desk<'_>) {
         self.unconfirmed.append(&mut self.epochs);
+        while self.unconfirmed.len() > MOST_EPOCHS {
+            self.unconfirmed.pop_first();
+        }
         self.confirmed_by = None;
         self.failures = self.failures.saturating_add(1);
         self.watch = Watch::Ended { retry_at: desk.retry_at(self.failures) };

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, ensure};
-use crate::error::Cause;
 use crate::id::TrackId;
 use crate::media::Frame;
 use crate::quality::{Measurement, Rating};
@@ -93,8 +92,6 @@ pub struct PreCallReport {
     pub measured: Option<Measurement>,
     /// How good a call will be.
     pub rating: Option<Rating>,
-    /// What went wrong last, if anything did.
-    pub cause: Option<Cause>,
 }
 
 /// A test that is going on.
@@ -170,24 +167,17 @@ impl PreCall {
     }
 
     /// The report, with what the listener measured.
-    pub(crate) fn finish(
-        mut self,
-        measured: Option<Measurement>,
-        cause: Option<Cause>,
-    ) -> PreCallReport {
+    pub(crate) fn finish(mut self, measured: Option<Measurement>) -> PreCallReport {
         let PreCallReport { sent, returned, .. } = self.report;
         self.report.average_loop = self.loops.checked_div(returned);
         let lost = u64::from(sent.saturating_sub(returned)) * 10_000;
         let loss = lost.checked_div(u64::from(sent)).unwrap_or_default();
         let loss_basis_points = u32::try_from(loss).unwrap_or(u32::MAX);
-        let measured = measured.filter(|_| returned > 0).map(|measured| Measurement {
-            loss_basis_points,
-            rtt: self.rtt,
-            ..measured
-        });
+        // The listener cannot see what was lost at the end; who sent it can.
+        let measured =
+            measured.map(|measured| Measurement { loss_basis_points, rtt: self.rtt, ..measured });
         self.report.rating = measured.map(|measured| measured.rating());
         self.report.measured = measured;
-        self.report.cause = cause;
         self.report
     }
 }

@@ -76,12 +76,9 @@ impl Search {
         }
     }
 
-    /// Does what is due. `relay` is where we are.
+    /// Does what is due. `relay` is where we are; there are others.
     pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, desk: &mut Desk<'_>) {
-        let Some(missing) = missing.filter(|_| desk.directory.relays(desk.config).len() > 1) else {
-            self.stop(desk);
-            return;
-        };
+        let Some(missing) = missing else { return self.stop(desk) };
         match &self.phase {
             Phase::Idle => {
                 let patience = if missing.polite { POLITE } else { PATIENT };

@@ -34,6 +34,18 @@ pub enum StateName {
 }
 
 impl StateName {
+    /// Every state, in the order of a call's life.
+    pub const ALL: [Self; 8] = [
+        Self::Idle,
+        Self::Connecting,
+        Self::Joining,
+        Self::Live,
+        Self::Suspect,
+        Self::Recovering,
+        Self::Failed,
+        Self::Closed,
+    ];
+
     /// Whether the call is over.
     pub const fn is_final(self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdline_core::{Event, Outcome, SessionId, Telemetry};
+use holdline_core::{Event, Outcome, SessionId, StateName, Telemetry};
 use tracing::Span;
 
 /// How many attempts to reconnect were made.
@@ -47,6 +47,8 @@ impl Observer {
                 self.attempts.clear();
                 self.attempts.extend(won.map(|span| (*session, span)));
             }
+            // Comes after `Recovered`, and alone when the call was set up.
+            Event::StateChanged { to: StateName::Live, .. } => self.rest(),
             Event::PathMigrating { incident } => self.in_incident(|| {
                 tracing::info!(incident = incident.map(tracing::field::display), "path.migrate");
             }),
@@ -57,7 +59,6 @@ impl Observer {
                 self.in_incident(|| {
                     tracing::info!(%incident, milliseconds, attempts, "reconnect.success");
                 });
-                self.rest();
             }
             Event::Ended { summary } => {
                 if self.incident.is_some() {

@@ -52,6 +52,8 @@ async fn a_recovery_is_logged_traced_and_measured_by_the_names_that_were_promise
     let mut heard = bob.subscribe("alice", Track::audio("mic")).expect("a track");
     let mut events = bob.events();
     hear(&mut heard).await;
+    let set_up = log.text();
+    assert_eq!(set_up.matches("attempt{").count(), 2, "an attempt each, over: {set_up}");
     site.crash();
     let second = |e: &Event| matches!(e, Event::AttemptStarted { attempt: 2, .. });
     wait_for(&mut events, |e| second(e).then_some(())).await;

@@ -82,27 +82,14 @@ impl CauseKind {
 
     /// The code under which a call that was never up ends, once its attempts are used up.
     pub(crate) const fn setup_code(self) -> ErrorCode {
+        if let Some(code) = self.final_code() {
+            return code;
+        }
         match self {
             Self::NotReady => ErrorCode::SetupTimeout,
-            Self::CertificateUntrusted => ErrorCode::TlsUntrusted,
-            Self::VersionMismatch => ErrorCode::SetupRejected,
-            Self::Unauthorized => ErrorCode::AuthRejected,
-            Self::CredentialExpired | Self::SignedOut | Self::CredentialUnavailable => {
-                ErrorCode::AuthExpired
-            }
-            Self::NameNotResolved
-            | Self::TimedOut
-            | Self::NetworkUnavailable
-            | Self::Silent
-            | Self::Unacknowledged
-            | Self::ClosedByRelay
-            | Self::ProtocolError
-            | Self::Reset
-            | Self::PeerElsewhere
-            | Self::Requested => ErrorCode::RelayUnreachable,
-            Self::HostUnsupported => ErrorCode::UnsupportedHost,
             Self::NothingReturned => ErrorCode::SubscriptionNotReady,
             Self::NobodyCame => ErrorCode::NoAnswer,
+            _ => ErrorCode::RelayUnreachable,
         }
     }
 

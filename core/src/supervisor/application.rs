@@ -9,7 +9,7 @@ use crate::desk::desk;
 use crate::event::Event;
 use crate::followed::Followed;
 use crate::id::TrackId;
-use crate::media::MediaKind;
+use crate::media::{Frame, MediaKind};
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::state::State;
@@ -86,10 +86,24 @@ impl Supervisor {
         {
             return Err(format!("track {name} of {participant} is subscribed to already"));
         }
+        let is_new = !self.followed.iter().any(|followed| followed.participant == participant);
+        if is_new && self.followed.len() >= Config::MOST_PARTICIPANTS {
+            let most = Config::MOST_PARTICIPANTS;
+            return Err(format!("a call listens to at most {most} participants"));
+        }
         if wanted().count() >= Config::MOST_TRACKS {
             return Err(format!("a call subscribes to at most {} tracks", Config::MOST_TRACKS));
         }
         Ok(())
+    }
+
+    pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
+        // A path that went silent is not fed: what is in flight there blocks its recovery.
+        let up = self.state.session().is_some();
+        if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+            self.last_media = self.now;
+            published.send(frame, up, desk!(self));
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, track: TrackId) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Supervisor;
 use crate::backoff::Budget;
 use crate::campaign::Standing;
-use crate::desk::{desk, earlier};
+use crate::desk::desk;
 use crate::error::{Cause, CauseKind};
 use crate::published::PublishedTrack;
 use crate::session::Session;
@@ -207,8 +207,7 @@ impl Supervisor {
             .followed
             .iter()
             .filter_map(|followed| followed.deadline(self.config.rejoin_timeout));
-        let requests = tracks.chain(subscriptions).chain(watches).min();
-        earlier(requests, Some(session.deadline())).unwrap_or_else(|| session.deadline())
+        tracks.chain(subscriptions).chain(watches).fold(session.deadline(), Timestamp::min)
     }
 }
 

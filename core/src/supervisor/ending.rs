@@ -15,14 +15,15 @@ use crate::summary::{Outcome, Stats, Summary};
 
 impl Supervisor {
     pub(super) fn nobody_answered(&mut self) {
-        let error = CallError {
-            code: ErrorCode::NoAnswer,
-            root_cause: Cause::new(CauseKind::NobodyCame),
-            last_cause: None,
-            attempts: self.config.answer_retries.saturating_add(1),
-            after: self.now - self.started,
-        };
-        self.end(Outcome::Failed(error));
+        let tries = self.config.answer_retries.saturating_add(1);
+        self.fail_without_campaign(Cause::new(CauseKind::NobodyCame), tries);
+    }
+
+    /// Ends the call for a cause that no attempt to reach a relay can mend.
+    pub(super) fn fail_without_campaign(&mut self, root_cause: Cause, attempts: u32) {
+        let (code, last_cause) = (root_cause.kind.setup_code(), None);
+        let after = self.now - self.started;
+        self.end(Outcome::Failed(CallError { code, root_cause, last_cause, attempts, after }));
     }
 
     /// The code that ends the call, if trying again cannot help. A refused credential is refreshed
@@ -104,17 +105,15 @@ impl Supervisor {
         for track in self.subscribed.iter().filter(|track| !track.is_over()) {
             self.out.push(Output::CloseTrack { track: track.id });
         }
-        let (name, state): (_, fn(Box<Summary>) -> State) = match outcome {
-            Outcome::Completed | Outcome::Idle => (StateName::Closed, State::Closed),
-            Outcome::Failed(_) => (StateName::Failed, State::Failed),
-        };
-        let status = match outcome {
-            Outcome::Completed | Outcome::Idle => CallStatus::Ended,
-            Outcome::Failed(_) => CallStatus::Failed,
+        let (name, status, state): (_, _, fn(Box<Summary>) -> State) = match outcome {
+            Outcome::Completed | Outcome::Idle => {
+                (StateName::Closed, CallStatus::Ended, State::Closed)
+            }
+            Outcome::Failed(_) => (StateName::Failed, CallStatus::Failed, State::Failed),
         };
         self.record.reached(status, self.now - self.started);
         let summary = Box::new(Summary {
-            pre_call: self.test_report(&outcome),
+            pre_call: self.test_report(),
             outcome,
             duration: self.now - self.started,
             record: self.record(),

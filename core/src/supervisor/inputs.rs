@@ -110,9 +110,8 @@ impl Supervisor {
                 }
             }
             Input::SubscriptionAccepted { subscription } => {
-                let now = self.now;
-                if let Some(track) = self.listening(subscription) {
-                    track.accepted(subscription, now);
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.accepted(subscription, self.now);
                 }
             }
             Input::SubscriptionEnded { subscription } => {

@@ -10,13 +10,12 @@ use crate::campaign::Standing;
 use crate::desk::desk;
 use crate::error::{Cause, ErrorCode};
 use crate::followed::Followed;
-use crate::id::{RequestId, SessionId, SubscriptionId};
+use crate::id::{RequestId, SessionId};
 use crate::liveness::Counters;
 use crate::output::Output;
 use crate::search::Missing;
 use crate::session::Session;
 use crate::state::State;
-use crate::subscribed::SubscribedTrack;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
@@ -189,13 +188,6 @@ impl Supervisor {
 
     pub(super) fn session_with(&mut self, id: SessionId) -> Option<&mut Session> {
         self.state.session_mut().filter(|session| session.id == id)
-    }
-
-    pub(super) fn listening(
-        &mut self,
-        subscription: SubscriptionId,
-    ) -> Option<&mut SubscribedTrack> {
-        self.subscribed.iter_mut().find(|track| track.has(subscription))
     }
 
     /// Points each subscribed track at the newest namespace of its participant.

@@ -3,9 +3,8 @@
 use alloc::string::String;
 
 use super::Supervisor;
-use crate::desk::desk;
-use crate::error::{CallError, Cause, CauseKind, ErrorCode};
-use crate::media::{Frame, MediaKind};
+use crate::error::{Cause, CauseKind};
+use crate::media::MediaKind;
 use crate::output::Output;
 use crate::pre_call::{HOMEWARD, HostReport, OUTWARD, PreCall, PreCallReport, Step, TRACK_NAME};
 use crate::state::State;
@@ -45,20 +44,11 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn send(&mut self, track: crate::id::TrackId, frame: Frame) {
-        // A path that went silent is not fed: what is in flight there blocks its recovery.
-        let up = self.state.session().is_some();
-        if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
-            self.last_media = self.now;
-            published.send(frame, up, desk!(self));
-        }
-    }
-
     pub(super) fn host_checked(&mut self, host: HostReport) {
         let Some(test) = &mut self.pre_call else { return };
         test.report.host = Some(host);
         if !host.is_supported() {
-            self.fail_test(ErrorCode::UnsupportedHost, Cause::new(CauseKind::HostUnsupported));
+            self.fail_test(Cause::new(CauseKind::HostUnsupported));
         }
     }
 
@@ -81,31 +71,21 @@ impl Supervisor {
             State::Live { .. } | State::Idle | State::Failed(_) | State::Closed(_) => None,
         };
         match cause {
-            Some(cause) => self.fail_test(cause.kind.setup_code(), cause),
+            Some(cause) => self.fail_test(cause),
             None => self.end(Outcome::Completed),
         }
     }
 
-    fn fail_test(&mut self, code: ErrorCode, cause: Cause) {
-        let error = CallError {
-            code,
-            root_cause: cause,
-            last_cause: None,
-            attempts: u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX),
-            after: self.now - self.started,
-        };
-        self.end(Outcome::Failed(error));
+    fn fail_test(&mut self, cause: Cause) {
+        let attempts = u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX);
+        self.fail_without_campaign(cause, attempts);
     }
 
     /// The report of the test, if this is one.
-    pub(super) fn test_report(&mut self, outcome: &Outcome) -> Option<PreCallReport> {
+    pub(super) fn test_report(&mut self) -> Option<PreCallReport> {
         let test = self.pre_call.take()?;
         let listener = self.subscribed.iter_mut().find(|track| track.id == HOMEWARD);
         let measured = listener.and_then(|track| track.measure()).map(|(_, measured)| measured);
-        let cause = match outcome {
-            Outcome::Failed(error) => Some(error.root_cause.clone()),
-            Outcome::Completed | Outcome::Idle => None,
-        };
-        Some(test.finish(measured, cause))
+        Some(test.finish(measured))
     }
 }

@@ -15,17 +15,6 @@ use holdline_core::{
     Output, Policy, RequestId, Secret, SessionId, StateName, Supervisor, Timestamp, Token, TrackId,
 };
 
-const STATES: [StateName; 8] = [
-    StateName::Idle,
-    StateName::Connecting,
-    StateName::Joining,
-    StateName::Live,
-    StateName::Suspect,
-    StateName::Recovering,
-    StateName::Failed,
-    StateName::Closed,
-];
-
 /// A call in that state that publishes a microphone and listens to Bob.
 fn in_state(state: StateName) -> World {
     let mut config = Config::new("relay", "room", "alice");
@@ -244,7 +233,7 @@ fn write_states() -> String {
     );
     let mut ways: BTreeMap<(StateName, StateName), BTreeSet<&str>> = BTreeMap::new();
     let mut tables = String::new();
-    for state in STATES {
+    for state in StateName::ALL {
         let world = in_state(state);
         let _ = writeln!(tables, "## {state}\n");
         let time = time_alone(&world);
@@ -311,7 +300,7 @@ fn every_state_and_every_input_does_what_was_reviewed() {
 
 #[test]
 fn an_identifier_that_never_was_changes_nothing_in_any_state() {
-    for state in STATES {
+    for state in StateName::ALL {
         let world = in_state(state);
         let mut tried = 0;
         for input in inputs(&world).iter().filter_map(outdated) {

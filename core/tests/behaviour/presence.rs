@@ -177,3 +177,17 @@ fn the_machine_wants_to_be_woken_for_the_answer_and_for_idleness_even_between_pr
     let deadline = hand.call.deadline().expect("it is live");
     assert_eq!((deadline.at, deadline.reason), (hand.now + MS * 30, Reason::Idle));
 }
+
+#[test]
+fn nobody_is_looked_for_elsewhere_who_is_only_a_moment_away() {
+    let (mut hand, watch) = ringing(|config| config.relays.push("moqt://other.example".into()));
+    hand.give(Input::EpochAdded { watch, epoch: 5 });
+    hand.give(Input::EpochRemoved { watch, epoch: 5 });
+    hand.pass_alive(MS * 1_900);
+    hand.give(Input::EpochAdded { watch, epoch: 6 });
+    hand.pass_alive(SECOND * 20);
+    assert!(hand.dials().is_empty());
+    hand.give(Input::EpochRemoved { watch, epoch: 6 });
+    hand.pass_alive(SECOND * 11);
+    assert_eq!(hand.dials().len(), 1, "away for 2 s, and then missed for 8");
+}

@@ -188,7 +188,7 @@ fn a_track_of_a_live_call_has_its_deadline_too() {
 #[test]
 fn a_gate_that_cannot_open_is_bounded_by_the_deadline_however_the_others_come_and_go() {
     let (mut hand, _) = joining();
-    let watch = WatchId(2);
+    let watch = hand.watching.expect("bob is followed");
     let since = hand.now;
     let mut epoch = 600;
     while hand.call.state() == StateName::Joining && hand.now - since < SECOND * 30 {

@@ -72,20 +72,7 @@ fn a_request_that_is_not_answered_is_given_up_and_made_again() {
 #[test]
 fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
     let (mut hand, _) = Hand::live(Policy::interactive(), 1);
-    let watch = {
-        let mut again = Hand::new(Policy::interactive(), 1);
-        again.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
-        again.give(Input::Subscribe {
-            track: BOB,
-            participant: "bob".into(),
-            name: "audio".into(),
-            kind: MediaKind::Audio,
-        });
-        again.give(Input::Connect);
-        let session = again.last_dial();
-        again.give(Input::Connected { session });
-        again.watch().expect("the same script mints the same identifier")
-    };
+    let watch = hand.watching.expect("bob is followed");
     let (old, _) = hand.subscription().expect("subscribed");
     hand.object(old, 1, 0).out.clear();
     hand.give(Input::EpochAdded { watch, epoch: 499 });
@@ -296,4 +283,35 @@ fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_ane
         hand.give(Input::Unsubscribe { track: TrackId(id) });
     }
     assert_eq!(hand.call.stats().subscribed.len(), 64, "bounded all the same");
+}
+
+#[test]
+fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    for number in 0..300 {
+        let track = TrackId(number);
+        let (participant, name, kind) = (format!("p{number}"), "audio".into(), MediaKind::Audio);
+        hand.give(Input::Subscribe { track, participant, name, kind });
+        hand.give(Input::Unsubscribe { track });
+    }
+    let refused = hand.events().into_iter().filter_map(|event| match event {
+        Event::TrackRefused { problem, .. } => Some(problem),
+        _ => None,
+    });
+    let refused: Vec<String> = refused.collect();
+    assert_eq!(refused.len(), 300 - 256);
+    assert!(refused[0].contains("256 participants"), "{}", refused[0]);
+
+    // A relay that tells of ever newer namespaces, and ends each watch.
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    for epoch in 0..10_000 {
+        let watch = hand.watching.expect("bob is followed");
+        hand.give(Input::EpochAdded { watch, epoch: 1_000 + epoch });
+        if epoch % 30 == 29 {
+            hand.give(Input::WatchEnded { watch }).pass_alive(SECOND * 3);
+            hand.out.clear();
+        }
+    }
+    let shown = format!("{:?}", hand.call);
+    assert!(shown.len() < 16 * 1024, "{} bytes", shown.len());
 }

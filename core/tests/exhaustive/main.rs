@@ -1,4 +1,4 @@
-//! R14, and every other row: every order of every input, from the beginning of a call: a breadth-first search over the real
+//! R14: every order of every input, from five beginnings: a breadth-first search over the real
 //! `Supervisor`, with the rules judging each step.
 
 mod canon;
@@ -198,19 +198,7 @@ fn report(what: &str, searched: &Searched) {
         "{what}: {} states by {} steps, {} inputs deep",
         searched.states, searched.steps, searched.depth
     );
-    for (state, count) in [
-        StateName::Idle,
-        StateName::Connecting,
-        StateName::Joining,
-        StateName::Live,
-        StateName::Suspect,
-        StateName::Recovering,
-        StateName::Failed,
-        StateName::Closed,
-    ]
-    .into_iter()
-    .zip(searched.by_state)
-    {
+    for (state, count) in StateName::ALL.into_iter().zip(searched.by_state) {
         println!("  {count:>8} {state}");
     }
 }

@@ -21,6 +21,8 @@ pub struct Hand {
     pub out: Vec<(Timestamp, Output)>,
     /// The last subscription asked for, whoever took it.
     pub asked_for: Option<(SubscriptionId, Vec<String>)>,
+    /// The last watch asked for, whoever took it.
+    pub watching: Option<WatchId>,
     /// How many objects made tracks ready.
     warm: u64,
 }
@@ -48,7 +50,14 @@ impl Hand {
 
     pub fn with(config: Config, seed: u64) -> Self {
         let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
-        Self { call, now: Timestamp::ZERO, out: Vec::new(), asked_for: None, warm: 0 }
+        Self {
+            call,
+            now: Timestamp::ZERO,
+            out: Vec::new(),
+            asked_for: None,
+            watching: None,
+            warm: 0,
+        }
     }
 
     pub fn give(&mut self, input: Input) -> &mut Self {
@@ -56,6 +65,9 @@ impl Hand {
         while let Some(output) = self.call.poll_output() {
             if let Output::Subscribe { subscription, namespace, .. } = &output {
                 self.asked_for = Some((*subscription, namespace.clone()));
+            }
+            if let Output::Watch { watch, .. } = &output {
+                self.watching = Some(*watch);
             }
             self.out.push((self.now, output));
         }
@@ -76,36 +88,19 @@ impl Hand {
 
     /// Lets time pass with a path that answers, so that it never goes silent.
     pub fn pass_alive(&mut self, duration: Duration) -> &mut Self {
-        let until = self.now + duration;
-        let mut received = self.now.as_micros() + 1;
-        while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
-            self.now = deadline.at;
-            self.give(Input::Tick);
-            let asked: Vec<SessionId> = self
-                .take(|o| match o {
-                    Output::ProbePath { session } => Some(*session),
-                    _ => None,
-                })
-                .into_iter()
-                .map(|(_, session)| session)
-                .collect();
-            for session in asked {
-                received += 1;
-                self.give(Input::PathReport {
-                    session,
-                    received,
-                    acknowledged: received,
-                    rtt_micros: 10_000,
-                });
-            }
-        }
-        self.now = until;
-        self
+        let received = self.now.as_micros() + 1;
+        self.pass_reporting(duration, |probes| received + probes)
     }
 
     /// Lets time pass with a path that is asked and shows nothing new.
     pub fn pass_silent(&mut self, duration: Duration) -> &mut Self {
+        self.pass_reporting(duration, |_| 0)
+    }
+
+    /// Lets time pass; `count` is what the path's counters say after so many probes.
+    fn pass_reporting(&mut self, duration: Duration, count: impl Fn(u64) -> u64) -> &mut Self {
         let until = self.now + duration;
+        let mut probes = 0;
         while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
             self.now = deadline.at;
             self.give(Input::Tick);
@@ -113,12 +108,10 @@ impl Hand {
                 Output::ProbePath { session } => Some(*session),
                 _ => None,
             }) {
-                self.give(Input::PathReport {
-                    session,
-                    received: 0,
-                    acknowledged: 0,
-                    rtt_micros: 10_000,
-                });
+                probes += 1;
+                let (received, acknowledged) = (count(probes), count(probes));
+                let rtt_micros = 10_000;
+                self.give(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
         }
         self.now = until;
