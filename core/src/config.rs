@@ -53,6 +53,8 @@ pub struct Config {
     pub quality_interval: Duration,
     /// How long one group of a published track lasts.
     pub group_duration: Duration,
+    /// How many times faster than it was said a listener is told again what it has missed (R21).
+    pub catch_up: u8,
     /// If set, this is no call but the test before one: with ourselves, through the relay (R30).
     pub pre_call: Option<PreCallConfig>,
 }
@@ -91,6 +93,7 @@ impl Config {
             idle_timeout: Some(Duration::from_secs(360)),
             quality_interval: Duration::from_secs(3),
             group_duration: Duration::from_secs(1),
+            catch_up: 4,
             pre_call: None,
         }
     }
@@ -110,6 +113,7 @@ impl Config {
         ensure(!self.quality_interval.is_zero(), "quality_interval", "must be longer than zero")?;
         ensure(!self.ready_timeout.is_zero(), "ready_timeout", "must be longer than zero")?;
         ensure(!self.group_duration.is_zero(), "group_duration", "must be longer than zero")?;
+        ensure(self.catch_up > 1, "catch_up", "must be at least 2: it must be faster than life")?;
         self.pre_call.as_ref().map_or(Ok(()), PreCallConfig::validate)?;
         self.policy.validate()
     }
@@ -187,6 +191,7 @@ mod tests {
         assert_eq!(refused(|c| c.probe_interval = Duration::ZERO), "probe_interval");
         assert_eq!(refused(|c| c.ready_timeout = Duration::ZERO), "ready_timeout");
         assert_eq!(refused(|c| c.group_duration = Duration::ZERO), "group_duration");
+        assert_eq!(refused(|c| c.catch_up = 1), "catch_up");
         assert_eq!(refused(|c| c.answer_timeout = Duration::ZERO), "answer_timeout");
         assert_eq!(refused(|c| c.rejoin_timeout = Duration::ZERO), "rejoin_timeout");
         assert_eq!(refused(|c| c.idle_timeout = Some(Duration::ZERO)), "idle_timeout");

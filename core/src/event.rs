@@ -7,6 +7,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, ErrorCode};
+use crate::gap::Gap;
 use crate::id::{IncidentId, SessionId, TrackId};
 use crate::quality::{Measurement, QualityOf, Rating};
 use crate::state::StateName;
@@ -123,6 +124,35 @@ pub enum Event {
     TrackInterrupted {
         /// The track.
         track: TrackId,
+    },
+    /// Frames will not be delivered. Comes before the frame that follows them.
+    Gap {
+        /// The track.
+        track: TrackId,
+        /// What is missing, and why.
+        gap: Gap,
+    },
+    /// What was missing of a track was got back, as far as it could be.
+    TrackRepaired {
+        /// The track.
+        track: TrackId,
+        /// How many frames were got back.
+        frames: u64,
+        /// For how long they kept others waiting.
+        duration: Duration,
+    },
+    /// The publisher of a track has fallen silent and does not answer, while the session is healthy:
+    /// the outage is theirs.
+    TrackStalled {
+        /// The track.
+        track: TrackId,
+    },
+    /// The publisher of a stalled track is heard again, or answers.
+    TrackResumed {
+        /// The track.
+        track: TrackId,
+        /// How long it was stalled.
+        after: Duration,
     },
     /// A track cannot be published or subscribed to as asked. The call goes on without it.
     TrackRefused {

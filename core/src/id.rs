@@ -30,6 +30,11 @@ id!(
     "subscription-"
 );
 id!(
+    /// One FETCH request on one session.
+    FetchId,
+    "fetch-"
+);
+id!(
     /// One track offered to the relay on one session.
     PublicationId,
     "publication-"

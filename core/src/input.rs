@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credential;
+use crate::delivery::{Delivery, Retention};
 use crate::error::Cause;
-use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
-use crate::media::{Frame, Location, MediaKind};
+use crate::id::{FetchId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
+use crate::media::{Frame, FrameNumber, Location, MediaKind, Object, Track};
 use crate::pre_call::HostReport;
+use crate::repair::FetchEnd;
 
 /// One thing that happened: the application asked for something, the network reported something,
 /// or time passed.
@@ -26,6 +28,8 @@ pub enum Input {
         name: String,
         /// What it carries.
         kind: MediaKind,
+        /// How much of it is kept, to be said again.
+        retention: Retention,
     },
     /// The application listens to track `name` of `participant`.
     Subscribe {
@@ -37,6 +41,10 @@ pub enum Input {
         name: String,
         /// What it carries.
         kind: MediaKind,
+        /// How it is to be delivered.
+        delivery: Delivery,
+        /// How much of it is kept while something before it is missing, and how long.
+        retention: Retention,
     },
     /// The application has one frame to send.
     Send {
@@ -188,14 +196,63 @@ pub enum Input {
     Object {
         /// The subscription.
         subscription: SubscriptionId,
-        /// Where it stands in the track.
-        location: Location,
-        /// What it carries.
-        frame: Frame,
+        /// The object.
+        object: Object,
     },
-    /// The publisher said that the track ends here (object status 0x4, End of Track).
+    /// The publisher said that the track ends here.
     EndOfTrack {
         /// The subscription.
         subscription: SubscriptionId,
+        /// The number that the next frame would have had.
+        number: FrameNumber,
     },
+    /// An object arrived that was asked for by [`Output::Fetch`](crate::Output::Fetch).
+    FetchedObject {
+        /// The request.
+        fetch: FetchId,
+        /// The object.
+        object: Object,
+    },
+    /// Nothing more comes by a request.
+    FetchEnded {
+        /// The request.
+        fetch: FetchId,
+        /// How it ended.
+        end: FetchEnd,
+    },
+    /// A listener asks for a part of a track of ours (FETCH).
+    FetchRequested {
+        /// The session.
+        session: SessionId,
+        /// The Request ID that it has there.
+        request: u64,
+        /// The track's name.
+        name: String,
+        /// The first location.
+        first: Location,
+        /// The last location.
+        last: Location,
+    },
+    /// A listener no longer wants an answer.
+    FetchCancelled {
+        /// The session.
+        session: SessionId,
+        /// The Request ID that it has there.
+        request: u64,
+    },
+}
+
+/// Asking for tracks.
+impl Input {
+    /// The application publishes `what`.
+    pub fn publish(track: TrackId, what: Track) -> Self {
+        let Track { name, kind, retention, .. } = what;
+        Self::Publish { track, name, kind, retention }
+    }
+
+    /// The application listens to `what` of `participant`.
+    pub fn subscribe(track: TrackId, participant: impl Into<String>, what: Track) -> Self {
+        let Track { name, kind, delivery, retention } = what;
+        Self::Subscribe { track, participant: participant.into(), name, kind, delivery, retention }
+    }
 }

@@ -39,17 +39,21 @@ mod backoff;
 mod campaign;
 mod config;
 mod credentials;
+mod delivery;
 mod desk;
 mod dial;
 mod directory;
 mod error;
 mod event;
 mod followed;
+mod gap;
 mod histogram;
+mod history;
 mod id;
 mod input;
 #[cfg(debug_assertions)]
 mod invariants;
+mod lateness;
 mod liveness;
 mod media;
 mod migration;
@@ -59,12 +63,15 @@ mod policy;
 mod pre_call;
 mod presence;
 mod published;
+mod pulse;
 mod quality;
 mod readiness;
+mod reception;
 mod record;
+mod repair;
+mod replay;
 mod search;
 mod secret;
-mod seen;
 mod session;
 mod stand_in;
 mod state;
@@ -72,25 +79,31 @@ mod subscribed;
 mod summary;
 mod supervisor;
 mod time;
+mod window;
 
 pub use config::{Config, ConfigError, validate_name};
 pub use credentials::{Credential, Token};
+pub use delivery::{Delivery, Retention};
 pub use directory::{DirectoryConfig, RememberedRelays};
 pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
 pub use event::Event;
+pub use gap::{Gap, GapReason};
 pub use histogram::Histogram;
-pub use id::{IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
+pub use id::{
+    FetchId, IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+};
 pub use input::Input;
-pub use media::{Frame, Location, MediaKind, Track};
+pub use media::{Frame, FrameNumber, Location, MediaKind, Object, Track};
 pub use output::Output;
 pub use policy::{Growth, Policy};
 pub use pre_call::{HostReport, PreCallConfig, PreCallReport};
 pub use quality::{Measurement, Quality, QualityOf, Rating};
 pub use record::{CallRecord, CallStatus, ParticipantRecord, SafetyAlert};
+pub use repair::FetchEnd;
 pub use secret::Secret;
 pub use state::StateName;
 pub use summary::{
-    Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,
+    Evicted, Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,
     SubscribedTrackStats, Summary, Telemetry,
 };
 pub use supervisor::{Deadline, Reason, Supervisor};

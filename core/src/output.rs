@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::credentials::Token;
 use crate::event::Event;
-use crate::id::{PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
-use crate::media::{Frame, Location};
+use crate::gap::Gap;
+use crate::id::{FetchId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId};
+use crate::media::{FrameNumber, Location, Object};
 
 /// One thing for the driver to carry out. Outputs are in order; none needs a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,17 +86,17 @@ pub enum Output {
     SendObject {
         /// The publication.
         publication: PublicationId,
-        /// Where it stands in the track.
-        location: Location,
-        /// What it carries.
-        frame: Frame,
+        /// The object.
+        object: Object,
     },
-    /// Say that the track ends here (object status 0x4, End of Track).
+    /// Say that the track ends here, after how many frames (and object status 0x4, End of Track).
     SendEndOfTrack {
         /// The publication.
         publication: PublicationId,
         /// The location after the last object.
         location: Location,
+        /// The number after that of the last frame.
+        number: FrameNumber,
     },
     /// Follow a participant: hear of each namespace under the prefix (SUBSCRIBE_NAMESPACE).
     Watch {
@@ -122,14 +123,68 @@ pub enum Output {
         /// The subscription.
         subscription: SubscriptionId,
     },
+    /// Ask for a part of a track (standalone FETCH), at a lower priority than subscriptions have.
+    /// Answered by [`Input::FetchedObject`](crate::Input::FetchedObject)s, in order, and
+    /// [`Input::FetchEnded`](crate::Input::FetchEnded).
+    Fetch {
+        /// The session.
+        session: SessionId,
+        /// What to call it.
+        fetch: FetchId,
+        /// The fields of the namespace.
+        namespace: Vec<String>,
+        /// The track's name.
+        name: String,
+        /// The first location.
+        first: Location,
+        /// The last location; an object of `u64::MAX` is the last one of its group.
+        last: Location,
+    },
+    /// Give up a FETCH. Nothing more is wanted from it.
+    CancelFetch {
+        /// The request.
+        fetch: FetchId,
+    },
+    /// Say that a FETCH is answered (FETCH_OK). Its objects follow, and [`Output::EndFetch`].
+    AcceptFetch {
+        /// The session.
+        session: SessionId,
+        /// The Request ID that it has there.
+        request: u64,
+        /// The location of the last object; `None` if there is none.
+        last: Option<Location>,
+    },
+    /// Send one object of an answer.
+    FetchObject {
+        /// The session.
+        session: SessionId,
+        /// The Request ID of the FETCH.
+        request: u64,
+        /// The object.
+        object: Object,
+    },
+    /// End an answer.
+    EndFetch {
+        /// The session.
+        session: SessionId,
+        /// The Request ID of the FETCH.
+        request: u64,
+    },
+    /// Refuse a FETCH: there is no such track, or there are too many of them.
+    RefuseFetch {
+        /// The session.
+        session: SessionId,
+        /// The Request ID of the FETCH.
+        request: u64,
+    },
     /// Hand a frame to the application.
     Deliver {
         /// The subscribed track.
         track: TrackId,
-        /// Where it stands in the track.
-        location: Location,
-        /// The frame.
-        frame: Frame,
+        /// The frame, and its place.
+        object: Object,
+        /// What is missing before it.
+        gap: Option<Gap>,
     },
     /// Close the application's stream of this track: nothing more will be delivered on it.
     CloseTrack {

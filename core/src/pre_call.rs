@@ -147,7 +147,7 @@ impl PreCall {
                 let last = self.report.sent == self.config.frames;
                 self.next_frame = Some(now + if last { STRAGGLERS } else { self.config.interval });
                 let payload = Bytes::from_static(PAYLOAD);
-                Step::Send(Frame { captured_at: now.as_micros(), payload })
+                Step::Send(Frame::new(now.as_micros(), payload))
             }
             Some(at) if now >= at => Step::Finish,
             Some(_) | None => Step::Nothing,

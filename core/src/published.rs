@@ -1,11 +1,13 @@
 //! A track that the application publishes. It outlives every session; each session gets a
-//! publication of it.
+//! publication of it. What is said goes into its history, whether there is a session or not.
 
 use alloc::string::String;
 
+use crate::delivery::Retention;
 use crate::desk::Desk;
+use crate::history::History;
 use crate::id::{PublicationId, SessionId, TrackId};
-use crate::media::{Frame, Location, MediaKind};
+use crate::media::{Frame, FrameNumber, Location, MediaKind, Object};
 use crate::output::Output;
 use crate::summary::{PublishedCounters, PublishedTrackStats};
 use crate::time::Timestamp;
@@ -30,9 +32,14 @@ pub(crate) struct PublishedTrack {
     publication: Publication,
     failures: u32,
     /// Where the next frame goes. Groups rise for as long as the track lives.
-    next: Location,
+    next_location: Location,
+    next_number: FrameNumber,
     /// When the current group began; `None` if the next frame begins one.
     group_since: Option<Timestamp>,
+    /// Whether the last frame went out when it was given.
+    live: bool,
+    retention: Retention,
+    history: History,
     finished: bool,
     end_sent: bool,
     counters: PublishedCounters,
@@ -41,15 +48,25 @@ pub(crate) struct PublishedTrack {
 impl PublishedTrack {
     /// Groups start at the first epoch: a participant that comes back as a new process, with a
     /// later epoch, goes on above every group that its former self has used.
-    pub(crate) fn new(id: TrackId, name: String, kind: MediaKind, first_epoch: u64) -> Self {
+    pub(crate) fn new(
+        id: TrackId,
+        name: String,
+        kind: MediaKind,
+        retention: Retention,
+        first_epoch: u64,
+    ) -> Self {
         Self {
             id,
             name,
             kind,
             publication: Publication::Wanted,
             failures: 0,
-            next: Location::new(first_epoch, 0),
+            next_location: Location::new(first_epoch, 0),
+            next_number: FrameNumber::new(first_epoch, 0),
             group_since: None,
+            live: false,
+            retention,
+            history: History::default(),
             finished: false,
             end_sent: false,
             counters: PublishedCounters::default(),
@@ -108,19 +125,39 @@ impl PublishedTrack {
         }
     }
 
+    /// Says a frame: now, if a session can carry it, and to whoever asks for it later.
     pub(crate) fn send(&mut self, frame: Frame, up: bool, desk: &mut Desk<'_>) {
         self.counters.accepted += 1;
         if self.finished {
             self.counters.dropped_finished += 1;
             return;
         }
-        let Some(publication) = self.offered().filter(|_| up) else {
-            self.counters.dropped_no_session += 1;
-            return;
-        };
-        let location = self.take_location(desk);
-        self.counters.sent += 1;
-        desk.out.push(Output::SendObject { publication, location, frame });
+        let publication = self.offered().filter(|_| up);
+        // A group is a stream: nobody is to wait on it for what was kept back.
+        if self.live != publication.is_some() {
+            self.live = publication.is_some();
+            self.group_since = None;
+        }
+        let number = self.next_number;
+        self.next_number = number.next();
+        let object = Object { location: self.take_location(desk), number, frame };
+        if let Some(publication) = publication {
+            self.counters.sent += 1;
+            desk.out.push(Output::SendObject { publication, object: object.clone() });
+        } else {
+            self.counters.kept_back += 1;
+        }
+        self.history.keep(object, desk.now, &self.retention);
+    }
+
+    /// What was said lately.
+    pub(crate) fn history(&mut self, now: Timestamp) -> &History {
+        self.history.expire(now, &self.retention);
+        &self.history
+    }
+
+    pub(crate) fn note_replayed(&mut self) {
+        self.counters.replayed += 1;
     }
 
     pub(crate) fn finish(&mut self, up: bool, desk: &mut Desk<'_>) {
@@ -135,7 +172,12 @@ impl PublishedTrack {
             track: self.id,
             name: self.name.clone(),
             kind: self.kind,
-            counters: self.counters,
+            counters: PublishedCounters {
+                held: self.history.len(),
+                held_bytes: self.history.bytes(),
+                evicted: self.history.evicted(),
+                ..self.counters
+            },
         }
     }
 
@@ -152,19 +194,19 @@ impl PublishedTrack {
             return;
         }
         self.end_sent = true;
-        let location = self.take_location(desk);
-        desk.out.push(Output::SendEndOfTrack { publication, location });
+        let (location, number) = (self.take_location(desk), self.next_number);
+        desk.out.push(Output::SendEndOfTrack { publication, location, number });
     }
 
     fn take_location(&mut self, desk: &Desk<'_>) -> Location {
         let full =
             self.group_since.is_none_or(|since| desk.now - since >= desk.config.group_duration);
         if full {
-            self.next = Location::new(self.next.group.saturating_add(1), 0);
+            self.next_location = Location::new(self.next_location.group.saturating_add(1), 0);
             self.group_since = Some(desk.now);
         }
-        let location = self.next;
-        self.next.object += 1;
+        let location = self.next_location;
+        self.next_location.object += 1;
         location
     }
 }

@@ -57,7 +57,7 @@ mod tests {
     use alloc::string::String;
 
     fn json(payload: &'static [u8]) -> String {
-        let frame = Frame { captured_at: 7, payload: Bytes::from_static(payload) };
+        let frame = Frame::new(7, Bytes::from_static(payload));
         serde_json::to_string(&frame).expect("serialises")
     }
 

@@ -3,18 +3,22 @@
 
 use alloc::string::{String, ToString as _};
 use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::config::Config;
+use crate::delivery::{Delivery, Retention};
 use crate::desk::{Desk, earlier};
 use crate::error::ErrorCode;
 use crate::event::Event;
-use crate::id::{SessionId, SubscriptionId, TrackId};
-use crate::media::{Frame, Location, MediaKind};
+use crate::id::{FetchId, SessionId, SubscriptionId, TrackId};
+use crate::media::{FrameNumber, MediaKind, Object};
 use crate::output::Output;
 use crate::quality::{Measurement, TrackMeter};
 use crate::readiness::Readiness;
-use crate::seen::Seen;
-use crate::summary::{SubscribedCounters, SubscribedTrackStats};
+use crate::reception::Reception;
+use crate::repair::{FetchEnd, Place};
+use crate::summary::SubscribedTrackStats;
 use crate::time::Timestamp;
 
 /// How long a relay may take to answer a SUBSCRIBE.
@@ -50,13 +54,18 @@ pub(crate) struct SubscribedTrack {
     subscription: Subscription,
     readiness: Readiness,
     failures: u32,
-    seen: Seen,
+    reception: Reception,
     meter: TrackMeter,
-    counters: SubscribedCounters,
 }
 
 impl SubscribedTrack {
-    pub(crate) fn new(id: TrackId, participant: String, name: String, kind: MediaKind) -> Self {
+    pub(crate) fn new(
+        id: TrackId,
+        participant: String,
+        name: String,
+        kind: MediaKind,
+        (delivery, retention): (Delivery, Retention),
+    ) -> Self {
         Self {
             id,
             participant,
@@ -65,9 +74,8 @@ impl SubscribedTrack {
             subscription: Subscription::Wanted,
             readiness: Readiness::default(),
             failures: 0,
-            seen: Seen::default(),
+            reception: Reception::new(id, kind, delivery, retention),
             meter: TrackMeter::default(),
-            counters: SubscribedCounters::default(),
         }
     }
 
@@ -115,7 +123,7 @@ impl SubscribedTrack {
                 self.become_ready(id, epoch, at, desk);
             }
             Subscription::Ended { epoch, retry_at } if desk.now >= retry_at => {
-                self.counters.resubscribed += 1;
+                self.reception.resubscribed();
                 self.request(session, epoch, desk);
             }
             Subscription::Wanted
@@ -177,6 +185,7 @@ impl SubscribedTrack {
         }
         self.readiness = Readiness::default();
         self.failures = 0;
+        self.reception.detach();
     }
 
     /// The application no longer listens.
@@ -184,6 +193,15 @@ impl SubscribedTrack {
         if !self.is_over() {
             self.drop_subscription(desk);
             self.subscription = Subscription::Over;
+            self.reception.leave(desk);
+            desk.out.push(Output::CloseTrack { track: self.id });
+        }
+    }
+
+    /// The call is over.
+    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() {
+            self.reception.close(desk);
             desk.out.push(Output::CloseTrack { track: self.id });
         }
     }
@@ -210,6 +228,7 @@ impl SubscribedTrack {
                 desk.out.event(Event::TrackInterrupted { track: self.id });
             }
         }
+        self.reception.interrupted();
         self.failures = self.failures.saturating_add(1);
         self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
     }
@@ -218,8 +237,7 @@ impl SubscribedTrack {
     pub(crate) fn object(
         &mut self,
         subscription: SubscriptionId,
-        location: Location,
-        frame: Frame,
+        object: Object,
         desk: &mut Desk<'_>,
     ) -> bool {
         match self.subscription {
@@ -237,24 +255,43 @@ impl SubscribedTrack {
             | Subscription::Ended { .. }
             | Subscription::Over => return false,
         }
-        self.counters.received += 1;
-        let new = self.seen.insert(location);
+        let (location, captured_at) = (object.location, object.frame.captured_at);
+        let new = self.reception.object(object, desk);
         if new {
-            self.meter.arrived(desk.now, location, frame.captured_at);
-            self.counters.delivered += 1;
-            desk.out.push(Output::Deliver { track: self.id, location, frame });
-        } else {
-            self.counters.repeated += 1;
+            self.meter.arrived(desk.now, location, captured_at);
         }
+        self.finish_if_over(desk);
         new
     }
 
-    pub(crate) fn end_of_track(&mut self, subscription: SubscriptionId, desk: &mut Desk<'_>) {
-        if self.current() != Some(subscription) {
-            return;
+    /// The publisher has said that the track ends before frame `number`.
+    pub(crate) fn end_of_track(
+        &mut self,
+        subscription: SubscriptionId,
+        number: FrameNumber,
+        desk: &mut Desk<'_>,
+    ) {
+        match self.subscription {
+            _ if self.current() != Some(subscription) => return,
+            Subscription::Requested { id, epoch, at }
+            | Subscription::Accepted { id, epoch, at, .. } => {
+                self.become_ready(id, epoch, at, desk)
+            }
+            Subscription::Wanted
+            | Subscription::Ready { .. }
+            | Subscription::Ended { .. }
+            | Subscription::Over => {}
         }
-        desk.out.event(Event::TrackFinished { track: self.id });
-        self.leave(desk);
+        self.reception.end_at(number, desk);
+        self.finish_if_over(desk);
+    }
+
+    fn finish_if_over(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() && self.reception.is_over() {
+            self.reception.leave(desk);
+            desk.out.event(Event::TrackFinished { track: self.id });
+            self.leave(desk);
+        }
     }
 
     /// What was measured since the last time.
@@ -268,7 +305,7 @@ impl SubscribedTrack {
             participant: self.participant.clone(),
             name: self.name.clone(),
             kind: self.kind,
-            counters: self.counters,
+            counters: self.reception.counters(),
         }
     }
 
@@ -281,6 +318,7 @@ impl SubscribedTrack {
     ) {
         self.subscription = Subscription::Ready { id, epoch };
         self.readiness.ready();
+        self.reception.ready();
         self.failures = 0;
         let latency = desk.now - asked_at;
         desk.telemetry.last_subscription_latency = Some(latency);
@@ -292,6 +330,7 @@ impl SubscribedTrack {
             desk.out.push(Output::Unsubscribe { subscription });
         }
         self.subscription = Subscription::Wanted;
+        self.reception.moved(desk);
     }
 
     fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
@@ -301,7 +340,7 @@ impl SubscribedTrack {
         desk.out.push(Output::Subscribe {
             session,
             subscription: id,
-            namespace: vec![desk.config.room.clone(), self.participant.clone(), epoch.to_string()],
+            namespace: namespace(desk.config, &self.participant, epoch),
             name: self.name.clone(),
         });
     }
@@ -324,4 +363,55 @@ impl SubscribedTrack {
             Subscription::Wanted | Subscription::Over => None,
         }
     }
+}
+
+/// What comes by FETCH.
+impl SubscribedTrack {
+    pub(crate) fn has_fetch(&self, fetch: FetchId) -> bool {
+        self.reception.has_fetch(fetch)
+    }
+
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.reception.is_fetching()
+    }
+
+    /// Asks for what is missing, if anything is and the track is ready; whether it did.
+    pub(crate) fn ask(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+        let Subscription::Ready { epoch, .. } = self.subscription else { return false };
+        let config = desk.config;
+        let place = || {
+            let namespace = namespace(config, &self.participant, epoch);
+            Place { session, namespace, name: self.name.clone() }
+        };
+        self.reception.ask(place, desk)
+    }
+
+    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
+        self.reception.fetched(object, desk);
+        self.finish_if_over(desk);
+    }
+
+    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, desk: &mut Desk<'_>) {
+        let elsewhere = self.reception.fetch_ended(end, desk);
+        if elsewhere && let Some(subscription) = self.current() {
+            desk.out.push(Output::Unsubscribe { subscription });
+            self.ended(subscription, up, desk);
+        }
+        self.finish_if_over(desk);
+    }
+
+    pub(crate) fn reception_deadline(&self) -> Option<Timestamp> {
+        if self.is_over() { None } else { self.reception.deadline() }
+    }
+
+    pub(crate) fn advance_reception(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() {
+            self.reception.advance(desk);
+            self.finish_if_over(desk);
+        }
+    }
+}
+
+fn namespace(config: &Config, participant: &str, epoch: u64) -> Vec<String> {
+    vec![config.room.clone(), participant.to_string(), epoch.to_string()]
 }

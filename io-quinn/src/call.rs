@@ -162,13 +162,12 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// If its name cannot be a track's.
+    /// If its name cannot be a track's, or what it is to keep cannot work.
     pub fn publish(&self, track: Track) -> Result<PublishedTrack, ConfigError> {
-        let Track { name, kind } = track;
-        validate_name("track", &name)?;
+        track.validate()?;
         let id = self.mint_track();
         // A call that has ended says so at the first frame.
-        let _ = self.tell(Input::Publish { track: id, name, kind });
+        let _ = self.tell(Input::publish(id, track));
         Ok(PublishedTrack { id, commands: self.commands.clone(), overrun: Arc::default() })
     }
 
@@ -176,22 +175,21 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// If the names cannot be a participant's and a track's.
+    /// If the names cannot be a participant's and a track's, or how it is to be delivered cannot work.
     pub fn subscribe(
         &self,
         participant: &str,
         track: Track,
     ) -> Result<SubscribedTrack, ConfigError> {
-        let Track { name, kind } = track;
         validate_name("participant", participant)?;
-        validate_name("track", &name)?;
+        track.validate()?;
         let id = self.mint_track();
-        let (track, delivery) = SubscribedTrack::new(id, self.commands.clone());
-        // If the call has ended, `delivery` is dropped and the stream ends at once.
-        let _ = self.commands.send(Command::Listen { track: id, delivery });
-        let participant = participant.to_owned();
-        let _ = self.tell(Input::Subscribe { track: id, participant, name, kind });
-        Ok(track)
+        let (subscribed, frames) =
+            SubscribedTrack::new(id, self.commands.clone(), &track.retention);
+        // If the call has ended, `frames` is dropped and the stream ends at once.
+        let _ = self.commands.send(Command::Listen { track: id, frames });
+        let _ = self.tell(Input::subscribe(id, participant, track));
+        Ok(subscribed)
     }
 
     /// What happens to the call. The first listener hears everything from the start, later ones

@@ -17,13 +17,15 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dial::{Dialer, Established};
 use crate::directory::{Providers, RelayBook};
+use crate::fetch::Asked;
+use crate::frame_queue;
 use crate::host;
 use crate::journal::Journal;
 use crate::link::{Link, farewell};
 use crate::network::Network;
 use crate::publication::Publication;
 use crate::telemetry::Observer;
-use crate::tracks::Delivery;
+use crate::tracks::ReceivedFrame;
 
 /// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
 /// network, and with them, by flow control, the relay.
@@ -32,7 +34,7 @@ const INPUT_QUEUE: usize = 1024;
 /// What the application's handles ask of the driver.
 pub(crate) enum Command {
     Tell(Input),
-    Listen { track: TrackId, delivery: Delivery },
+    Listen { track: TrackId, frames: frame_queue::Sender },
     Stats(oneshot::Sender<Stats>),
 }
 
@@ -54,10 +56,11 @@ pub(crate) struct Driver {
     pub(crate) ended: watch::Sender<Option<Summary>>,
 }
 
-/// What came of something that takes its time.
-enum Arrival {
+/// What comes with more than the core is to know of it.
+pub(crate) enum Arrival {
     Dialed(SessionId, Result<Box<Established>, Cause>),
     Relays(RequestId, Vec<String>),
+    Asked(Box<Asked>),
 }
 
 /// What is going on in the world on the call's behalf.
@@ -65,7 +68,7 @@ struct World {
     dials: BTreeMap<SessionId, JoinHandle<()>>,
     links: BTreeMap<SessionId, Link>,
     farewells: JoinSet<()>,
-    deliveries: BTreeMap<TrackId, Delivery>,
+    streams: BTreeMap<TrackId, frame_queue::Sender>,
     inputs: mpsc::Sender<Input>,
     arrivals: mpsc::Sender<Arrival>,
     questions: JoinSet<()>,
@@ -81,7 +84,7 @@ impl Driver {
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
             farewells: JoinSet::new(),
-            deliveries: BTreeMap::new(),
+            streams: BTreeMap::new(),
             inputs,
             arrivals,
             questions: JoinSet::new(),
@@ -95,7 +98,7 @@ impl Driver {
                     // Every handle is gone: nobody can end the call any more.
                     None => world.answers.push_back(Input::Close),
                 },
-                Some(input) = from_links.recv() => world.answers.push_back(input),
+                Some(input) = from_links.recv() => world.came(input),
                 Some(arrival) = from_afar.recv() => self.arrived(arrival, &mut world),
                 () = wait_until(&*self.network, self.supervisor.deadline().map(|d| d.at)) => {
                     world.answers.push_back(Input::Tick);
@@ -129,8 +132,8 @@ impl Driver {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         match command {
             Command::Tell(input) => world.answers.push_back(input),
-            Command::Listen { track, delivery } => {
-                world.deliveries.insert(track, delivery);
+            Command::Listen { track, frames } => {
+                world.streams.insert(track, frames);
             }
             Command::Stats(reply) => {
                 let _ = reply.send(self.supervisor.stats());
@@ -190,11 +193,11 @@ impl Driver {
                     link.publish_namespace(&namespace, epoch);
                 }
             }
-            Output::SendObject { publication, location, frame } => {
-                world.write(publication, |track| track.send(location, frame));
+            Output::SendObject { publication, object } => {
+                world.write(publication, |track| track.send(object));
             }
-            Output::SendEndOfTrack { publication, location } => {
-                world.write(publication, |track| track.send_end_of_track(location));
+            Output::SendEndOfTrack { publication, location, number } => {
+                world.write(publication, |track| track.send_end_of_track(location, number));
             }
             Output::Watch { session, watch, prefix } => {
                 if let Some(link) = world.links.get_mut(&session) {
@@ -209,13 +212,41 @@ impl Driver {
             Output::Unsubscribe { subscription } => {
                 world.links.values_mut().for_each(|link| link.unsubscribe(subscription));
             }
-            Output::Deliver { track, location, frame } => {
-                if let Some(delivery) = world.deliveries.get(&track) {
-                    delivery.deliver(location, frame);
+            Output::Fetch { session, fetch, namespace, name, first, last } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.fetch(fetch, &namespace, (name, first, last));
+                }
+            }
+            Output::CancelFetch { fetch } => {
+                world.links.values_mut().for_each(|link| link.cancel_fetch(fetch));
+            }
+            Output::AcceptFetch { session, request, last } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.accept_fetch(request, last);
+                }
+            }
+            Output::FetchObject { session, request, object } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.fetch_object(request, object);
+                }
+            }
+            Output::EndFetch { session, request } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.end_fetch(request);
+                }
+            }
+            Output::RefuseFetch { session, request } => {
+                if let Some(link) = world.links.get_mut(&session) {
+                    link.refuse_fetch(request);
+                }
+            }
+            Output::Deliver { track, object, gap } => {
+                if let Some(stream) = world.streams.get(&track) {
+                    stream.send(ReceivedFrame::new(object, gap));
                 }
             }
             Output::CloseTrack { track } => {
-                world.deliveries.remove(&track);
+                world.streams.remove(&track);
             }
             Output::Event(event) => {
                 tracing::debug!(?event, "call");
@@ -248,6 +279,11 @@ impl Driver {
                 let relays = self.relays.enter_usable(relays);
                 world.answers.push_back(Input::DirectoryAnswered { request, relays });
             }
+            Arrival::Asked(asked) => {
+                if let Some(link) = world.links.get_mut(&asked.session) {
+                    world.answers.push_back(link.asked(*asked));
+                }
+            }
         }
     }
 }
@@ -258,7 +294,10 @@ impl World {
         let wanted = self.dials.remove(&session).is_some();
         match dialed {
             Ok(up) if wanted => {
-                self.links.insert(session, Link::start(session, *up, self.inputs.clone()));
+                self.links.insert(
+                    session,
+                    Link::start(session, *up, self.inputs.clone(), self.arrivals.clone()),
+                );
                 self.answers.push_back(Input::Connected { session });
             }
             Ok(up) => {
@@ -266,6 +305,16 @@ impl World {
             }
             Err(cause) => self.answers.push_back(Input::DialFailed { session, cause }),
         }
+    }
+
+    /// Something came from a session.
+    fn came(&mut self, input: Input) {
+        if let Input::FetchCancelled { session, request } = &input
+            && let Some(link) = self.links.get_mut(session)
+        {
+            link.forget_fetch(*request);
+        }
+        self.answers.push_back(input);
     }
 
     /// Asks the application something. Its answer comes in its own time, or never.

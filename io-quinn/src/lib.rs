@@ -26,7 +26,7 @@
 //!     }
 //! });
 //!
-//! microphone.send(Frame { captured_at: 0, payload: Bytes::from_static(b"hello") })?;
+//! microphone.send(Frame::new(0, Bytes::from_static(b"hello")))?;
 //! while let Some(frame) = bob.next().await {
 //!     println!("{} bytes captured at {} µs", frame.payload.len(), frame.captured_at);
 //! }
@@ -42,11 +42,13 @@
 
 mod call;
 mod call_config;
-mod capture;
 mod cause;
 mod dial;
 mod directory;
 mod driver;
+mod fetch;
+mod frame_queue;
+mod headers;
 mod host;
 pub mod journal;
 mod link;
@@ -63,9 +65,10 @@ pub use call_config::{CallConfig, ConnectError};
 pub use directory::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use holdline_core::{
     Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
-    ErrorCode, Event, Frame, Histogram, HostReport, IncidentId, Location, Measurement, MediaKind,
-    Outcome, ParticipantRecord, Policy, PreCallReport, Quality, QualityOf, Rating, SafetyAlert,
-    Secret, StateName, Stats, Summary, Token, Track, TrackId, validate_name,
+    Delivery, ErrorCode, Event, Frame, FrameNumber, Gap, GapReason, Histogram, HostReport,
+    IncidentId, Location, Measurement, MediaKind, Outcome, ParticipantRecord, Policy,
+    PreCallReport, Quality, QualityOf, Rating, Retention, SafetyAlert, Secret, StateName, Stats,
+    Summary, Token, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
 pub use relay_url::{RelayUrl, RelayUrlError};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdline_core::{Input, PublicationId, SessionId, SubscriptionId, WatchId};
+use holdline_core::{
+    FetchId, Input, Location, Object, PublicationId, SessionId, SubscriptionId, WatchId,
+};
 use moq_transport::coding::{TrackNamespace, TrackNamespacePrefix, TupleField};
 use moq_transport::serve::{ServeError, Track};
 use moq_transport::session::{Publisher, Session, Subscriber};
@@ -13,6 +15,8 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::cause;
 use crate::dial::{Established, RECEIVE_WINDOW};
+use crate::driver::Arrival;
+use crate::fetch::{self, Asked, Part, Range};
 use crate::network::Network;
 use crate::publication::{self, Catalogue, Publication};
 use crate::subscription;
@@ -30,6 +34,11 @@ pub(crate) struct Link {
     catalogue: watch::Sender<Catalogue>,
     publications: BTreeMap<PublicationId, Publication>,
     subscriptions: BTreeMap<SubscriptionId, AbortHandle>,
+    /// What we have asked for.
+    fetches: BTreeMap<FetchId, AbortHandle>,
+    /// What we were asked for, by its Request ID: not answered yet, and being answered.
+    asked: BTreeMap<u64, Asked>,
+    answers: BTreeMap<u64, mpsc::UnboundedSender<Part>>,
     tasks: JoinSet<()>,
     /// The connection's receive window, in bytes.
     window: u64,
@@ -37,9 +46,15 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn start(id: SessionId, up: Established, inputs: mpsc::Sender<Input>) -> Self {
+    pub(crate) fn start(
+        id: SessionId,
+        up: Established,
+        inputs: mpsc::Sender<Input>,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(run(id, up.connection.clone(), up.session, inputs.clone()));
+        tasks.spawn(fetch::listen(up.publisher.clone(), id, arrivals));
         Self {
             id,
             endpoint: up.endpoint,
@@ -49,6 +64,9 @@ impl Link {
             catalogue: watch::Sender::default(),
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answers: BTreeMap::new(),
             tasks,
             window: RECEIVE_WINDOW.into(),
             inputs,
@@ -143,6 +161,69 @@ impl Link {
         if let Some(task) = self.subscriptions.remove(&id) {
             task.abort();
         }
+    }
+
+    pub(crate) fn fetch(
+        &mut self,
+        id: FetchId,
+        namespace: &[String],
+        range: (String, Location, Location),
+    ) {
+        let (name, first, last) = range;
+        let namespace = TrackNamespace { fields: tuple(namespace) };
+        let range = Range { namespace, name, first, last };
+        let task =
+            self.tasks.spawn(fetch::ask(self.subscriber.clone(), range, id, self.inputs.clone()));
+        self.fetches.retain(|_, task| !task.is_finished());
+        self.fetches.insert(id, task);
+    }
+
+    /// Gives up a FETCH if it is on this link.
+    pub(crate) fn cancel_fetch(&mut self, id: FetchId) {
+        if let Some(task) = self.fetches.remove(&id) {
+            task.abort();
+        }
+    }
+
+    /// Somebody asks for something.
+    pub(crate) fn asked(&mut self, asked: Asked) -> Input {
+        let input = asked.input();
+        self.asked.insert(asked.request.id(), asked);
+        input
+    }
+
+    pub(crate) fn accept_fetch(&mut self, request: u64, last: Option<Location>) {
+        if let Some(asked) = self.asked.remove(&request) {
+            let (parts, from_driver) = mpsc::unbounded_channel();
+            self.answers.insert(request, parts);
+            self.tasks.spawn(fetch::answer(asked, last, from_driver, self.inputs.clone()));
+        }
+    }
+
+    /// What goes into an answer is bounded by the core: nothing piles up here that was not to be said.
+    pub(crate) fn fetch_object(&self, request: u64, object: Object) {
+        if let Some(answer) = self.answers.get(&request) {
+            // Whoever does not want it any more says so.
+            let _ = answer.send(Part::Object(object));
+        }
+    }
+
+    pub(crate) fn end_fetch(&mut self, request: u64) {
+        if let Some(answer) = self.answers.remove(&request) {
+            let _ = answer.send(Part::End);
+        }
+    }
+
+    pub(crate) fn refuse_fetch(&mut self, request: u64) {
+        if let Some(asked) = self.asked.remove(&request) {
+            asked.refuse();
+        }
+    }
+
+    /// A listener does not want an answer any more.
+    pub(crate) fn forget_fetch(&mut self, request: u64) {
+        self.asked.remove(&request);
+        self.answers.remove(&request);
     }
 
     /// Closes the session, and waits until the relay was told or cannot be.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Frame, Input, Location, SessionId};
+use holdline_core::{FrameNumber, Input, Location, Object, SessionId};
 use moq_transport::coding::TrackNamespace;
 use moq_transport::data::{ExtensionHeaders, ObjectStatus};
 use moq_transport::serve::{ServeError, Subgroup, SubgroupWriter, SubgroupsWriter, TrackReader};
 use moq_transport::session::{PublishNamespace, Publisher, Subscribed};
 use tokio::sync::{mpsc, watch};
 
-use crate::capture;
+use crate::headers;
 
 /// The priority of every subgroup: the middle, so that others can be put before or after it.
-const PRIORITY: u8 = 127;
+pub(crate) const PRIORITY: u8 = 127;
 
 /// One published track on one session.
 pub(crate) struct Publication {
@@ -28,14 +28,21 @@ impl Publication {
         Self { groups, current: None }
     }
 
-    pub(crate) fn send(&mut self, location: Location, frame: Frame) -> Result<(), ServeError> {
-        let mut headers = ExtensionHeaders::new();
-        capture::set(&mut headers, frame.captured_at);
+    pub(crate) fn send(&mut self, object: Object) -> Result<(), ServeError> {
+        let Object { location, number, frame } = object;
+        let headers = headers::of_frame(number, frame.captured_at, frame.keyframe);
         self.write(location, ObjectStatus::NormalObject, frame.payload, headers)
     }
 
-    pub(crate) fn send_end_of_track(&mut self, location: Location) -> Result<(), ServeError> {
-        self.write(location, ObjectStatus::EndOfTrack, Bytes::new(), ExtensionHeaders::new())
+    pub(crate) fn send_end_of_track(
+        &mut self,
+        location: Location,
+        number: FrameNumber,
+    ) -> Result<(), ServeError> {
+        let mark = headers::of_end(number);
+        self.write(location, ObjectStatus::NormalObject, Bytes::new(), mark)?;
+        let after = Location::new(location.group, location.object + 1);
+        self.write(after, ObjectStatus::EndOfTrack, Bytes::new(), ExtensionHeaders::new())
     }
 
     fn write(

@@ -2,14 +2,14 @@
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Frame, Input, Location, SubscriptionId, WatchId};
+use holdline_core::{Frame, Input, Location, Object, SubscriptionId, WatchId};
 use moq_transport::coding::{KeyValuePairs, TrackNamespace, TrackNamespacePrefix};
 use moq_transport::data::ObjectStatus;
 use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, TrackReaderMode};
 use moq_transport::session::{NamespaceEvent, Subscriber};
 use tokio::sync::mpsc;
 
-use crate::capture;
+use crate::headers;
 
 /// Follows a participant's namespaces until the relay no longer tells of them.
 pub(crate) async fn watch(
@@ -111,17 +111,24 @@ async fn read_group(
     inputs: &mpsc::Sender<Input>,
 ) -> Result<(), ServeError> {
     while let Some(mut object) = group.next().await? {
-        let input = match object.status {
-            ObjectStatus::NormalObject => Input::Object {
-                subscription,
-                location: Location::new(group.group_id, object.object_id),
-                frame: Frame {
-                    captured_at: capture::get(&object.extension_headers),
-                    payload: object.read_all().await?,
-                },
-            },
-            ObjectStatus::EndOfTrack => Input::EndOfTrack { subscription },
-            ObjectStatus::EndOfGroup => continue,
+        if object.status != ObjectStatus::NormalObject {
+            // A publisher of ours has said more before.
+            continue;
+        }
+        let Some(number) = headers::number(&object.extension_headers) else {
+            tracing::debug!(%subscription, "an object without a number: not a publisher of ours");
+            continue;
+        };
+        let input = if headers::is_end(&object.extension_headers) {
+            Input::EndOfTrack { subscription, number }
+        } else {
+            let frame = Frame {
+                captured_at: headers::captured_at(&object.extension_headers),
+                keyframe: headers::keyframe(&object.extension_headers),
+                payload: object.read_all().await?,
+            };
+            let location = Location::new(group.group_id, object.object_id);
+            Input::Object { subscription, object: Object { location, number, frame } }
         };
         if inputs.send(input).await.is_err() {
             return Ok(());

@@ -49,6 +49,19 @@ impl Observer {
             }
             // Comes after `Recovered`, and alone when the call was set up.
             Event::StateChanged { to: StateName::Live, .. } => self.rest(),
+            Event::Gap { track, gap } => {
+                let reason = tracing::field::debug(gap.reason);
+                tracing::info!(%track, frames = gap.frames, reason, "track.gap");
+            }
+            Event::TrackRepaired { track, frames, duration } => {
+                let milliseconds = duration.as_secs_f64() * 1_000.0;
+                tracing::info!(%track, frames, milliseconds, "track.repaired");
+            }
+            Event::TrackStalled { track } => tracing::info!(%track, "track.stalled"),
+            Event::TrackResumed { track, after } => {
+                let milliseconds = after.as_secs_f64() * 1_000.0;
+                tracing::info!(%track, milliseconds, "track.resumed");
+            }
             Event::PathMigrating { incident } => self.in_incident(|| {
                 tracing::info!(incident = incident.map(tracing::field::display), "path.migrate");
             }),

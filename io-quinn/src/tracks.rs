@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt as _};
-use holdline_core::{Frame, Input, Location, TrackId};
-use tokio::sync::{broadcast, mpsc};
-use tokio_stream::wrappers::BroadcastStream;
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use holdline_core::{Frame, FrameNumber, Gap, Input, Location, Object, Retention, TrackId};
+use tokio::sync::mpsc;
 
 use crate::driver::Command;
+use crate::frame_queue;
 
 /// How many commands may wait for the driver before frames are dropped instead of queued. It only
 /// fills when the runtime gives the driver no time.
 const COMMAND_QUEUE: usize = 4096;
-/// How many frames may wait for the application: about 10 s of audio. The oldest are dropped.
+/// How many frames may wait for the application, at least: about 10 s of audio. The oldest are
+/// dropped.
 const DELIVERY_QUEUE: usize = 512;
 
 /// The call has ended, so nothing more can be asked of it.
@@ -90,26 +90,25 @@ impl PublishedTrack {
 /// A frame with its place in the track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedFrame {
-    /// Where it stands in the track.
+    /// Where it stands in the track, as MoQ has it.
     pub location: Location,
+    /// Which frame of the track it is.
+    pub number: FrameNumber,
     /// When it was captured, in microseconds of the publisher's clock.
     pub captured_at: u64,
+    /// Whether it can be decoded without those before it.
+    pub keyframe: bool,
     /// The encoded media.
     pub payload: bytes::Bytes,
+    /// What is missing before it: `None` if it follows the last one.
+    pub gap: Option<Gap>,
 }
 
-/// The driver's end of a subscribed track.
-#[derive(Debug)]
-pub(crate) struct Delivery(broadcast::Sender<ReceivedFrame>);
-
-impl Delivery {
-    pub(crate) fn deliver(&self, location: Location, frame: Frame) {
-        // The application may have dropped its stream.
-        let _ = self.0.send(ReceivedFrame {
-            location,
-            captured_at: frame.captured_at,
-            payload: frame.payload,
-        });
+impl ReceivedFrame {
+    pub(crate) fn new(object: Object, gap: Option<Gap>) -> Self {
+        let Object { location, number, frame } = object;
+        let Frame { captured_at, keyframe, payload } = frame;
+        Self { location, number, captured_at, keyframe, payload, gap }
     }
 }
 
@@ -118,16 +117,20 @@ impl Delivery {
 #[derive(Debug)]
 pub struct SubscribedTrack {
     id: TrackId,
-    frames: BroadcastStream<ReceivedFrame>,
-    overrun: u64,
+    frames: frame_queue::Receiver,
     commands: Commands,
 }
 
 impl SubscribedTrack {
-    pub(crate) fn new(id: TrackId, commands: Commands) -> (Self, Delivery) {
-        let (sender, receiver) = broadcast::channel(DELIVERY_QUEUE);
-        let track = Self { id, frames: BroadcastStream::new(receiver), overrun: 0, commands };
-        (track, Delivery(sender))
+    pub(crate) fn new(
+        id: TrackId,
+        commands: Commands,
+        retention: &Retention,
+    ) -> (Self, frame_queue::Sender) {
+        // When a gap is closed, all that waited behind it comes at once.
+        let waiting = usize::try_from(retention.frames).unwrap_or(usize::MAX);
+        let (sender, frames) = frame_queue::channel(waiting.saturating_add(DELIVERY_QUEUE));
+        (Self { id, frames, commands }, sender)
     }
 
     /// The track's identifier in events and statistics.
@@ -137,7 +140,7 @@ impl SubscribedTrack {
 
     /// How many frames were dropped because the application did not take them in time.
     pub fn overrun(&self) -> u64 {
-        self.overrun
+        self.frames.dropped()
     }
 }
 
@@ -145,16 +148,7 @@ impl Stream for SubscribedTrack {
     type Item = ReceivedFrame;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            match self.frames.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(frame)),
-                Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(dropped)))) => {
-                    self.overrun += dropped;
-                }
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
+        self.frames.poll_next_unpin(cx)
     }
 }
 

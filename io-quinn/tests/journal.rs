@@ -43,7 +43,7 @@ async fn recorded() -> String {
     .expect("a call");
     let track = alice.publish(Track::audio("audio")).expect("a name");
     let payload = Bytes::from_static(b"secret words");
-    track.send(Frame { captured_at: 1, payload }).expect("a live call");
+    track.send(Frame::new(1, payload)).expect("a live call");
     let _speaking = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
     let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
     let mut events = alice.events();

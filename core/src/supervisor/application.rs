@@ -5,6 +5,7 @@ use alloc::string::{String, ToString as _};
 
 use super::Supervisor;
 use crate::config::{Config, validate_name};
+use crate::delivery::{Delivery, Retention};
 use crate::desk::desk;
 use crate::event::Event;
 use crate::followed::Followed;
@@ -24,12 +25,19 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn publish(&mut self, track: TrackId, name: String, kind: MediaKind) {
-        if let Err(problem) = self.publishable(track, &name) {
+    pub(super) fn publish(
+        &mut self,
+        track: TrackId,
+        name: String,
+        kind: MediaKind,
+        retention: Retention,
+    ) {
+        let valid = retention.validate().map_err(|error| error.to_string());
+        if let Err(problem) = valid.and_then(|()| self.publishable(track, &name)) {
             self.out.event(Event::TrackRefused { track, problem });
             return;
         }
-        let published = PublishedTrack::new(track, name, kind, self.config.first_epoch);
+        let published = PublishedTrack::new(track, name, kind, retention, self.config.first_epoch);
         self.published.push(published);
         self.attach_tracks();
     }
@@ -51,8 +59,12 @@ impl Supervisor {
         participant: String,
         name: String,
         kind: MediaKind,
+        (delivery, retention): (Delivery, Retention),
     ) {
-        if let Err(problem) = self.subscribable(track, &participant, &name) {
+        let valid = delivery.validate().and_then(|()| retention.validate());
+        let valid = valid.map_err(|error| error.to_string());
+        let subscribable = || self.subscribable(track, &participant, &name);
+        if let Err(problem) = valid.and_then(|()| subscribable()) {
             self.out.event(Event::TrackRefused { track, problem });
             // Unless the handle is in use, its stream would wait for ever.
             if !self.subscribed.iter().any(|s| s.id == track) {
@@ -68,7 +80,8 @@ impl Supervisor {
         {
             self.subscribed.remove(over);
         }
-        self.subscribed.push(SubscribedTrack::new(track, participant, name, kind));
+        let how = (delivery, retention);
+        self.subscribed.push(SubscribedTrack::new(track, participant, name, kind, how));
         self.attach_tracks();
     }
 

@@ -34,6 +34,8 @@ pub enum Reason {
     Quality,
     /// The session has been up long enough to be called stable.
     Stable,
+    /// What is missing of a track is to be asked for or given up, or its publisher to be asked.
+    Track,
     /// The test before a call goes on.
     Test,
     /// The others are missing and are to be looked for on another relay.
@@ -58,7 +60,9 @@ impl Supervisor {
         let wake = self.wake_of_state()?;
         let live = matches!(self.state, State::Live { .. });
         let test = self.pre_call.as_ref().map(|test| (test.deadline(live), Reason::Test));
-        Some(test.map_or(wake, |test| first(wake, test)))
+        let wake = test.map_or(wake, |test| first(wake, test));
+        let track = self.subscribed.iter().filter_map(SubscribedTrack::reception_deadline).min();
+        Some(track.map_or(wake, |track| first(wake, (track, Reason::Track))))
     }
 
     fn wake_of_state(&self) -> Option<(Timestamp, Reason)> {
@@ -101,7 +105,9 @@ impl Supervisor {
                 return;
             }
             self.advance_state();
+            self.advance_receptions();
             self.advance_test();
+            self.repair_tracks();
             self.wake = self.next_wake();
         }
     }
@@ -195,8 +201,18 @@ impl Supervisor {
         for track in &mut self.published {
             track.advance(id, desk!(self));
         }
+        self.replays.advance(&mut self.published, desk!(self));
         for track in &mut self.subscribed {
             track.advance(id, desk!(self));
+        }
+    }
+
+    fn advance_receptions(&mut self) {
+        if self.state.name().is_final() {
+            return;
+        }
+        for track in &mut self.subscribed {
+            track.advance_reception(desk!(self));
         }
     }
 
@@ -207,7 +223,9 @@ impl Supervisor {
             .followed
             .iter()
             .filter_map(|followed| followed.deadline(self.config.rejoin_timeout));
-        tracks.chain(subscriptions).chain(watches).fold(session.deadline(), Timestamp::min)
+        let replays = self.replays.deadline().into_iter();
+        let all = tracks.chain(subscriptions).chain(watches).chain(replays);
+        all.fold(session.deadline(), Timestamp::min)
     }
 }
 

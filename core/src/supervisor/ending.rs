@@ -102,8 +102,8 @@ impl Supervisor {
         }
         self.telemetry.incidents_failed += self.telemetry.incidents_open;
         self.telemetry.incidents_open = 0;
-        for track in self.subscribed.iter().filter(|track| !track.is_over()) {
-            self.out.push(Output::CloseTrack { track: track.id });
+        for track in &mut self.subscribed {
+            track.close(desk!(self));
         }
         let (name, status, state): (_, _, fn(Box<Summary>) -> State) = match outcome {
             Outcome::Completed | Outcome::Idle => {

@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::input::Input;
 use crate::liveness::Counters;
 use crate::record::cut;
+use crate::replay::Asked;
 use crate::state::State;
 use crate::summary::Outcome;
 
@@ -17,9 +18,11 @@ impl Supervisor {
         match input {
             Input::Tick => {}
             Input::Connect => self.connect(),
-            Input::Publish { track, name, kind } => self.publish(track, name, kind),
-            Input::Subscribe { track, participant, name, kind } => {
-                self.subscribe(track, participant, name, kind)
+            Input::Publish { track, name, kind, retention } => {
+                self.publish(track, name, kind, retention)
+            }
+            Input::Subscribe { track, participant, name, kind, delivery, retention } => {
+                self.subscribe(track, participant, name, kind, (delivery, retention))
             }
             Input::Send { track, frame } => self.send(track, frame),
             Input::Finish { track } => {
@@ -120,20 +123,43 @@ impl Supervisor {
                     track.ended(subscription, up, desk!(self));
                 }
             }
-            Input::Object { subscription, location, frame } => {
-                let captured_at = frame.captured_at;
+            Input::Object { subscription, object } => {
+                let captured_at = object.frame.captured_at;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
                     self.last_media = self.now;
-                    let new = track.object(subscription, location, frame, desk!(self));
+                    let new = track.object(subscription, object, desk!(self));
                     if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
                         test.returned(captured_at, self.now);
                     }
                 }
             }
-            Input::EndOfTrack { subscription } => {
+            Input::EndOfTrack { subscription, number } => {
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.end_of_track(subscription, desk!(self));
+                    track.end_of_track(subscription, number, desk!(self));
                 }
+            }
+            Input::FetchedObject { fetch, object } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
+                    self.last_media = self.now;
+                    track.fetched(object, desk!(self));
+                }
+            }
+            Input::FetchEnded { fetch, end } => {
+                let up = self.state.session().is_some();
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
+                    track.fetch_ended(end, up, desk!(self));
+                }
+            }
+            Input::FetchRequested { session, request, name, first, last } => {
+                if self.session_with(session).is_some() {
+                    let asked = Asked { session, request };
+                    let (range, published) = ((first, last), &mut self.published);
+                    self.replays.asked(asked, &name, range, published, desk!(self));
+                }
+            }
+            Input::FetchCancelled { session, request } => {
+                let asked = Asked { session, request };
+                self.replays.cancelled(asked, &mut self.published, desk!(self));
             }
         }
     }

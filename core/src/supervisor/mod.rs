@@ -29,6 +29,7 @@ use crate::pre_call::PreCall;
 use crate::published::PublishedTrack;
 use crate::quality::Monitor;
 use crate::record::{CallRecord, ParticipantRecord};
+use crate::replay::Replays;
 use crate::state::{State, StateName};
 use crate::subscribed::SubscribedTrack;
 use crate::summary::{Stats, Summary, Telemetry};
@@ -54,6 +55,7 @@ pub struct Supervisor {
     /// The last state that the application heard of.
     announced: StateName,
     published: Vec<PublishedTrack>,
+    replays: Replays,
     subscribed: Vec<SubscribedTrack>,
     followed: Vec<Followed>,
     monitor: Monitor,
@@ -89,6 +91,7 @@ impl Supervisor {
             state: State::Idle,
             announced: StateName::Idle,
             published: Vec::new(),
+            replays: Replays::default(),
             subscribed: Vec::new(),
             followed: Vec::new(),
             monitor: Monitor::new(),
@@ -117,6 +120,7 @@ impl Supervisor {
         if !self.state.name().is_final() {
             self.take(input);
             self.complete_joining();
+            self.repair_tracks();
             self.wake = self.next_wake();
             self.fire_deadlines();
         }

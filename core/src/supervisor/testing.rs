@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use super::Supervisor;
+use crate::delivery::{Delivery, Retention};
 use crate::error::{Cause, CauseKind};
 use crate::media::MediaKind;
 use crate::output::Output;
@@ -14,11 +15,15 @@ impl Supervisor {
     /// If this is a test, begins it: we publish, and listen to ourselves.
     pub(super) fn begin_test(&mut self) {
         let Some(config) = self.config.pre_call.clone() else { return };
+        let limit = config.limit;
         self.pre_call = Some(PreCall::new(config, self.now));
         self.out.push(Output::CheckHost);
         let ourselves = self.config.participant.clone();
-        self.publish(OUTWARD, String::from(TRACK_NAME), MediaKind::Data);
-        self.subscribe(HOMEWARD, ourselves, String::from(TRACK_NAME), MediaKind::Data);
+        let name = String::from(TRACK_NAME);
+        self.publish(OUTWARD, name.clone(), MediaKind::Data, Retention::live());
+        // What is lost must be seen as lost.
+        let delivery = Delivery::Live { budget: limit.min(Delivery::LONGEST_BUDGET) };
+        self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, (delivery, Retention::live()));
     }
 
     pub(super) fn advance_test(&mut self) {

@@ -23,6 +23,9 @@ use crate::subscribed::SubscribedTrack;
 
 /// How long a silent path has to come back by migration before the first fresh dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
+/// How many tracks are asked for what is missing at once. Each holds one of the 100 streams that a
+/// relay lets a session have, and they must not keep a SUBSCRIBE waiting.
+const MOST_FETCHES: usize = 8;
 
 impl Supervisor {
     /// The only place where a state begins, so that the application hears of each.
@@ -296,7 +299,21 @@ impl Supervisor {
         self.follow_participants();
     }
 
+    /// Asks for what is missing of tracks. "Recovered" comes first: it waits until the call is live.
+    pub(super) fn repair_tracks(&mut self) {
+        let State::Live { session, .. } = &self.state else { return };
+        let session = session.id;
+        let in_flight = self.subscribed.iter().filter(|track| track.is_fetching()).count();
+        let mut free = MOST_FETCHES.saturating_sub(in_flight);
+        for track in &mut self.subscribed {
+            if free > 0 && track.ask(session, desk!(self)) {
+                free -= 1;
+            }
+        }
+    }
+
     pub(super) fn detach_tracks(&mut self) {
+        self.replays.clear();
         self.published.iter_mut().for_each(PublishedTrack::detach);
         self.subscribed.iter_mut().for_each(SubscribedTrack::detach);
         self.followed.iter_mut().for_each(Followed::detach);

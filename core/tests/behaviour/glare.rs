@@ -1,11 +1,12 @@
 //! R13: both sides recover at once, onto different relays, and find each other.
 
+use crate::common::{publish, subscribe};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use holdline_core::{
-    Cause, CauseKind, Config, Input, MediaKind, Output, SessionId, StateName, Supervisor,
-    Timestamp, TrackId, WatchId,
+    Cause, CauseKind, Config, Input, Output, SessionId, StateName, Supervisor, Timestamp, TrackId,
+    WatchId,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -64,14 +65,9 @@ impl World {
             change(caller, &mut config);
             let seed = seed * 100 + caller as u64;
             world.calls.push(Supervisor::new(config, seed, world.now).expect("valid"));
-            world.give(
-                caller,
-                Input::Publish { track: TrackId(1), name: "a".into(), kind: MediaKind::Audio },
-            );
+            world.give(caller, publish(TrackId(1), "a"));
             for (track, other) in (10..).zip(names.iter().filter(|other| *other != name)) {
-                let (track, participant) = (TrackId(track), (*other).to_owned());
-                let (name, kind) = ("a".into(), MediaKind::Audio);
-                world.give(caller, Input::Subscribe { track, participant, name, kind });
+                world.give(caller, subscribe(TrackId(track), other, "a"));
             }
             world.give(caller, Input::Connect);
         }

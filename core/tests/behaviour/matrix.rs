@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::rules::world::{Op, World};
+use crate::rules::world::{Op, World, said};
 use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, Config, Credential, Event, Frame, HostReport, Input, Location, MediaKind,
-    Output, Policy, RequestId, Secret, SessionId, StateName, Supervisor, Timestamp, Token, TrackId,
+    Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, HostReport, Input, Location,
+    Output, Policy, RequestId, Secret, SessionId, StateName, Supervisor, Timestamp, Token, Track,
+    TrackId,
 };
 
 /// A call in that state that publishes a microphone and listens to Bob.
@@ -57,14 +58,13 @@ fn in_state(state: StateName) -> World {
 /// Every input, with identifiers of what is there if there is any, else of what was last.
 fn inputs(world: &World) -> Vec<Input> {
     let track = TrackId(0);
-    let frame = Frame { captured_at: 7, payload: Bytes::from_static(b"sound") };
+    let frame = Frame::new(7, Bytes::from_static(b"sound"));
     let cause = |kind| Cause::new(kind);
     let (dial, session) =
         (or(world.dial(0), world.dial(250)), or(world.session(0), world.session(250)));
     let (named, epoch) = world.namespace(0);
     let (watch, request) = (world.watch(0), RequestId(1));
-    let subscription = world.subscription(0);
-    let audio = MediaKind::Audio;
+    let (subscription, fetch) = (world.subscription(0), world.fetch(0));
     let token = Token { token_type: 0, secret: Secret::new("token") };
     let report = |received, acknowledged| Input::PathReport {
         session,
@@ -74,14 +74,9 @@ fn inputs(world: &World) -> Vec<Input> {
     };
     vec![
         Input::Connect,
-        Input::Publish { track: TrackId(5), name: "screen".into(), kind: MediaKind::Video },
-        Input::Publish { track, name: "audio".into(), kind: audio },
-        Input::Subscribe {
-            track: TrackId(15),
-            participant: "carol".into(),
-            name: "audio".into(),
-            kind: audio,
-        },
+        Input::publish(TrackId(5), Track::video("screen")),
+        Input::publish(track, Track::audio("audio")),
+        Input::subscribe(TrackId(15), "carol", Track::audio("audio")),
         Input::Send { track, frame: frame.clone() },
         Input::Finish { track },
         Input::Unsubscribe { track: TrackId(10) },
@@ -111,8 +106,21 @@ fn inputs(world: &World) -> Vec<Input> {
         Input::EpochRemoved { watch, epoch: 1 },
         Input::SubscriptionAccepted { subscription },
         Input::SubscriptionEnded { subscription },
-        Input::Object { subscription, location: Location::new(1, 1), frame },
-        Input::EndOfTrack { subscription },
+        Input::Object { subscription, object: said(1, 1) },
+        Input::Object { subscription, object: said(1, 4) },
+        Input::EndOfTrack { subscription, number: said(1, 1).number },
+        Input::FetchedObject { fetch, object: said(1, 1) },
+        Input::FetchEnded { fetch, end: FetchEnd::Complete },
+        Input::FetchEnded { fetch, end: FetchEnd::Unsupported },
+        Input::FetchEnded { fetch, end: FetchEnd::Failed },
+        Input::FetchRequested {
+            session,
+            request: 1,
+            name: "audio".into(),
+            first: Location::new(0, 0),
+            last: Location::LAST,
+        },
+        Input::FetchCancelled { session, request: 2 },
     ]
 }
 
@@ -158,8 +166,15 @@ fn name(input: &Input) -> &'static str {
         Input::EpochRemoved { .. } => "EpochRemoved, the only one",
         Input::SubscriptionAccepted { .. } => "SubscriptionAccepted",
         Input::SubscriptionEnded { .. } => "SubscriptionEnded",
-        Input::Object { .. } => "Object",
+        Input::Object { object, .. } if *object == said(1, 1) => "Object, the next one",
+        Input::Object { .. } => "Object, after some that are missing",
         Input::EndOfTrack { .. } => "EndOfTrack",
+        Input::FetchedObject { .. } => "FetchedObject",
+        Input::FetchEnded { end: FetchEnd::Complete, .. } => "FetchEnded, complete",
+        Input::FetchEnded { end: FetchEnd::Unsupported, .. } => "FetchEnded, unsupported",
+        Input::FetchEnded { end: FetchEnd::Failed, .. } => "FetchEnded, failed",
+        Input::FetchRequested { .. } => "FetchRequested",
+        Input::FetchCancelled { .. } => "FetchCancelled",
     }
 }
 
@@ -167,7 +182,7 @@ fn name(input: &Input) -> &'static str {
 fn outdated(input: &Input) -> Option<Input> {
     let mut value = serde_json::to_value(input).expect("serialises");
     let mut any = false;
-    for id in ["session", "publication", "watch", "subscription", "request"] {
+    for id in ["session", "publication", "watch", "subscription", "request", "fetch"] {
         if let Some(field) = value.get_mut(id) {
             *field = 4_000_000.into();
             any = true;
@@ -308,6 +323,6 @@ fn an_identifier_that_never_was_changes_nothing_in_any_state() {
             assert!(!cell(&world, input).changed, "{name} changes something in {state}");
             tried += 1;
         }
-        assert_eq!(tried, 21, "inputs that carry an identifier");
+        assert_eq!(tried, 28, "inputs that carry an identifier");
     }
 }

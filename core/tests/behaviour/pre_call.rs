@@ -37,20 +37,20 @@ fn looped(kept: impl Fn(u64) -> bool) -> Hand {
     let (subscription, namespace) = hand.subscription().expect("it listens to itself");
     assert_eq!(namespace[..2], ["room", "alice"]);
     hand.give(Input::SubscriptionAccepted { subscription });
-    let mut returning: Vec<(Duration, Location, holdline_core::Frame)> = Vec::new();
+    let mut returning: Vec<(Duration, holdline_core::Object)> = Vec::new();
     let start = hand.now;
     while hand.call.summary().is_none() && hand.now - start < SECOND * 10 {
         hand.pass_alive(MS);
-        for (_, (location, frame)) in hand.take(|o| match o {
-            Output::SendObject { location, frame, .. } => Some((*location, frame.clone())),
+        for (_, object) in hand.take(|o| match o {
+            Output::SendObject { object, .. } => Some(object.clone()),
             _ => None,
         }) {
-            returning.push((hand.now - start + MS * 80, location, frame));
+            returning.push((hand.now - start + MS * 80, object));
         }
         while returning.first().is_some_and(|(at, ..)| hand.now - start >= *at) {
-            let (_, location, frame) = returning.remove(0);
-            if kept(location.object) {
-                hand.give(Input::Object { subscription, location, frame });
+            let (_, object) = returning.remove(0);
+            if kept(object.location.object) {
+                hand.give(Input::Object { subscription, object });
             }
         }
     }
@@ -156,8 +156,7 @@ fn nothing_of_a_test_is_in_a_call() {
     hand.give(Input::HostChecked { host: HostReport { ipv4: false, ..GOOD } });
     hand.give(Input::Object {
         subscription: SubscriptionId(9),
-        location: Location::new(0, 0),
-        frame: crate::common::frame(0),
+        object: crate::common::numbered(Location::new(0, 0), 0, 0),
     });
     assert!(hand.take(|o| matches!(o, Output::CheckHost).then_some(())).is_empty());
     hand.give(Input::Close);

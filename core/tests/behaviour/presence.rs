@@ -1,9 +1,8 @@
 //! R16, R18, R33: who is there, who answers, and a call that nobody uses.
 
-use crate::common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS, publish, subscribe};
 use holdline_core::{
-    CallStatus, Config, ErrorCode, Event, Input, MediaKind, Outcome, Policy, Reason, StateName,
-    WatchId,
+    CallStatus, Config, ErrorCode, Event, Input, Outcome, Policy, Reason, StateName, WatchId,
 };
 use std::time::Duration;
 
@@ -16,12 +15,7 @@ fn ringing(change: impl FnOnce(&mut Config)) -> (Hand, WatchId) {
     let mut config = Config::new("moqt://relay.example", "room", "alice");
     change(&mut config);
     let mut hand = Hand::with(config, 1);
-    let subscribe = Input::Subscribe {
-        track: BOB,
-        participant: "bob".into(),
-        name: "audio".into(),
-        kind: MediaKind::Audio,
-    };
+    let subscribe = subscribe(BOB, "bob", "audio");
     hand.give(subscribe).give(Input::Connect);
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
@@ -110,7 +104,7 @@ fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
         let mut config = Config::new("moqt://relay.example", "room", "alice");
         config.idle_timeout = timeout;
         let mut hand = Hand::with(config, 1);
-        let publish = Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio };
+        let publish = publish(MIC, "audio");
         hand.give(publish).give(Input::Connect);
         hand.accept();
         for _ in 0..10 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::rules::world::{Op, World};
-use holdline_core::{CauseKind, Config, Policy, StateName, Supervisor};
+use holdline_core::{CauseKind, Config, FetchEnd, Policy, StateName, Supervisor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -30,6 +30,14 @@ fn cause() -> impl Strategy<Value = CauseKind> {
         1 => Just(CauseKind::CertificateUntrusted),
         1 => Just(CauseKind::Unauthorized),
         1 => Just(CauseKind::VersionMismatch),
+    ]
+}
+
+fn fetch_end() -> impl Strategy<Value = FetchEnd> {
+    prop_oneof![
+        6 => Just(FetchEnd::Complete),
+        3 => Just(FetchEnd::Failed),
+        1 => Just(FetchEnd::Unsupported),
     ]
 }
 
@@ -69,6 +77,12 @@ fn op() -> impl Strategy<Value = Op> {
         30 => (which(), 0..6_u8, 0..6_u8)
             .prop_map(|(which, group, object)| Op::Object(which, group, object)),
         1 => which().prop_map(Op::EndOfTrack),
+        15 => (which(), 0..6_u8, 0..6_u8)
+            .prop_map(|(which, group, object)| Op::Fetched(which, group, object)),
+        8 => (which(), fetch_end()).prop_map(|(which, end)| Op::FetchEnded(which, end)),
+        6 => (which(), 0..4_u8, 0..9_u8)
+            .prop_map(|(which, request, group)| Op::FetchRequested(which, request, group)),
+        1 => (which(), 0..4_u8).prop_map(|(which, request)| Op::FetchCancelled(which, request)),
         1 => any::<u8>().prop_map(Op::Unasked),
     ]
 }

@@ -1,8 +1,8 @@
 //! R1: the readiness gate.
 
-use crate::common::{BOB, Hand, MIC, MS};
+use crate::common::{BOB, Hand, MIC, MS, publish, subscribe};
 use holdline_core::{
-    CauseKind, Config, ErrorCode, Event, Input, Location, MediaKind, Output, Policy, StateName,
+    CauseKind, Config, ErrorCode, Event, Input, Location, Output, Policy, StateName,
     SubscriptionId, TrackId, WatchId,
 };
 use std::time::Duration;
@@ -90,12 +90,7 @@ fn an_incident_is_over_when_media_comes_not_when_the_session_does() {
 #[test]
 fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
     let mut hand = Hand::new(Policy::interactive(), 1);
-    let listen = |track, participant: &str| Input::Subscribe {
-        track: TrackId(track),
-        participant: participant.into(),
-        name: "audio".into(),
-        kind: MediaKind::Audio,
-    };
+    let listen = |track, participant: &str| subscribe(TrackId(track), participant, "audio");
     let others = ["bob", "carol", "dave", "erin"];
     for (track, participant) in (10..).zip(others) {
         hand.give(listen(track, participant));
@@ -221,7 +216,7 @@ fn a_path_that_goes_silent_before_the_gate_opens_is_a_failed_attempt() {
 fn nobody_there_is_no_reason_to_wait_for_longer_than_a_look() {
     let config = Config::new("moqt://relay.example", "room", "alice");
     let mut hand = Hand::with(config, 1);
-    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
+    hand.give(publish(MIC, "audio"));
     hand.give(Input::Connect);
     hand.accept();
     assert_eq!(hand.call.state(), StateName::Live, "nobody is listened to");

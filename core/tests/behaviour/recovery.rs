@@ -1,9 +1,9 @@
 //! R3, R6, R8, R9, R14, R18: how a call is lost and found again.
 
-use crate::common::{Hand, MIC, MS};
+use crate::common::{Hand, MIC, MS, publish};
 use holdline_core::{
-    Cause, CauseKind, Config, ErrorCode, Event, Input, MediaKind, Outcome, Output, Policy,
-    SessionId, StateName,
+    Cause, CauseKind, Config, ErrorCode, Event, Input, Outcome, Output, Policy, SessionId,
+    StateName,
 };
 use std::time::Duration;
 
@@ -76,11 +76,7 @@ fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_bac
     hand.pass_alive(SECOND);
     hand.pass_silent(MS * 400);
     hand.out.clear();
-    hand.give(Input::Publish {
-        track: holdline_core::TrackId(7),
-        name: "screen".into(),
-        kind: MediaKind::Audio,
-    });
+    hand.give(publish(holdline_core::TrackId(7), "screen"));
     hand.give(Input::Finish { track: MIC });
     hand.give(Input::PathReport {
         session,
@@ -106,7 +102,7 @@ fn a_silent_path_is_not_fed() {
     hand.pass_silent(MS * 400);
     assert_eq!(hand.send().send().sent().len(), 0);
     let counters = hand.call.stats().published[0].counters;
-    assert_eq!((counters.accepted, counters.sent, counters.dropped_no_session), (3, 1, 2));
+    assert_eq!((counters.accepted, counters.sent, counters.kept_back), (3, 1, 2));
 }
 
 #[test]
@@ -144,11 +140,21 @@ fn an_outdated_identifier_changes_nothing() {
         Input::NamespaceRefused { session: old, epoch: 1 },
         Input::NamespaceRefused { session: current, epoch: 1 },
         Input::SubscriptionEnded { subscription },
-        Input::EndOfTrack { subscription },
+        Input::EndOfTrack { subscription, number: holdline_core::FrameNumber::new(0, 9) },
         Input::Object {
             subscription,
-            location: holdline_core::Location::new(9, 9),
-            frame: crate::common::frame(1),
+            object: crate::common::numbered(holdline_core::Location::new(9, 9), 9, 1),
+        },
+        Input::FetchedObject {
+            fetch: holdline_core::FetchId(9),
+            object: crate::common::numbered(holdline_core::Location::new(9, 9), 9, 1),
+        },
+        Input::FetchRequested {
+            session: old,
+            request: 1,
+            name: "audio".into(),
+            first: holdline_core::Location::new(0, 0),
+            last: holdline_core::Location::LAST,
         },
         Input::Connect,
     ] {
@@ -196,7 +202,7 @@ fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
 #[test]
 fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
     let mut hand = Hand::new(Policy::strict(), 1);
-    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
+    hand.give(publish(MIC, "audio"));
     hand.give(Input::Connect);
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
@@ -212,7 +218,7 @@ fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
 #[test]
 fn a_refused_namespace_is_asked_for_again_under_the_next_epoch() {
     let mut hand = Hand::new(Policy::strict(), 1);
-    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
+    hand.give(publish(MIC, "audio"));
     hand.give(Input::Connect);
     let session = hand.last_dial();
     hand.give(Input::Connected { session });
@@ -298,9 +304,7 @@ fn close_is_clean_in_every_state_and_final() {
     let mut connecting = Hand::new(Policy::interactive(), 1);
     connecting.give(Input::Connect);
     let mut joining = Hand::new(Policy::interactive(), 1);
-    joining
-        .give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio })
-        .give(Input::Connect);
+    joining.give(publish(MIC, "audio")).give(Input::Connect);
     let session = joining.last_dial();
     joining.give(Input::Connected { session });
     let (live, _) = Hand::live(Policy::interactive(), 1);

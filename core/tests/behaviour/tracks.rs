@@ -1,7 +1,7 @@
 //! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
 
-use crate::common::{BOB, Hand, MIC, MS};
-use holdline_core::{Event, Input, Location, MediaKind, Output, Policy, StateName, TrackId};
+use crate::common::{BOB, BOBS, Hand, MIC, MS, publish, subscribe};
+use holdline_core::{Event, FrameNumber, Input, Location, Output, Policy, StateName, TrackId};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -87,8 +87,8 @@ fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
     assert_eq!(namespace, ["room", "bob", "501"]);
     hand.object(old, 1, 1);
     assert!(hand.delivered().is_empty(), "the old subscription is no more");
-    hand.object(new, 2, 0);
-    assert_eq!(hand.delivered(), [Location::new(2, 0)]);
+    hand.object(new, 1, 1).object(new, 2, 0);
+    assert_eq!(hand.delivered(), [Location::new(1, 1), Location::new(2, 0)]);
     hand.give(Input::EpochRemoved { watch, epoch: 501 });
     assert_eq!(hand.subscription().expect("back to what is left").1, ["room", "bob", "500"]);
     hand.give(Input::EpochRemoved { watch, epoch: 500 });
@@ -127,7 +127,7 @@ fn groups_last_a_second_and_rise_over_every_session() {
     hand.send();
     hand.accept();
     hand.send();
-    assert_eq!(hand.sent(), [Location::new(4, 0)], "a new session starts a new group");
+    assert_eq!(hand.sent(), [Location::new(5, 0)], "what is kept back has a group of its own");
 }
 
 #[test]
@@ -135,8 +135,7 @@ fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_group
     let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
     config.first_epoch = 1_800_000_000_000;
     let mut hand = Hand::with(config, 1);
-    hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio })
-        .give(Input::Connect);
+    hand.give(publish(MIC, "audio")).give(Input::Connect);
     hand.accept();
     hand.send();
     assert!(hand.sent()[0].group > 1_800_000_000_000);
@@ -187,7 +186,8 @@ fn a_finished_track_closes_its_stream_and_is_not_asked_for_again() {
     let (mut hand, session) = Hand::live(Policy::interactive(), 1);
     let (subscription, _) = hand.subscription().expect("subscribed");
     hand.object(subscription, 1, 0).out.clear();
-    hand.give(Input::EndOfTrack { subscription });
+    let number = FrameNumber::new(BOBS, hand.said.len() as u64);
+    hand.give(Input::EndOfTrack { subscription, number });
     assert_eq!(hand.events(), [Event::TrackFinished { track: BOB }]);
     assert_eq!(
         hand.take(|o| match o {
@@ -213,17 +213,8 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
             other => panic!("{other:?}"),
         }
     };
-    let publish = |id, name: &str| Input::Publish {
-        track: TrackId(id),
-        name: name.into(),
-        kind: MediaKind::Audio,
-    };
-    let subscribe = |id, participant: &str, name: &str| Input::Subscribe {
-        track: TrackId(id),
-        participant: participant.into(),
-        name: name.into(),
-        kind: MediaKind::Audio,
-    };
+    let publish = |id, name: &str| publish(TrackId(id), name);
+    let subscribe = |id, participant: &str, name: &str| subscribe(TrackId(id), participant, name);
     assert_eq!(refused(publish(9, "")), "track must not be empty");
     assert_eq!(refused(publish(9, "audio")), "track audio is published already");
     assert_eq!(refused(subscribe(9, "a/b", "audio")), "participant must not contain '/'");
@@ -232,18 +223,10 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
         "track audio of bob is subscribed to already"
     );
     for id in 100..163 {
-        hand.give(Input::Publish {
-            track: TrackId(id),
-            name: id.to_string(),
-            kind: MediaKind::Audio,
-        });
+        hand.give(publish(id, &id.to_string()));
     }
     hand.out.clear();
-    hand.give(Input::Publish {
-        track: TrackId(200),
-        name: "one too many".into(),
-        kind: MediaKind::Audio,
-    });
+    hand.give(publish(200, "one too many"));
     assert!(matches!(&hand.events()[..], [Event::TrackRefused { .. }]));
     assert_eq!(hand.call.stats().published.len(), 64);
 }
@@ -273,12 +256,7 @@ fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_ane
     hand.give(Input::Unsubscribe { track: BOB });
     assert_eq!(hand.call.stats().subscribed[0].counters.delivered, 2);
     for id in 100..300 {
-        hand.give(Input::Subscribe {
-            track: TrackId(id),
-            participant: "bob".into(),
-            name: "audio".into(),
-            kind: MediaKind::Audio,
-        });
+        hand.give(subscribe(TrackId(id), "bob", "audio"));
         assert!(hand.subscription().is_some(), "asked for anew, {id}");
         hand.give(Input::Unsubscribe { track: TrackId(id) });
     }
@@ -290,8 +268,7 @@ fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
     let mut hand = Hand::new(Policy::interactive(), 1);
     for number in 0..300 {
         let track = TrackId(number);
-        let (participant, name, kind) = (format!("p{number}"), "audio".into(), MediaKind::Audio);
-        hand.give(Input::Subscribe { track, participant, name, kind });
+        hand.give(subscribe(track, &format!("p{number}"), "audio"));
         hand.give(Input::Unsubscribe { track });
     }
     let refused = hand.events().into_iter().filter_map(|event| match event {

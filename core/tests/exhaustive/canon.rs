@@ -9,8 +9,8 @@ use std::time::Duration;
 use holdline_core::{Supervisor, Timestamp};
 
 /// What counts, measures and reports, and decides nothing here: pauses of the small configuration do
-/// not grow. (`next` is where the next frame goes; groups rise for ever.)
-const LEFT_OUT: [&str; 20] = [
+/// not grow. (Where the next frame goes rises for ever; what was said is not asked for here.)
+const LEFT_OUT: [&str; 22] = [
     "config",
     "rng",
     "now",
@@ -23,7 +23,9 @@ const LEFT_OUT: [&str; 20] = [
     "record",
     "last_media",
     "count",
-    "next",
+    "next_location",
+    "next_number",
+    "history",
     "out",
     "failures",
     "refusals",

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use canon::Canon;
-use holdline_core::{CauseKind, Config, Policy, StateName, Supervisor, Timestamp};
+use holdline_core::{CauseKind, Config, FetchEnd, Policy, StateName, Supervisor, Timestamp};
 use rules::world::{Op, World};
 
 /// How far time moves at once. Every bound of the configuration is a multiple of it.
@@ -22,7 +22,7 @@ const THREADS: usize = 2;
 const SHARDS: usize = 64;
 
 /// What may happen next, in any state.
-const OPS: [Op; 30] = [
+const OPS: [Op; 34] = [
     Op::Pass(250),
     Op::Connected(0),
     Op::Connected(1),
@@ -49,6 +49,10 @@ const OPS: [Op; 30] = [
     Op::SubscriptionEnded(0),
     Op::Object(0, 1, 0),
     Op::Object(0, 1, 1),
+    Op::Object(0, 1, 3),
+    Op::Fetched(0, 1, 1),
+    Op::FetchEnded(0, FetchEnd::Complete),
+    Op::FetchEnded(0, FetchEnd::Failed),
     Op::Send(0),
     Op::ReconnectNow,
     Op::NetworkChanged,

@@ -56,11 +56,11 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     let heard = args
         .from
         .as_deref()
-        .map(|peer| call.subscribe(peer, Track::audio(talk::TRACK)))
+        .map(|peer| call.subscribe(peer, Track::audio(talk::TRACK).lossless()))
         .transpose();
     let heard = heard.map_err(|error| Failure::unusable("--from", error))?;
     let track = call
-        .publish(Track::audio(talk::TRACK))
+        .publish(Track::audio(talk::TRACK).lossless())
         .map_err(|error| Failure::Unusable(error.to_string()))?;
 
     let saying = async {

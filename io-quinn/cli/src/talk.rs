@@ -22,7 +22,7 @@ pub(crate) async fn speak(track: &PublishedTrack, frames: &[Bytes]) -> Result<Ve
     for (number, payload) in (0_u64..).zip(frames) {
         clock.tick().await;
         let captured_at = start.saturating_add(number * FRAME_MICROS);
-        track.send(Frame { captured_at, payload: payload.clone() })?;
+        track.send(Frame::new(captured_at, payload.clone()))?;
         said.push(captured_at);
     }
     track.finish()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdline_quinn::{Event, Outcome, QualityOf, Rating, StateName, Summary};
+use holdline_quinn::{Event, GapReason, Outcome, QualityOf, Rating, StateName, Summary};
 
 /// The sentence for an event; `None` for what only a developer wants to know.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
@@ -42,6 +42,20 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::QualityChanged { of: QualityOf::Session, from: Some(_), to, .. } => {
             format!("the connection is {}", of_rating(*to))
         }
+        Event::Gap { gap, .. } => match gap.reason {
+            // Nobody misses what was said before they came.
+            GapReason::BeforeJoining => return None,
+            GapReason::TooLate => format!("skipped {} frames that came too late", gap.frames),
+            GapReason::PublisherRestarted => "the other side began anew".into(),
+            GapReason::Evicted | GapReason::Unanswered | GapReason::Unsupported => {
+                format!("{} frames are lost", gap.frames)
+            }
+        },
+        Event::TrackRepaired { frames, .. } => format!("got back {frames} frames"),
+        Event::TrackStalled { .. } => "the other side does not answer".into(),
+        Event::TrackResumed { after, .. } => {
+            format!("the other side answers again, after {}", seconds(*after))
+        }
         Event::TrackFinished { .. } => "the other side has finished".into(),
         _ => return None,
     })
@@ -60,12 +74,21 @@ pub(crate) fn of_summary(summary: &Summary) -> String {
         let counters = track.counters;
         lines += &format!(
             "\n  said {} frames, {} of them while there was no connection",
-            counters.accepted, counters.dropped_no_session
+            counters.accepted, counters.kept_back
         );
     }
     for track in &summary.stats.subscribed {
-        lines +=
-            &format!("\n  heard {} frames from {}", track.counters.delivered, track.participant);
+        let counters = track.counters;
+        lines += &format!("\n  heard {} frames from {}", counters.delivered, track.participant);
+        for (frames, what) in [
+            (counters.repaired, "asked for again and got"),
+            (counters.skipped, "skipped as too late"),
+            (counters.lost, "lost"),
+        ] {
+            if frames > 0 {
+                lines += &format!(", {frames} {what}");
+            }
+        }
     }
     let telemetry = &summary.stats.telemetry;
     lines += &format!(

@@ -82,7 +82,7 @@ impl Drop for Speaker {
 }
 
 pub fn numbered(number: u64) -> Frame {
-    Frame { captured_at: number * 20_000, payload: Bytes::copy_from_slice(&number.to_be_bytes()) }
+    Frame::new(number * 20_000, Bytes::copy_from_slice(&number.to_be_bytes()))
 }
 
 /// The number of the next frame.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    CallError, Cause, CauseKind, Config, Event, Frame, Input, Location, MediaKind, Outcome, Output,
-    Policy, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
+    CallError, Cause, CauseKind, Config, Event, Frame, FrameNumber, Input, Location, Object,
+    Outcome, Output, Policy, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, Track,
+    TrackId, WatchId,
 };
 
 pub const MIC: TrackId = TrackId(1);
@@ -25,6 +26,8 @@ pub struct Hand {
     pub watching: Option<WatchId>,
     /// How many objects made tracks ready.
     warm: u64,
+    /// The locations of the objects that Bob has sent, in their order: his frames are numbered so.
+    pub said: Vec<Location>,
 }
 
 fn subscription(output: &Output) -> Option<SubscriptionId> {
@@ -57,6 +60,7 @@ impl Hand {
             asked_for: None,
             watching: None,
             warm: 0,
+            said: Vec::new(),
         }
     }
 
@@ -197,7 +201,7 @@ impl Hand {
 
     pub fn sent(&mut self) -> Vec<Location> {
         self.take(|o| match o {
-            Output::SendObject { location, .. } => Some(*location),
+            Output::SendObject { object, .. } => Some(object.location),
             _ => None,
         })
         .into_iter()
@@ -207,7 +211,7 @@ impl Hand {
 
     pub fn delivered(&mut self) -> Vec<Location> {
         self.take(|o| match o {
-            Output::Deliver { location, .. } => Some(*location),
+            Output::Deliver { object, .. } => Some(object.location),
             _ => None,
         })
         .into_iter()
@@ -292,13 +296,8 @@ impl Hand {
 
     fn talking(policy: Policy, seed: u64) -> Self {
         let mut hand = Self::new(policy, seed);
-        hand.give(Input::Publish { track: MIC, name: "audio".into(), kind: MediaKind::Audio });
-        hand.give(Input::Subscribe {
-            track: BOB,
-            participant: "bob".into(),
-            name: "audio".into(),
-            kind: MediaKind::Audio,
-        });
+        hand.give(publish(MIC, "audio"));
+        hand.give(subscribe(BOB, "bob", "audio"));
         hand.give(Input::Connect);
         hand
     }
@@ -310,9 +309,19 @@ impl Hand {
 
     /// An object that was captured just now.
     pub fn object(&mut self, subscription: SubscriptionId, group: u64, object: u64) -> &mut Self {
+        let object = self.said(group, object);
+        self.give(Input::Object { subscription, object })
+    }
+
+    /// What Bob says at a location: the next of his frames, if he has not said it before.
+    pub fn said(&mut self, group: u64, object: u64) -> Object {
         let location = Location::new(group, object);
-        let frame = frame(self.now.as_micros());
-        self.give(Input::Object { subscription, location, frame })
+        let known = self.said.iter().position(|said| *said == location);
+        let sequence = known.unwrap_or_else(|| {
+            self.said.push(location);
+            self.said.len() - 1
+        });
+        numbered(location, sequence as u64, self.now.as_micros())
     }
 
     pub fn lose(&mut self, session: SessionId) -> &mut Self {
@@ -328,6 +337,22 @@ impl Hand {
     }
 }
 
+pub fn publish(track: TrackId, name: &str) -> Input {
+    Input::publish(track, Track::audio(name))
+}
+
+pub fn subscribe(track: TrackId, participant: &str, name: &str) -> Input {
+    Input::subscribe(track, participant, Track::audio(name))
+}
+
+/// A frame of Bob's.
+pub fn numbered(location: Location, sequence: u64, captured_at: u64) -> Object {
+    Object { location, number: FrameNumber::new(BOBS, sequence), frame: frame(captured_at) }
+}
+
+/// When Bob's process began.
+pub const BOBS: u64 = 0;
+
 pub fn frame(captured_at: u64) -> Frame {
-    Frame { captured_at, payload: Bytes::from_static(b"sound") }
+    Frame::new(captured_at, Bytes::from_static(b"sound"))
 }

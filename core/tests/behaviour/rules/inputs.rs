@@ -1,8 +1,8 @@
 //! What is known about an input before the call has seen it.
 
-use holdline_core::{Input, StateName};
+use holdline_core::{Delivery, Input, StateName};
 
-use super::{Meaning, Rules, Session};
+use super::{Answer, Heard, Meaning, Rules, Session};
 
 impl Rules {
     /// What is known about an input before the call has seen it.
@@ -67,8 +67,32 @@ impl Rules {
                 self.sessions.values_mut().any(|s| s.subscriptions.remove(subscription).is_some())
             }
             Input::SubscriptionAccepted { subscription }
-            | Input::Object { subscription, .. }
-            | Input::EndOfTrack { subscription } => self.track_of(*subscription).is_some(),
+            | Input::EndOfTrack { subscription, .. } => self.track_of(*subscription).is_some(),
+            Input::Object { subscription, object } => {
+                let of = self.track_of(*subscription).cloned();
+                of.as_ref().inspect(|of| self.note_heard(of, object)).is_some()
+            }
+            Input::FetchedObject { fetch, object } => {
+                let of = self.track_fetched(*fetch).cloned();
+                of.as_ref().inspect(|of| self.note_heard(of, object)).is_some()
+            }
+            Input::FetchEnded { fetch, .. } => {
+                self.sessions.values_mut().any(|session| session.fetches.remove(fetch).is_some())
+            }
+            Input::FetchRequested { session, request, name, first, last } => {
+                let up = matches!(self.state, StateName::Joining | StateName::Live);
+                let session = self.sessions.get_mut(session).filter(|_| up);
+                session.is_some_and(|session| {
+                    let (name, first, last) = (name.clone(), *first, *last);
+                    let answer = Answer { name, first, last, accepted: false, said: None };
+                    session.answers.entry(*request).or_insert(answer);
+                    true
+                })
+            }
+            Input::FetchCancelled { session, request } => {
+                let session = self.sessions.get_mut(session);
+                session.is_some_and(|session| session.answers.remove(request).is_some())
+            }
             Input::Publish { track, name, .. } => {
                 let new = !self.published.contains_key(track)
                     && !self.published.values().any(|other| other == name);
@@ -77,7 +101,7 @@ impl Rules {
                 }
                 true
             }
-            Input::Subscribe { track, participant, name, .. } => {
+            Input::Subscribe { track, participant, name, delivery, .. } => {
                 let wanted = (participant.clone(), name.clone());
                 let twice = self
                     .subscribed
@@ -86,6 +110,8 @@ impl Rules {
                 if !self.subscribed.contains_key(track) && !twice {
                     self.closed_tracks.remove(track);
                     self.subscribed.insert(*track, wanted);
+                    let live = *delivery != Delivery::Lossless;
+                    self.heard_of.insert(*track, Heard { live, ..Heard::default() });
                 }
                 true
             }
@@ -97,9 +123,18 @@ impl Rules {
             | Input::CredentialAnswered { .. }
             | Input::CredentialFailed { .. }
             | Input::HostChecked { .. } => false,
+            Input::Send { track, frame } => {
+                let name = self.published.get(track);
+                if let Some(name) = name.filter(|name| !self.finished.contains(*name)) {
+                    self.given.entry(name.clone()).or_default().push(frame.clone());
+                }
+                true
+            }
+            Input::Finish { track } => {
+                self.finished.extend(self.published.get(track).cloned());
+                true
+            }
             Input::Tick
-            | Input::Send { .. }
-            | Input::Finish { .. }
             | Input::Unsubscribe { .. }
             | Input::MediaDeviceError { .. }
             | Input::SafetyAlert { .. }

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdline_core::{
-    CauseKind, Config, IncidentId, Input, Location, PublicationId, SessionId, StateName,
-    SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
+    CauseKind, Config, FetchId, Frame, FrameNumber, IncidentId, Input, Location, Object,
+    PublicationId, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
 };
 
 /// What the relay and we have said to each other on one session.
@@ -28,6 +28,27 @@ pub struct Session {
     /// Which namespaces watches that have ended told of, by participant.
     pub remembered: BTreeMap<String, BTreeSet<u64>>,
     pub subscriptions: BTreeMap<SubscriptionId, (String, String)>,
+    pub fetches: BTreeMap<FetchId, (String, String)>,
+    /// Whoever asked for what we have said, by Request ID.
+    pub answers: BTreeMap<u64, Answer>,
+}
+
+/// An answer to a FETCH.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub name: String,
+    pub first: Location,
+    pub last: Location,
+    pub accepted: bool,
+    pub said: Option<FrameNumber>,
+}
+
+/// What came of a track, and what of it was delivered.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    pub came: BTreeMap<FrameNumber, Object>,
+    pub delivered: Option<FrameNumber>,
+    pub live: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +65,7 @@ pub struct Lately {
     pub publications: Recent<PublicationId>,
     pub watches: Recent<WatchId>,
     pub subscriptions: Recent<SubscriptionId>,
+    pub fetches: Recent<FetchId>,
 }
 
 /// The last few.
@@ -91,7 +113,10 @@ pub struct Rules {
     closed_tracks: BTreeSet<TrackId>,
     newest_epoch: u64,
     last_sent: BTreeMap<String, Location>,
-    delivered: BTreeMap<TrackId, BTreeSet<Location>>,
+    /// What the application gave to each of our tracks, in order.
+    given: BTreeMap<String, Vec<Frame>>,
+    finished: BTreeSet<String>,
+    heard_of: BTreeMap<TrackId, Heard>,
     incident: Option<Incident>,
     /// Attempts made since the budget was last whole.
     spent: u32,
@@ -131,7 +156,9 @@ impl Rules {
             closed_tracks: BTreeSet::new(),
             newest_epoch: 0,
             last_sent: BTreeMap::new(),
-            delivered: BTreeMap::new(),
+            given: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            heard_of: BTreeMap::new(),
             incident: None,
             spent: 0,
             was_live: false,
@@ -179,6 +206,21 @@ impl Rules {
 
     fn track_of(&self, id: SubscriptionId) -> Option<&(String, String)> {
         self.sessions.values().find_map(|session| session.subscriptions.get(&id))
+    }
+
+    fn track_fetched(&self, id: FetchId) -> Option<&(String, String)> {
+        self.sessions.values().find_map(|session| session.fetches.get(&id))
+    }
+
+    /// Something came of a track, by whatever way.
+    fn note_heard(&mut self, of: &(String, String), object: &Object) {
+        let listens = |(id, other): &(&TrackId, &(String, String))| {
+            *other == of && !self.closed_tracks.contains(id)
+        };
+        if let Some((track, _)) = self.subscribed.iter().find(listens) {
+            let heard = self.heard_of.entry(*track).or_default();
+            heard.came.insert(object.number, object.clone());
+        }
     }
 
     /// What certain inputs must lead to, whatever else holds.

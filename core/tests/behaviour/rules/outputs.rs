@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use holdline_core::{
-    ErrorCode, Event, Input, Location, Outcome, Output, PublicationId, SessionId, StateName,
-    TrackId,
+    ErrorCode, Event, FrameNumber, Input, Location, Outcome, Output, PublicationId, SessionId,
+    StateName, TrackId,
 };
 
 use super::{Incident, Rules, Session, Watch, may_follow};
@@ -56,18 +56,23 @@ impl Rules {
                 assert!(session.offered, "tracks come before their namespace");
                 session.namespace = Some((*epoch, false));
             }
-            Output::SendObject { publication, location, frame } => {
+            Output::SendObject { publication, object } => {
                 let Input::Send { track, frame: given } = input else {
                     panic!("nothing is sent that was not given: {output:?}");
                 };
-                assert_eq!(given, frame, "what was given is what is sent");
+                assert_eq!(*given, object.frame, "what was given is what is sent");
                 assert!(matches!(self.state, StateName::Joining | StateName::Live));
                 let name = self.published[track].clone();
-                self.sent(*publication, name, *location);
+                let newest = self.given[&name].len() as u64 - 1;
+                let number = FrameNumber::new(self.config.first_epoch, newest);
+                assert_eq!(object.number, number, "frames are counted as they are given");
+                self.sent(*publication, name, object.location);
             }
-            Output::SendEndOfTrack { publication, location } => {
+            Output::SendEndOfTrack { publication, location, number } => {
                 let named = self.sessions.values().find_map(|s| s.publications.get(publication));
                 let name = named.expect("only on a session that is up").clone();
+                let given = self.given.get(&name).map_or(0, Vec::len) as u64;
+                assert_eq!(number.sequence, given, "after the last frame");
                 self.sent(*publication, name, *location);
             }
             Output::Watch { session, watch, prefix } => {
@@ -109,15 +114,62 @@ impl Rules {
                     .any(|s| s.subscriptions.remove(subscription).is_some());
                 assert!(open, "a subscription is ended once, and only if it is open");
             }
-            Output::Deliver { track, location, frame } => {
-                let Input::Object { subscription, location: at, frame: given } = input else {
-                    panic!("nothing is delivered that did not arrive: {output:?}");
-                };
-                assert_eq!((given, at), (frame, location), "unaltered, and where it stood");
-                let of = self.track_of(*subscription).expect("of an open subscription");
-                assert_eq!(*of, self.subscribed[track], "to whoever listens to it");
-                let new = self.delivered.entry(*track).or_default().insert(*location);
-                assert!(new, "{location} is delivered once");
+            Output::Deliver { track, object, gap } => {
+                assert!(!self.closed_tracks.contains(track), "to whoever listens to it");
+                let heard = self.heard_of.get_mut(track).expect("of a track that is listened to");
+                let came = heard.came.get(&object.number);
+                assert_eq!(came, Some(object), "what is delivered came, unaltered");
+                let last = heard.delivered.replace(object.number);
+                assert!(last.is_none_or(|last| last < object.number), "once, and in order");
+                let missing = gap.map_or(0, |gap| gap.frames);
+                match last {
+                    Some(last) if last.incarnation == object.number.incarnation => {
+                        let between = object.number.sequence - last.sequence - 1;
+                        assert_eq!(between, missing, "what is missing is told, frame for frame");
+                    }
+                    Some(_) => assert!(gap.is_some(), "that the publisher began anew is told"),
+                    None if heard.live => assert!(missing <= object.number.sequence),
+                    None => assert!(missing >= object.number.sequence, "from the first on"),
+                }
+            }
+            Output::Fetch { session, fetch, namespace, name, first, last } => {
+                self.mint(fetch.0);
+                self.lately.fetches.push(*fetch);
+                assert_eq!(self.state, StateName::Live, "recovered comes before what was missed");
+                assert!(first <= last, "{first} to {last}");
+                let wanted = (namespace[1].clone(), name.clone());
+                let session = self.on(*session);
+                let ready = session.subscriptions.values().any(|other| *other == wanted);
+                assert!(ready, "{wanted:?} is listened to");
+                let twice = session.fetches.values().any(|other| *other == wanted);
+                assert!(!twice, "one at a time of {wanted:?}");
+                session.fetches.insert(*fetch, wanted);
+                assert!(session.fetches.len() <= 8, "few at a time");
+            }
+            Output::CancelFetch { fetch } => {
+                let open = self.sessions.values_mut().any(|s| s.fetches.remove(fetch).is_some());
+                assert!(open, "a request is given up once, and only if it is open");
+            }
+            Output::AcceptFetch { session, request, last } => {
+                let answer = self.on(*session).answers.get_mut(request).expect("was asked");
+                assert!(!answer.accepted, "accepted once");
+                answer.accepted = true;
+                assert!(last.is_none_or(|last| last >= answer.first && last <= answer.last));
+            }
+            Output::FetchObject { session, request, object } => {
+                let answer = self.on(*session).answers.get_mut(request).expect("was asked");
+                assert!(answer.accepted && answer.said.is_none_or(|said| said < object.number));
+                assert!((answer.first..=answer.last).contains(&object.location));
+                answer.said = Some(object.number);
+                let name = answer.name.clone();
+                let given = &self.given[&name];
+                let index = usize::try_from(object.number.sequence).expect("small");
+                assert_eq!(given[index], object.frame, "what was given is what is said again");
+            }
+            Output::EndFetch { session, request } | Output::RefuseFetch { session, request } => {
+                let answer = self.on(*session).answers.remove(request).expect("was asked");
+                let ended = matches!(output, Output::EndFetch { .. });
+                assert_eq!(answer.accepted, ended, "an answer ends, or is refused");
             }
             Output::CloseTrack { track } => {
                 let open = self.closed_tracks.insert(*track);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, Frame, Input, Location, MediaKind, PublicationId, SessionId, SubscriptionId,
-    Supervisor, Timestamp, TrackId, WatchId,
+    Cause, CauseKind, FetchEnd, FetchId, Frame, FrameNumber, Input, Location, Object,
+    PublicationId, Retention, SessionId, SubscriptionId, Supervisor, Timestamp, Track, TrackId,
+    WatchId,
 };
 
 use super::Rules;
@@ -39,8 +40,13 @@ pub enum Op {
     EpochRemoved(u8, u8),
     SubscriptionAccepted(u8),
     SubscriptionEnded(u8),
+    /// Frame `object` of group `group`, which began a second after the one before it.
     Object(u8, u8, u8),
     EndOfTrack(u8),
+    Fetched(u8, u8, u8),
+    FetchEnded(u8, FetchEnd),
+    FetchRequested(u8, u8, u8),
+    FetchCancelled(u8, u8),
     /// Answers to questions that nobody asked.
     Unasked(u8),
     /// Time passes, in milliseconds; ticks come when they are asked for.
@@ -59,6 +65,10 @@ pub struct World {
     pub now: Timestamp,
     pub received: u64,
 }
+
+/// How late a live track may be, and how long what came waits for what is missing.
+const LIVE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const PEERS: [&str; 2] = ["bob", "carol"];
 const TRACKS: [&str; 2] = ["audio", "video"];
@@ -103,24 +113,27 @@ impl World {
             Op::Close => Input::Close,
             Op::ReconnectNow => Input::ReconnectNow,
             Op::NetworkChanged => Input::NetworkChanged,
-            Op::Publish(which) => Input::Publish {
-                track: TrackId(u64::from(which % 3)),
-                name: TRACKS[usize::from(which) % 2].into(),
-                kind: MediaKind::Audio,
-            },
-            Op::Subscribe(which) => Input::Subscribe {
-                track: TrackId(10 + u64::from(which % 5)),
-                participant: PEERS[usize::from(which / 2) % 2].into(),
-                name: TRACKS[usize::from(which) % 2].into(),
-                kind: MediaKind::Video,
-            },
+            Op::Publish(which) => {
+                // Little is kept, so that it is let go of as well.
+                let retention = Retention { frames: 4, ..Retention::live() };
+                let track = Track::audio(TRACKS[usize::from(which) % 2]).retaining(retention);
+                Input::publish(TrackId(u64::from(which % 3)), track)
+            }
+            Op::Subscribe(which) => {
+                let track = Track::video(TRACKS[usize::from(which) % 2]);
+                let live = (which / 4) % 2 == 1;
+                let track = if live { track.live(LIVE) } else { track.lossless() };
+                let track = track.retaining(Retention { frames: 3, bytes: 30, age: PATIENCE });
+                let peer = PEERS[usize::from(which / 2) % 2];
+                Input::subscribe(TrackId(10 + u64::from(which % 5)), peer, track)
+            }
             Op::Unsubscribe(which) => {
                 Input::Unsubscribe { track: TrackId(10 + u64::from(which % 5)) }
             }
             Op::Send(which) => {
                 let captured_at = self.now.as_micros();
                 let payload = Bytes::from_static(b"sound");
-                let frame = Frame { captured_at, payload };
+                let frame = Frame::new(captured_at, payload);
                 Input::Send { track: TrackId(u64::from(which % 3)), frame }
             }
             Op::Finish(which) => Input::Finish { track: TrackId(u64::from(which % 3)) },
@@ -169,15 +182,27 @@ impl World {
                 Input::SubscriptionEnded { subscription: self.subscription(which) }
             }
             Op::Object(which, group, object) => {
-                let captured_at = u64::from(group) * 1_000_000 + u64::from(object) * 20_000;
-                let frame = Frame { captured_at, payload: Bytes::from_static(b"heard") };
-                Input::Object {
-                    subscription: self.subscription(which),
-                    location: Location::new(group.into(), object.into()),
-                    frame,
-                }
+                let object = said(group, object);
+                Input::Object { subscription: self.subscription(which), object }
             }
-            Op::EndOfTrack(which) => Input::EndOfTrack { subscription: self.subscription(which) },
+            Op::EndOfTrack(which) => {
+                let number = said(3, 0).number;
+                Input::EndOfTrack { subscription: self.subscription(which), number }
+            }
+            Op::Fetched(which, group, object) => {
+                Input::FetchedObject { fetch: self.fetch(which), object: said(group, object) }
+            }
+            Op::FetchEnded(which, end) => Input::FetchEnded { fetch: self.fetch(which), end },
+            Op::FetchRequested(which, request, group) => Input::FetchRequested {
+                session: self.session(which),
+                request: request.into(),
+                name: TRACKS[usize::from(which) % 2].into(),
+                first: Location::new(u64::from(group) / 2, 0),
+                last: Location::new(group.into(), u64::MAX),
+            },
+            Op::FetchCancelled(which, request) => {
+                Input::FetchCancelled { session: self.session(which), request: request.into() }
+            }
             Op::Unasked(which) => {
                 let request = holdline_core::RequestId(which.into());
                 match which % 3 {
@@ -227,10 +252,28 @@ impl World {
         lately.or(pick(known.copied(), which)).unwrap_or(WatchId(u64::MAX))
     }
 
+    pub fn fetch(&self, which: u8) -> FetchId {
+        let lately = lately(which).and_then(|back| self.rules.lately.fetches.before(back));
+        let known = self.rules.sessions.values().flat_map(|session| session.fetches.keys());
+        lately.or(pick(known.copied(), which)).unwrap_or(FetchId(u64::MAX))
+    }
+
     pub fn subscription(&self, which: u8) -> SubscriptionId {
         let lately = lately(which).and_then(|back| self.rules.lately.subscriptions.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.subscriptions.keys());
         lately.or(pick(known.copied(), which)).unwrap_or(SubscriptionId(u64::MAX))
+    }
+}
+
+/// What a publisher says: six frames a group. From group 4 on it is another process.
+pub fn said(group: u8, object: u8) -> Object {
+    let (incarnation, since) = if group < 4 { (0, 0) } else { (4, 4) };
+    let captured_at = u64::from(group) * 1_000_000 + u64::from(object) * 20_000;
+    let payload = Bytes::copy_from_slice(&[b'0' + group, b'0' + object, 0, 0, 0, 0, 0, 0]);
+    Object {
+        location: Location::new(group.into(), object.into()),
+        number: FrameNumber::new(incarnation, u64::from(group - since) * 6 + u64::from(object)),
+        frame: Frame { keyframe: object.is_multiple_of(3), ..Frame::new(captured_at, payload) },
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    Config, Event, Frame, Input, Location, MediaKind, Output, StateName, SubscriptionId,
-    Supervisor, Timestamp, TrackId,
+    Config, Event, Frame, FrameNumber, Input, Location, MediaKind, Object, Output, StateName,
+    SubscriptionId, Supervisor, Timestamp, Track, TrackId,
 };
 
 pub struct Steady {
@@ -22,21 +22,24 @@ pub struct Steady {
 const KINDS: [(&str, MediaKind); 2] = [("audio", MediaKind::Audio), ("video", MediaKind::Video)];
 
 impl Steady {
+    /// One that has talked for a minute, so that every buffer has its size.
     pub fn new() -> Self {
+        let mut steady = Self::silent();
+        for _ in 0..3_000 {
+            steady.twenty_milliseconds();
+        }
+        steady
+    }
+
+    /// One in which nothing has been said.
+    pub fn silent() -> Self {
         let config = Config::new("moqt://relay.example", "room", "alice");
         let now = Timestamp::from_millis(1);
         let mut call = Supervisor::new(config, 1, now).expect("valid");
         for (id, (name, kind)) in (1..).zip(KINDS) {
-            call.handle(now, Input::Publish { track: TrackId(id), name: name.into(), kind });
-            call.handle(
-                now,
-                Input::Subscribe {
-                    track: TrackId(10 + id),
-                    participant: "bob".into(),
-                    name: name.into(),
-                    kind,
-                },
-            );
+            let track = Track { kind, ..Track::audio(name) };
+            call.handle(now, Input::publish(TrackId(id), track.clone()));
+            call.handle(now, Input::subscribe(TrackId(10 + id), "bob", track));
         }
         let mut subscriptions = Vec::new();
         let mut next = Some(Input::Connect);
@@ -55,9 +58,8 @@ impl Steady {
                     }
                     Output::Subscribe { subscription, .. } => {
                         subscriptions.push(subscription);
-                        let frame = Frame { captured_at: 0, payload: Bytes::new() };
-                        let location = Location::new(1, 0);
-                        answers.push(Input::Object { subscription, location, frame });
+                        let object = object(0, Frame::new(0, Bytes::new()));
+                        answers.push(Input::Object { subscription, object });
                     }
                     _ => {}
                 }
@@ -66,12 +68,7 @@ impl Steady {
         }
         assert_eq!(call.state(), StateName::Live);
         let payload = Bytes::from_static(&[7; 160]);
-        let mut steady = Self { call, now, subscriptions, payload, object: 0, received: 0 };
-        // Until every buffer has its size.
-        for _ in 0..3_000 {
-            steady.twenty_milliseconds();
-        }
-        steady
+        Self { call, now, subscriptions, payload, object: 0, received: 0 }
     }
 
     /// One frame of each track each way, and whatever is due meanwhile.
@@ -104,7 +101,7 @@ impl Steady {
 
     pub fn frame_out(&mut self, track: TrackId) {
         let captured_at = self.now.as_micros();
-        let frame = Frame { captured_at, payload: self.payload.clone() };
+        let frame = Frame::new(captured_at, self.payload.clone());
         self.call.handle(self.now, Input::Send { track, frame });
         let sent = self.call.poll_output();
         assert!(matches!(sent, Some(Output::SendObject { .. })), "{sent:?}");
@@ -118,10 +115,10 @@ impl Steady {
 
     pub fn frame_in(&mut self, index: usize) {
         let captured_at = self.now.as_micros();
-        let frame = Frame { captured_at, payload: self.payload.clone() };
-        let location = Location::new(1 + self.object / 50, self.object % 50);
+        let frame = Frame::new(captured_at, self.payload.clone());
         let subscription = self.subscriptions[index];
-        self.call.handle(self.now, Input::Object { subscription, location, frame });
+        let object = object(self.object, frame);
+        self.call.handle(self.now, Input::Object { subscription, object });
         let delivered = self.call.poll_output();
         assert!(matches!(delivered, Some(Output::Deliver { .. })), "{delivered:?}");
         assert!(self.call.deadline().is_some());
@@ -132,4 +129,9 @@ impl Steady {
         self.call.handle(self.now, Input::Tick);
         assert!(self.call.poll_output().is_none() && self.call.deadline().is_some());
     }
+}
+
+fn object(sequence: u64, frame: Frame) -> Object {
+    let location = Location::new(1 + sequence / 50, sequence % 50);
+    Object { location, number: FrameNumber::new(0, sequence), frame }
 }

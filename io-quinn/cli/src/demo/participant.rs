@@ -61,8 +61,8 @@ impl Participant {
     ) -> anyhow::Result<impl Future<Output = anyhow::Result<Self>> + use<>> {
         let config = CallConfig::new(relay.url(), "demo", name).trust(trust.clone()).seed(seed);
         let call = Call::connect(config)?;
-        let track = call.publish(Track::audio(talk::TRACK))?;
-        let from_peer = call.subscribe(peer, Track::audio(talk::TRACK))?;
+        let track = call.publish(Track::audio(talk::TRACK).lossless())?;
+        let from_peer = call.subscribe(peer, Track::audio(talk::TRACK).lossless())?;
         let (here, peer_is_here) = oneshot::channel();
         let (first, heard_first) = oneshot::channel();
         let participant = Self {

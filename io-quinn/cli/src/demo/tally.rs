@@ -61,12 +61,15 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdline_quinn::Location;
+    use holdline_quinn::{FrameNumber, Location};
 
     fn heard(captured_at: u64, payload: &'static [u8]) -> ReceivedFrame {
         ReceivedFrame {
             location: Location::new(0, 0),
+            number: FrameNumber::new(1, 0),
             captured_at,
+            keyframe: false,
+            gap: None,
             payload: Bytes::from_static(payload),
         }
     }

@@ -1,0 +1,229 @@
+//! Asking for a part of a track, and answering who asks (FETCH, draft-ietf-moq-transport-18,
+//! section 10.12).
+
+use bytes::BytesMut;
+use holdline_core::{FetchEnd, FetchId, Frame, Input, Location, Object, SessionId};
+use moq_transport::coding::{KeyValuePairs, Location as WireLocation, TrackNamespace};
+use moq_transport::data::{FetchRecord, FetchRecordObject};
+use moq_transport::message::{RequestErrorCode, StandaloneFetch, TrackExtensions};
+use moq_transport::session::{
+    Fetch, FetchOkInfo, FetchRequested, FetchWriter, Publisher, SessionError, Subscriber,
+};
+use tokio::sync::mpsc;
+
+use crate::driver::Arrival;
+use crate::headers;
+use crate::publication::PRIORITY;
+
+/// No frame is longer: lengths are a stranger's numbers.
+const LONGEST_FRAME: u64 = 16 * 1024 * 1024;
+/// How much of a frame is read at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Which part of which track.
+pub(crate) struct Range {
+    pub(crate) namespace: TrackNamespace,
+    pub(crate) name: String,
+    pub(crate) first: Location,
+    pub(crate) last: Location,
+}
+
+/// Asks for a part of a track and hands on what comes.
+pub(crate) async fn ask(
+    mut subscriber: Subscriber,
+    range: Range,
+    id: FetchId,
+    inputs: mpsc::Sender<Input>,
+) {
+    let request = StandaloneFetch {
+        track_namespace: range.namespace,
+        track_name: range.name.as_str().into(),
+        start_location: WireLocation::new(range.first.group, range.first.object),
+        end_location: after(range.last),
+    };
+    let end = match subscriber.fetch(request, KeyValuePairs::default()).await {
+        Ok(mut fetch) => {
+            let read = read(&mut fetch, id, &inputs).await;
+            let refused = fetch.rejection().map(|refusal| refusal.error_code);
+            match read {
+                Ok(()) => FetchEnd::Complete,
+                Err(_) if refused == Some(RequestErrorCode::NotSupported as u64) => {
+                    FetchEnd::Unsupported
+                }
+                Err(error) => {
+                    tracing::debug!(fetch = %id, %error, ?refused, "a FETCH failed");
+                    FetchEnd::Failed
+                }
+            }
+        }
+        Err(error) => {
+            tracing::debug!(fetch = %id, %error, "a FETCH could not be sent");
+            FetchEnd::Failed
+        }
+    };
+    let _ = inputs.send(Input::FetchEnded { fetch: id, end }).await;
+}
+
+/// Reads the objects at once: whoever waits for FETCH_OK first may wait for ever, because a relay
+/// sends it when it has sent the body.
+async fn read(
+    fetch: &mut Fetch,
+    id: FetchId,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<(), SessionError> {
+    while let Some(record) = fetch.next().await? {
+        let FetchRecord::Object(object) = record else { continue };
+        if object.payload_length > LONGEST_FRAME {
+            return Err(SessionError::WrongSize);
+        }
+        let mut payload = BytesMut::new();
+        while let Some(chunk) = fetch.read_payload_chunk(CHUNK).await? {
+            payload.extend_from_slice(&chunk);
+        }
+        let Some(number) = headers::number(&object.extension_headers) else { continue };
+        let object = Object {
+            location: Location::new(object.group_id, object.object_id),
+            number,
+            frame: Frame {
+                captured_at: headers::captured_at(&object.extension_headers),
+                keyframe: headers::keyframe(&object.extension_headers),
+                payload: payload.freeze(),
+            },
+        };
+        if inputs.send(Input::FetchedObject { fetch: id, object }).await.is_err() {
+            return Ok(());
+        }
+    }
+    // Dropped before it is answered, it would be cancelled.
+    fetch.ok().await?;
+    Ok(())
+}
+
+/// The end of a range, as it is on the wire: the object after the last one, or 0 for the whole group.
+fn after(last: Location) -> WireLocation {
+    WireLocation::new(last.group, if last.object == u64::MAX { 0 } else { last.object + 1 })
+}
+
+/// The last location of a range, from how it is on the wire.
+fn last_of(end: WireLocation) -> Location {
+    Location::new(end.group_id, end.object_id.checked_sub(1).unwrap_or(u64::MAX))
+}
+
+/// Hands on what listeners ask for.
+pub(crate) async fn listen(
+    mut publisher: Publisher,
+    session: SessionId,
+    arrivals: mpsc::Sender<Arrival>,
+) {
+    publisher.accept_fetch();
+    while let Some(request) = publisher.fetch_requested().await {
+        match request.resolve().await {
+            Ok(Some(range)) => {
+                let range = Range {
+                    first: Location::new(
+                        range.start_location.group_id,
+                        range.start_location.object_id,
+                    ),
+                    last: last_of(range.end_location),
+                    name: String::from_utf8_lossy(range.track_name.as_bytes()).into_owned(),
+                    namespace: range.track_namespace,
+                };
+                let asked = Asked { session, range, request };
+                if arrivals.send(Arrival::Asked(Box::new(asked))).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "a FETCH cannot be understood"),
+        }
+    }
+}
+
+/// What somebody asks for.
+pub(crate) struct Asked {
+    pub(crate) session: SessionId,
+    pub(crate) range: Range,
+    pub(crate) request: FetchRequested,
+}
+
+impl Asked {
+    pub(crate) fn input(&self) -> Input {
+        Input::FetchRequested {
+            session: self.session,
+            request: self.request.id(),
+            name: self.range.name.clone(),
+            first: self.range.first,
+            last: self.range.last,
+        }
+    }
+
+    pub(crate) fn refuse(self) {
+        let _ = self.request.reject(RequestErrorCode::DoesNotExist, "no such track");
+    }
+}
+
+/// What goes into an answer.
+pub(crate) enum Part {
+    Object(Object),
+    End,
+}
+
+/// Answers, with what comes through `parts`. If that breaks off, so does the answer.
+pub(crate) async fn answer(
+    asked: Asked,
+    last: Option<Location>,
+    mut parts: mpsc::UnboundedReceiver<Part>,
+    inputs: mpsc::Sender<Input>,
+) {
+    let (session, request) = (asked.session, asked.request.id());
+    // An answer must reach as far as its beginning, even if there is nothing in it.
+    let end_location = after(last.unwrap_or(asked.range.first));
+    let answered = async {
+        let info = FetchOkInfo {
+            end_of_track: false,
+            end_location,
+            params: KeyValuePairs::default(),
+            track_extensions: TrackExtensions::default(),
+        };
+        let mut writer = asked.request.respond(info).await?;
+        loop {
+            match parts.recv().await {
+                Some(Part::Object(object)) => write(&mut writer, &object).await?,
+                Some(Part::End) => return writer.finish().await,
+                None => return Ok(()),
+            }
+        }
+    };
+    if let Err(error) = answered.await {
+        tracing::debug!(%error, "a FETCH is not wanted any more");
+        let _ = inputs.send(Input::FetchCancelled { session, request }).await;
+    }
+}
+
+async fn write(writer: &mut FetchWriter, object: &Object) -> Result<(), SessionError> {
+    let frame = &object.frame;
+    let record = FetchRecordObject {
+        group_id: object.location.group,
+        subgroup_id: Some(0),
+        object_id: object.location.object,
+        publisher_priority: PRIORITY,
+        extension_headers: headers::of_frame(object.number, frame.captured_at, frame.keyframe),
+        payload_length: frame.payload.len() as u64,
+    };
+    writer.write_record(&FetchRecord::Object(record)).await?;
+    writer.write_payload(&frame.payload).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_range_is_what_comes_after_it_or_the_whole_group() {
+        for last in [Location::new(3, 4), Location::new(3, 0), Location::new(3, u64::MAX)] {
+            assert_eq!(last_of(after(last)), last);
+        }
+        assert_eq!(after(Location::new(3, 4)), WireLocation::new(3, 5));
+        assert_eq!(after(Location::new(3, u64::MAX)), WireLocation::new(3, 0));
+    }
+}
