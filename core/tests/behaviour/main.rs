@@ -1,6 +1,7 @@
 //! What a call does, row by row (see docs/ROWS.md). One crate, because it is built often.
 
 mod common;
+mod continuity;
 mod cost;
 mod directory;
 mod errors;

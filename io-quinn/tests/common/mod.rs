@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use holdline_dev_relay::{Certificate, CertificateFiles, Relay};
+use holdline_dev_relay::{Certificate, CertificateFiles, Forwarder, Relay};
 use holdline_quinn::{
     Call, CallConfig, Event, Events, Frame, PublishedTrack, SubscribedTrack, Trust,
 };
@@ -41,6 +41,16 @@ impl Site {
 
     pub fn config(&self, participant: &str) -> CallConfig {
         CallConfig::new(self.url(), "room", participant).trust(self.trust())
+    }
+
+    /// A network of the participant's own, on the way to the relay.
+    pub async fn forwarder(&self) -> Forwarder {
+        Forwarder::start(self.address).await.expect("a port")
+    }
+
+    pub fn config_through(&self, forwarder: &Forwarder, participant: &str) -> CallConfig {
+        let url = format!("moqt://{}", forwarder.address());
+        CallConfig::new(url, "room", participant).trust(self.trust())
     }
 
     pub fn join(&self, participant: &str) -> Call {
