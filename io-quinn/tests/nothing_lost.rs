@@ -1,4 +1,4 @@
-//! R7, R19–R23: what is said is heard, whatever breaks: through the real relay, on real sockets.
+//! R7, R20, R22: what is said is heard, whatever breaks: through the real relay, on real sockets.
 //!
 //! `HOLDLINE_RUNS=10 cargo test -p holdline-quinn --test nothing_lost -- --nocapture` repeats every
 //! outage ten times and shows each.

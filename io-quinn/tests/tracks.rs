@@ -1,4 +1,4 @@
-//! R1, R4, R5, R10, R17: tracks come and go while the session stays.
+//! R1, R4, R5, R10, R17, R19: tracks come and go while the session stays.
 
 mod common;
 

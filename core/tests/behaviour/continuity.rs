@@ -1,4 +1,4 @@
-//! R7, R19–R23: what is said is heard: histories, windows, and repair.
+//! R2, R7, R19, R20, R21, R22, R23: what is said is heard: histories, windows, and repair.
 
 use crate::common::{BOB, BOBS, Hand, MIC, MS, numbered, publish};
 use bytes::Bytes;

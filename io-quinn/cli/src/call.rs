@@ -66,7 +66,7 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     let saying = async {
         if let Some(speech) = &speech {
             wait_to_speak(seen.clone(), args.from.is_some()).await;
-            let _ = talk::speak(&track, &speech.frames).await;
+            let _ = talk::speak(std::slice::from_ref(&track), &speech.frames).await;
         }
     };
     let conversation = async {

@@ -1,20 +1,26 @@
 //! Speaking: frames at real speed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use holdline_quinn::{CallEnded, Frame, PublishedTrack};
 
 use crate::pcm::FRAME_MICROS;
 
-/// The name of the one track that a participant speaks on.
+/// The name of the track that a participant speaks on, delivered without loss.
 pub(crate) const TRACK: &str = "audio";
+/// The name of the one that says the same, delivered live.
+pub(crate) const LIVE_TRACK: &str = "live";
 /// How long the last frames and the end of a track may take to reach the relay and go on from it,
 /// before the session under them is closed.
 pub(crate) const LINGER: Duration = Duration::from_millis(500);
 
-/// Says all frames, one each 20 ms, then ends the track. Returns each frame's capture timestamp.
-pub(crate) async fn speak(track: &PublishedTrack, frames: &[Bytes]) -> Result<Vec<u64>, CallEnded> {
+/// Says all frames on each of the tracks, one each 20 ms, then ends them. Returns each frame's capture
+/// timestamp, and when it was said.
+pub(crate) async fn speak(
+    tracks: &[PublishedTrack],
+    frames: &[Bytes],
+) -> Result<Vec<(u64, Instant)>, CallEnded> {
     let mut said = Vec::with_capacity(frames.len());
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let start = u64::try_from(start.as_micros()).unwrap_or(u64::MAX);
@@ -22,9 +28,13 @@ pub(crate) async fn speak(track: &PublishedTrack, frames: &[Bytes]) -> Result<Ve
     for (number, payload) in (0_u64..).zip(frames) {
         clock.tick().await;
         let captured_at = start.saturating_add(number * FRAME_MICROS);
-        track.send(Frame::new(captured_at, payload.clone()))?;
-        said.push(captured_at);
+        for track in tracks {
+            track.send(Frame::new(captured_at, payload.clone()))?;
+        }
+        said.push((captured_at, Instant::now()));
     }
-    track.finish()?;
+    for track in tracks {
+        track.finish()?;
+    }
     Ok(said)
 }

@@ -1,4 +1,5 @@
-//! `holdline demo`: a real two-way call through a real relay that crashes and comes back.
+//! `holdline demo`: a real two-way call through a real relay that crashes and comes back, and over
+//! networks that cut one participant off and then the other.
 
 mod participant;
 mod relay_process;
@@ -8,7 +9,7 @@ mod timeline;
 
 use std::time::{Duration, Instant};
 
-use holdline_dev_relay::Certificate;
+use holdline_dev_relay::{Certificate, Forwarder};
 use holdline_quinn::Trust;
 
 use crate::args::DemoArgs;
@@ -23,8 +24,10 @@ use crate::{pcm::Speech, signals};
 const ALICE: &[u8] = include_bytes!("../../assets/alice.wav");
 const BOB: &[u8] = include_bytes!("../../assets/bob.wav");
 
-/// How long the relay stays away.
+/// How long the relay stays away, and how long each participant is cut off.
 const AWAY: Duration = Duration::from_secs(2);
+/// How long everything works before something is broken.
+const PEACE: Duration = Duration::from_millis(2_500);
 /// The longest that the whole demonstration may take: speech, and the longest recovery.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -54,29 +57,58 @@ async fn play(args: &DemoArgs) -> Result<Report, Failure> {
     let timeline = Timeline::start(!args.json);
 
     let mut relay = RelayProcess::start(&files).await?;
-    timeline.say("relay", &format!("listening on {}, as process {}", relay.url(), relay.id()));
+    let (address, id) = (relay.address(), relay.id());
+    timeline.say("relay", &format!("listening on {address}, as process {id}"));
+    let alices_network = Forwarder::start(address).await?;
+    let bobs_network = Forwarder::start(address).await?;
 
     let speech =
         |wav| Speech::from_wav(wav).map_err(|problem| anyhow::anyhow!("sample speech: {problem}"));
-    let alice =
-        Participant::join("alice", "bob", speech(ALICE)?, args.seed, &relay, &trust, &timeline)?;
-    let bob =
-        Participant::join("bob", "alice", speech(BOB)?, args.seed + 1, &relay, &trust, &timeline)?;
+    let alice = Participant::join(
+        ("alice", "bob"),
+        speech(ALICE)?,
+        args.seed,
+        &alices_network,
+        &trust,
+        &timeline,
+    )?;
+    let bob = Participant::join(
+        ("bob", "alice"),
+        speech(BOB)?,
+        args.seed + 1,
+        &bobs_network,
+        &trust,
+        &timeline,
+    )?;
     let (mut alice, mut bob) = futures::try_join!(alice, bob)?;
 
-    // The crash comes at another moment for each seed: early or late in a word, a group, a probe.
-    tokio::time::sleep(Duration::from_millis(6_000 + args.seed % 1_000)).await;
-    let killed = Instant::now();
+    let mut faults = Vec::new();
+    // A fault comes at another moment for each seed: early or late in a word, a group, a probe.
+    tokio::time::sleep(PEACE + Duration::from_millis(args.seed % 1_000)).await;
+    let at = Instant::now();
     relay.kill().await?;
     timeline.say("relay", "killed (SIGKILL)");
     tokio::time::sleep(AWAY).await;
     relay.restart(&files).await?;
-    let back = Instant::now();
+    let name = "relay killed";
+    faults.push(Fault { name, befalls: &["alice", "bob"], at, healed: Instant::now() });
     timeline.say("relay", &format!("listening again, as process {}", relay.id()));
 
+    let cuts: [(_, _, &[_]); 2] =
+        [("alice cut off", &alices_network, &["alice"]), ("bob cut off", &bobs_network, &["bob"])];
+    for (name, network, befalls) in cuts {
+        tokio::time::sleep(PEACE).await;
+        let at = Instant::now();
+        network.partition(true);
+        timeline.say("net", &format!("{name}: nothing comes through, either way"));
+        tokio::time::sleep(AWAY).await;
+        network.partition(false);
+        faults.push(Fault { name, befalls, at, healed: Instant::now() });
+        timeline.say("net", "everything comes through again");
+    }
+
     futures::join!(alice.talk_to_the_end(), bob.talk_to_the_end());
-    let fault = Fault { name: "relay killed", at: killed, healed: back };
     let (alice, bob) = futures::join!(alice.leave(), bob.leave());
     timeline.say("relay", "no longer needed");
-    Ok(Report::new(&[alice, bob], &fault))
+    Ok(Report::new(&[alice, bob], &faults))
 }

@@ -1,6 +1,6 @@
 //! A relay as a process of its own, so that it can be killed.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ impl RelayProcess {
         Ok(Self { child: spawn(port, files).await?, port })
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("moqt://127.0.0.1:{}", self.port)
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     pub(crate) fn id(&self) -> u32 {

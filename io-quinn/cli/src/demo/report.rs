@@ -10,9 +10,11 @@ use crate::demo::participant::Account;
 use crate::demo::tally::Tally;
 use crate::talk;
 
-/// What was done to the call, and when it was undone.
+/// What was done to the call, when, and when it was undone.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
+    /// Who is cut off by it. The other one only misses them.
+    pub(crate) befalls: &'static [&'static str],
     pub(crate) at: Instant,
     pub(crate) healed: Instant,
 }
@@ -38,16 +40,16 @@ struct ParticipantReport {
 struct IncidentReport {
     participant: &'static str,
     fault: &'static str,
-    /// After the fault, until the application was told.
-    detected_ms: u64,
-    /// After the relay listened again, until the first new frame was heard; `null` if none was.
+    /// After the fault, until the application was told; `null` if it was not.
+    detected_ms: Option<u64>,
+    /// After everything worked again, until the first new frame was heard; `null` if none was.
     recovered_ms: Option<u64>,
-    /// Attempts to reconnect; `null` if it did not come to an end.
+    /// Attempts to reconnect; `null` if there was no incident, or no end to it.
     attempts: Option<u32>,
 }
 
 impl Report {
-    pub(crate) fn new(accounts: &[Account; 2], fault: &Fault) -> Self {
+    pub(crate) fn new(accounts: &[Account; 2], faults: &[Fault]) -> Self {
         let [alice, bob] = accounts;
         let mut report = Self {
             outcome: "completed",
@@ -56,7 +58,12 @@ impl Report {
             problems: Vec::new(),
         };
         for (listener, speaker) in [(alice, bob), (bob, alice)] {
-            report.add(listener, speaker, fault);
+            report.add_tracks(listener, speaker);
+        }
+        for fault in faults {
+            for (listener, speaker) in [(alice, bob), (bob, alice)] {
+                report.add_incident(listener, speaker, fault);
+            }
         }
         if !report.problems.is_empty() {
             report.outcome = "failed";
@@ -69,43 +76,61 @@ impl Report {
         (!self.problems.is_empty()).then(|| self.problems.join("; "))
     }
 
-    fn add(&mut self, listener: &Account, speaker: &Account, fault: &Fault) {
+    fn add_tracks(&mut self, listener: &Account, speaker: &Account) {
         let name = listener.name;
-        let track = format!("{}/{}", speaker.name, talk::TRACK);
-        let tally =
-            Tally::count(&track, &speaker.said, listener.heard.iter().map(|heard| &heard.frame));
-        // New is what was said after the relay had come back: nothing that waited in a queue.
-        let latest_before =
-            listener.heard.iter().filter(|h| h.at < fault.at).map(|h| h.frame.captured_at).max();
-        let first_new = listener
-            .heard
-            .iter()
-            .find(|h| h.at >= fault.healed && Some(h.frame.captured_at) > latest_before);
-        let recovered_ms = first_new.map(|heard| millis(fault.healed, heard.at));
-
         if let Outcome::Failed(error) = &listener.outcome {
             self.problems.push(format!("{name}'s call failed with {error}"));
-        }
-        if recovered_ms.is_none() {
-            self.problems.push(format!("{name} did not hear {} again", speaker.name));
         }
         if speaker.said.is_empty() {
             self.problems.push(format!("{} did not say everything", speaker.name));
         }
-        if !tally.bit_exact {
-            self.problems.push(format!("{name} heard what {} did not say", speaker.name));
+        let [lossless, live] = &listener.heard;
+        let mut tracks = Vec::new();
+        for (heard, track) in [(lossless, talk::TRACK), (live, talk::LIVE_TRACK)] {
+            let track = format!("{}/{track}", speaker.name);
+            let frames = heard.iter().map(|heard| &heard.frame);
+            let tally = Tally::count(&track, &speaker.said, frames);
+            if !tally.bit_exact {
+                self.problems.push(format!("{name} heard on {track} what was not said"));
+            }
+            if tally.duplicated + tally.out_of_order > 0 {
+                self.problems.push(format!("{name} heard {track} twice, or out of order"));
+            }
+            tracks.push(tally);
         }
-        match listener.incidents.iter().find(|incident| incident.detected >= fault.at) {
-            Some(incident) => self.incidents.push(IncidentReport {
-                participant: name,
-                fault: fault.name,
-                detected_ms: millis(fault.at, incident.detected),
-                recovered_ms,
-                attempts: incident.attempts,
-            }),
-            None => self.problems.push(format!("{name} was not told of the fault")),
+        if tracks[0].lost > 0 {
+            self.problems
+                .push(format!("{name} lost {} frames of {}", tracks[0].lost, tracks[0].name));
         }
-        self.participants.push(ParticipantReport { name, tracks: vec![tally] });
+        self.participants.push(ParticipantReport { name, tracks });
+    }
+
+    fn add_incident(&mut self, listener: &Account, speaker: &Account, fault: &Fault) {
+        let name = listener.name;
+        let [_, live] = &listener.heard;
+        // New is what was said after everything worked again: nothing that waited in a queue.
+        let healed = fault.healed;
+        let first_new = live.iter().find(|heard| {
+            heard.at >= healed && speaker.said_at(heard.frame.captured_at) >= Some(healed)
+        });
+        let recovered_ms = first_new.map(|heard| millis(healed, heard.at));
+        if recovered_ms.is_none() {
+            self.problems.push(format!("{name} did not hear {} again", speaker.name));
+        }
+        let incident = listener
+            .incidents
+            .iter()
+            .find(|incident| (fault.at..healed).contains(&incident.detected));
+        if incident.is_none() && fault.befalls.contains(&name) {
+            self.problems.push(format!("{name} was not told of the fault: {}", fault.name));
+        }
+        self.incidents.push(IncidentReport {
+            participant: name,
+            fault: fault.name,
+            detected_ms: incident.map(|incident| millis(fault.at, incident.detected)),
+            recovered_ms,
+            attempts: incident.and_then(|incident| incident.attempts),
+        });
     }
 }
 
@@ -118,19 +143,20 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<9} {:<12} {:>6} {:>9} {:>6} {:>10} {:>12}  bit-exact",
-            "listener", "track", "sent", "delivered", "lost", "duplicated", "out of order"
+            "{:<9} {:<12} {:>6} {:>9} {:>6} {:>6} {:>10} {:>12}  bit-exact",
+            "listener", "track", "sent", "delivered", "lost", "told", "duplicated", "out of order"
         )?;
         for participant in &self.participants {
             for track in &participant.tracks {
                 writeln!(
                     f,
-                    "{:<9} {:<12} {:>6} {:>9} {:>6} {:>10} {:>12}  {}",
+                    "{:<9} {:<12} {:>6} {:>9} {:>6} {:>6} {:>10} {:>12}  {}",
                     participant.name,
                     track.name,
                     track.sent,
                     track.delivered,
                     track.lost,
+                    track.told,
                     track.duplicated,
                     track.out_of_order,
                     if track.bit_exact { "yes" } else { "no" },
@@ -150,14 +176,15 @@ impl fmt::Display for Report {
                 "{:<9} {:<13} {:>9} {:>10} {:>9}",
                 incident.participant,
                 incident.fault,
-                number(Some(incident.detected_ms), " ms"),
+                number(incident.detected_ms, " ms"),
                 number(incident.recovered_ms, " ms"),
                 number(incident.attempts.map(u64::from), ""),
             )?;
         }
         writeln!(
             f,
-            "\ndetected: after the fault. recovered: after the relay listened again, until the first new frame."
+            "\nlost: never heard; told: of those, announced as a gap. detected: after the fault.\n\
+             recovered: after everything worked again, until the first new frame on the live track."
         )?;
         write!(f, "The call {}.", self.outcome)
     }
