@@ -185,3 +185,29 @@ pub struct Object {
     /// What it carries.
     pub frame: Frame,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn locations_are_shown_and_follow_one_another() {
+        assert_eq!(Location::new(7, 42).to_string(), "7/42");
+        assert_eq!(Location::new(7, 42).next(), Location::new(7, 43));
+        assert_eq!(Location::new(7, 42).previous(), Location::new(7, 41));
+        assert_eq!(Location::new(7, 0).previous(), Location::new(6, u64::MAX));
+        assert_eq!(Location::new(0, 0).previous(), Location::new(0, u64::MAX));
+        assert_eq!(Location::LAST.group, 0x3fff_ffff_ffff_ffff, "the largest QUIC integer");
+    }
+
+    #[test]
+    fn a_track_that_cannot_work_is_refused_by_its_field() {
+        let field = |track: Track| track.validate().map_err(|error| error.field);
+        assert_eq!(field(Track::audio("a")), Ok(()));
+        assert_eq!(field(Track::video("a/b")), Err("track"));
+        assert_eq!(field(Track::audio("a").live(Duration::ZERO)), Err("delivery.budget"));
+        let none = Retention { frames: 0, ..Retention::live() };
+        assert_eq!(field(Track::data("a").retaining(none)), Err("retention.frames"));
+    }
+}

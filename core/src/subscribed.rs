@@ -233,28 +233,9 @@ impl SubscribedTrack {
         self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
     }
 
-    /// An object arrived; whether it was new, and so delivered.
-    pub(crate) fn object(
-        &mut self,
-        subscription: SubscriptionId,
-        object: Object,
-        desk: &mut Desk<'_>,
-    ) -> bool {
-        match self.subscription {
-            Subscription::Requested { id, epoch, at }
-            | Subscription::Accepted { id, epoch, at, .. }
-                if id == subscription =>
-            {
-                self.become_ready(id, epoch, at, desk);
-            }
-            Subscription::Ready { id, .. } if id == subscription => {}
-            Subscription::Wanted
-            | Subscription::Requested { .. }
-            | Subscription::Accepted { .. }
-            | Subscription::Ready { .. }
-            | Subscription::Ended { .. }
-            | Subscription::Over => return false,
-        }
+    /// An object arrived by its subscription; whether it was new.
+    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        self.speaks(desk);
         let (location, captured_at) = (object.location, object.frame.captured_at);
         let new = self.reception.object(object, desk);
         if new {
@@ -265,25 +246,19 @@ impl SubscribedTrack {
     }
 
     /// The publisher has said that the track ends before frame `number`.
-    pub(crate) fn end_of_track(
-        &mut self,
-        subscription: SubscriptionId,
-        number: FrameNumber,
-        desk: &mut Desk<'_>,
-    ) {
-        match self.subscription {
-            _ if self.current() != Some(subscription) => return,
-            Subscription::Requested { id, epoch, at }
-            | Subscription::Accepted { id, epoch, at, .. } => {
-                self.become_ready(id, epoch, at, desk)
-            }
-            Subscription::Wanted
-            | Subscription::Ready { .. }
-            | Subscription::Ended { .. }
-            | Subscription::Over => {}
-        }
+    pub(crate) fn end_of_track(&mut self, number: FrameNumber, desk: &mut Desk<'_>) {
+        self.speaks(desk);
         self.reception.end_at(number, desk);
         self.finish_if_over(desk);
+    }
+
+    /// Something came by the subscription: it is ready, whatever the relay has said of it.
+    fn speaks(&mut self, desk: &mut Desk<'_>) {
+        if let Subscription::Requested { id, epoch, at }
+        | Subscription::Accepted { id, epoch, at, .. } = self.subscription
+        {
+            self.become_ready(id, epoch, at, desk);
+        }
     }
 
     fn finish_if_over(&mut self, desk: &mut Desk<'_>) {

@@ -127,15 +127,16 @@ impl Supervisor {
                 let captured_at = object.frame.captured_at;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
                     self.last_media = self.now;
-                    let new = track.object(subscription, object, desk!(self));
+                    let new = track.object(object, desk!(self));
                     if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
                         test.returned(captured_at, self.now);
+                        self.advance_test();
                     }
                 }
             }
             Input::EndOfTrack { subscription, number } => {
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.end_of_track(subscription, number, desk!(self));
+                    track.end_of_track(number, desk!(self));
                 }
             }
             Input::FetchedObject { fetch, object } => {

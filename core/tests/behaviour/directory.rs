@@ -293,5 +293,114 @@ fn no_secret_is_in_what_is_printed_or_serialised() {
         told += &format!("{output:?}{}", serde_json::to_string(output).expect("serialises"));
     }
     assert!(told.contains("(secret)"));
+    assert_eq!(format!("{:?}", Secret::new("hunter2")), "(secret)");
     assert!(!told.contains("hunter2"));
+}
+
+#[test]
+fn a_credential_that_came_later_is_not_taken_back_by_a_refusal_of_the_one_before() {
+    let mut hand = hand(|config| {
+        config.policy = Policy::interactive();
+        config.relays.truncate(1);
+        config.directory.credentials = true;
+    });
+    hand.give(Input::Connect);
+    let_in(&mut hand, "first", Some(MS * 3_100));
+    let (_, early, ..) = dials(&mut hand)[0].clone();
+    hand.pass(MS * 800);
+    assert!(dials(&mut hand).is_empty(), "it would expire on the way");
+    let_in(&mut hand, "second", None);
+    let late = dials(&mut hand);
+    assert!(!late.is_empty());
+    assert!(late.iter().all(|(_, session, ..)| *session != early), "a dial goes out once");
+    assert!(late.iter().all(|dial| dial.3 == Some(token("second"))));
+    hand.give(Input::DialFailed { session: early, cause: Cause::new(CauseKind::Unauthorized) });
+    hand.pass(SECOND * 2);
+    assert_eq!(asked(&mut hand), [], "the second is still good");
+    assert_eq!(hand.call.state(), StateName::Connecting);
+}
+
+#[test]
+fn a_relay_that_let_us_in_may_want_a_fresh_credential_again() {
+    let mut hand = hand(|config| {
+        config.relays.truncate(1);
+        config.directory.credentials = true;
+    });
+    hand.give(Input::Connect);
+    let_in(&mut hand, "first", None);
+    let (_, session, ..) = dials(&mut hand)[0].clone();
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+    hand.pass(SECOND);
+    let_in(&mut hand, "second", None);
+    let (_, session, ..) = dials(&mut hand)[0].clone();
+    hand.give(Input::Connected { session });
+    hand.pass_alive(SECOND * 15);
+    hand.lose(session);
+    let (_, session, _, shown) = dials(&mut hand)[0].clone();
+    assert_eq!(shown, Some(token("second")));
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+    assert_eq!(hand.call.state(), StateName::Recovering, "refreshed once more");
+    hand.pass(SECOND);
+    let_in(&mut hand, "third", None);
+    assert_eq!(dials(&mut hand)[0].3, Some(token("third")));
+}
+
+#[test]
+fn a_list_is_good_until_its_hour_is_over_and_asked_for_once_in_two_seconds() {
+    let mut hand = hand(|config| {
+        config.directory.provider = true;
+        config.directory.remembered = remembered(SECOND * 3_590);
+        config.policy = Policy { initial: MS, max: MS, ..Policy::interactive() };
+    });
+    hand.give(Input::Connect);
+    // How often it is asked for if the session is lost then.
+    let mut lost_at = |millis: u32| {
+        let session = hand.next_dial().session;
+        hand.accept_on(session);
+        let start = holdline_core::Timestamp::ZERO;
+        hand.pass_alive(MS * millis - (hand.now - start));
+        hand.lose(session);
+        asked(&mut hand).len()
+    };
+    assert_eq!(lost_at(9_999), 0);
+    assert_eq!(lost_at(10_005), 1, "an hour old");
+    assert_eq!(lost_at(10_010), 0, "asked a moment ago");
+    assert_eq!(lost_at(12_004), 0);
+    assert_eq!(lost_at(12_005 + 5), 1, "two seconds without an answer");
+
+    let expired_now = |millis: u32| {
+        let mut hand = self::hand(|config| {
+            config.directory.provider = true;
+            config.directory.remembered = remembered(SECOND * 3_590);
+        });
+        hand.give(Input::Connect);
+        let session = hand.accept();
+        hand.pass_alive(MS * millis);
+        hand.lose(session);
+        asked(&mut hand).len()
+    };
+    assert_eq!((expired_now(9_999), expired_now(10_000)), (0, 1));
+}
+
+#[test]
+fn a_new_list_keeps_the_relay_of_the_last_stable_session_if_it_names_it() {
+    for (answered, next) in [(["new", "static-b"], "static-b"), (["new", "newer"], "new")] {
+        let mut hand = hand(|config| config.directory.provider = true);
+        hand.give(Input::Connect);
+        hand.pass(SECOND * 2);
+        let (_, session, ..) = dials(&mut hand)[0].clone();
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+        hand.pass(SECOND);
+        let (_, session, relay, _) = dials(&mut hand)[0].clone();
+        assert_eq!(relay, "static-b");
+        hand.give(Input::Connected { session });
+        hand.pass_alive(SECOND * 15);
+        asked(&mut hand);
+        hand.lose(session);
+        assert_eq!(relays(&mut hand), ["static-b"]);
+        answer(&mut hand, &answered);
+        hand.pass(SECOND * 5);
+        let after = relays(&mut hand);
+        assert_eq!(after[0] == "new", next == "static-b", "{after:?}: the one after {next}");
+    }
 }

@@ -15,6 +15,7 @@ mod random;
 mod readiness;
 mod recovery;
 mod rules;
+mod search;
 mod steady;
 mod suspicion;
 mod telemetry;

@@ -221,3 +221,17 @@ fn nobody_there_is_no_reason_to_wait_for_longer_than_a_look() {
     hand.accept();
     assert_eq!(hand.call.state(), StateName::Live, "nobody is listened to");
 }
+
+#[test]
+fn a_call_is_not_live_before_the_relay_looks_out_for_whom_we_listen_to() {
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(subscribe(BOB, "bob", "audio")).give(Input::Connect);
+    let session = hand.last_dial();
+    hand.give(Input::Connected { session });
+    hand.pass_alive(SECOND);
+    assert_eq!(hand.call.state(), StateName::Joining);
+    let watch = hand.watch().expect("asked");
+    hand.give(Input::WatchAccepted { watch });
+    hand.pass_alive(MS * 300);
+    assert_eq!(hand.call.state(), StateName::Live);
+}

@@ -96,3 +96,15 @@ fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
     let said = stats.published[0].counters;
     assert_eq!((said.accepted, said.sent, said.dropped_finished), (3, 2, 1));
 }
+
+#[test]
+fn the_record_names_the_call_and_when_it_was_initiated() {
+    let id = |call_id: &str| {
+        let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
+        (config.call_id, config.first_epoch) = (call_id.into(), 1_800_000_000_000);
+        let record = Hand::with(config, 1).call.record();
+        (record.id, record.initiated_at)
+    };
+    assert_eq!(id("call-7"), ("call-7".into(), 1_800_000_000_000));
+    assert_eq!(id("").0, "room");
+}

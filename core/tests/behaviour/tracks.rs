@@ -1,7 +1,10 @@
 //! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
 
 use crate::common::{BOB, BOBS, Hand, MIC, MS, publish, subscribe};
-use holdline_core::{Event, FrameNumber, Input, Location, Output, Policy, StateName, TrackId};
+use holdline_core::{
+    Event, FrameNumber, Input, Location, Output, Policy, PublicationId, StateName, SubscriptionId,
+    TrackId,
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -291,4 +294,77 @@ fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
     }
     let shown = format!("{:?}", hand.call);
     assert!(shown.len() < 16 * 1024, "{} bytes", shown.len());
+}
+
+/// A live call that is woken for nothing but its tracks.
+fn undisturbed() -> (Hand, SubscriptionId, PublicationId) {
+    let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
+    (config.probe_interval, config.quality_interval) = (SECOND * 999, SECOND * 999);
+    let mut hand = Hand::with(config, 1);
+    hand.give(publish(MIC, "audio")).give(subscribe(BOB, "bob", "audio")).give(Input::Connect);
+    hand.accept();
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    let publication = offered(&mut hand).expect("offered");
+    hand.out.clear();
+    (hand, subscription, publication)
+}
+
+fn offered(hand: &mut Hand) -> Option<PublicationId> {
+    let offered = hand.take(|output| match output {
+        Output::PublishTrack { publication, .. } => Some(*publication),
+        _ => None,
+    });
+    offered.last().map(|(_, publication)| *publication)
+}
+
+#[test]
+fn what_was_refused_or_ended_is_asked_for_again_within_100_ms_even_if_nothing_else_happens() {
+    let (mut hand, subscription, publication) = undisturbed();
+    let watch = hand.watching.expect("followed");
+    hand.give(Input::WatchEnded { watch }).pass(MS * 100);
+    assert!(hand.watch().is_some_and(|anew| anew != watch));
+    hand.give(Input::SubscriptionEnded { subscription }).pass(MS * 100);
+    assert!(hand.subscription().is_some());
+    hand.give(Input::PublicationEnded { publication }).pass(MS * 100);
+    assert!(offered(&mut hand).is_some());
+}
+
+#[test]
+fn what_an_earlier_watch_knew_holds_until_the_new_one_had_time_to_tell() {
+    let (mut hand, ..) = undisturbed();
+    let watch = hand.watching.expect("followed");
+    hand.give(Input::WatchEnded { watch }).pass(MS * 100);
+    let watch = hand.watch().expect("followed again");
+    hand.give(Input::WatchAccepted { watch });
+    let left = |hand: &mut Hand| {
+        hand.take(|output| matches!(output, Output::Unsubscribe { .. }).then_some(())).len()
+    };
+    hand.pass(MS * 299);
+    assert_eq!(left(&mut hand), 0);
+    hand.pass(MS);
+    assert_eq!(left(&mut hand), 1, "it is not told of: it is not there");
+}
+
+#[test]
+fn the_32_newest_namespaces_of_a_participant_are_known_and_no_more() {
+    let known = |epochs: u64, ended: bool| {
+        let (mut hand, ..) = undisturbed();
+        let mut watch = hand.watching.expect("followed");
+        hand.give(Input::EpochRemoved { watch, epoch: 500 });
+        for epoch in 1..=epochs {
+            hand.give(Input::EpochAdded { watch, epoch });
+        }
+        if ended {
+            hand.give(Input::WatchEnded { watch }).pass(MS * 100);
+            watch = hand.watch().expect("followed again");
+        }
+        for epoch in (2..=epochs).rev() {
+            hand.give(Input::EpochRemoved { watch, epoch });
+        }
+        hand.subscription().map(|(_, namespace)| namespace[2].clone())
+    };
+    for ended in [false, true] {
+        assert_eq!(known(32, ended).as_deref(), Some("1"));
+        assert_ne!(known(33, ended).as_deref(), Some("1"));
+    }
 }

@@ -156,6 +156,20 @@ impl Hand {
         panic!("no dial within a minute");
     }
 
+    /// When the next dial is made, within so long; it is left to be taken.
+    pub fn next_dial_after(&mut self, most: Duration) -> Timestamp {
+        let before = self.out.len();
+        let until = self.now + most;
+        while self.now < until {
+            self.pass(MS);
+            let dial = |(_, output): &&(_, Output)| matches!(output, Output::Dial { .. });
+            if let Some((at, _)) = self.out[before..].iter().find(dial) {
+                return *at;
+            }
+        }
+        panic!("no dial within {most:?}");
+    }
+
     pub fn last_dial(&mut self) -> SessionId {
         self.dials().last().expect("a dial").session
     }

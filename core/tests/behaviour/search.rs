@@ -1,0 +1,166 @@
+//! R13: looking for somebody who is missing on another relay, step by step.
+
+use crate::common::{Hand, MS, subscribe};
+use holdline_core::{
+    Cause, CauseKind, Config, Credential, Event, Input, Output, Secret, SessionId, StateName,
+    Token, TrackId, WatchId,
+};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Carol, live with two relays, who listens to Bob and Dave and misses Bob from now on. She is woken
+/// for nothing but that.
+fn missing_bob(change: impl FnOnce(&mut Config)) -> (Hand, [WatchId; 2]) {
+    let mut config = Config::new("north", "room", "carol");
+    config.relays.push("south".into());
+    (config.probe_interval, config.quality_interval) = (HOUR, HOUR);
+    (config.idle_timeout, config.answer_timeout) = (None, HOUR);
+    change(&mut config);
+    let credentials = config.directory.credentials;
+    let mut hand = Hand::with(config, 1);
+    for (id, peer) in [(2, "bob"), (3, "dave")] {
+        hand.give(subscribe(TrackId(id), peer, "audio"));
+    }
+    hand.give(Input::Connect);
+    if credentials {
+        show(&mut hand);
+    }
+    let session = hand.last_dial();
+    hand.give(Input::Connected { session });
+    let watches = hand.take(|output| match output {
+        Output::Watch { watch, .. } => Some(*watch),
+        _ => None,
+    });
+    let watches = [watches[0].1, watches[1].1];
+    for watch in watches {
+        hand.give(Input::WatchAccepted { watch });
+        hand.give(Input::EpochAdded { watch, epoch: 5 });
+    }
+    let subscriptions = hand.take(|output| match output {
+        Output::Subscribe { subscription, .. } => Some(*subscription),
+        _ => None,
+    });
+    for (_, subscription) in subscriptions {
+        hand.give(Input::SubscriptionAccepted { subscription });
+    }
+    hand.pass(SECOND);
+    assert_eq!(hand.call.state(), StateName::Live);
+    hand.give(Input::EpochRemoved { watch: watches[0], epoch: 5 });
+    hand.pass(SECOND * 2).out.clear();
+    (hand, watches)
+}
+
+fn show(hand: &mut Hand) {
+    let asked = hand.take(|output| match output {
+        Output::AskCredential { request, .. } => Some(*request),
+        _ => None,
+    });
+    let token = Token { token_type: 0, secret: Secret::new("token") };
+    let credential = Credential { token, valid_for: None };
+    hand.give(Input::CredentialAnswered { request: asked[0].1, credential });
+}
+
+/// A session with the other relay, which has been asked to look out for Bob.
+fn looking() -> (Hand, [WatchId; 2], SessionId, WatchId) {
+    let (mut hand, watches) = missing_bob(|_| {});
+    hand.pass(SECOND);
+    let scout = hand.last_dial();
+    hand.give(Input::Connected { session: scout });
+    let watch = hand.watch().expect("the other relay looks out for bob");
+    hand.out.clear();
+    (hand, watches, scout, watch)
+}
+
+#[test]
+fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {
+    let (mut hand, _) = missing_bob(|_| {});
+    hand.pass(MS * 999);
+    assert!(hand.dials().is_empty());
+    hand.pass(MS);
+    for bound in [1, 2, 4, 8, 16, 30, 30] {
+        let session = hand.last_dial();
+        let failed_at = hand.now;
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+        let pause = hand.next_dial_after(SECOND * 40) - failed_at;
+        assert!(pause <= SECOND * bound && pause >= SECOND * bound * 4 / 5, "{pause:?} of {bound}");
+    }
+}
+
+#[test]
+fn a_look_that_is_not_answered_is_given_up_and_so_is_one_that_finds_nobody() {
+    let (mut hand, _) = missing_bob(|_| {});
+    hand.pass(SECOND);
+    let unanswered = hand.last_dial();
+    hand.pass(MS * 2_999);
+    assert!(hand.closed_sessions().is_empty());
+    hand.pass(MS);
+    assert_eq!(hand.closed_sessions(), [unanswered], "a dial has its time");
+
+    let (mut hand, _, scout, _) = looking();
+    hand.pass(MS * 1_999);
+    assert!(hand.closed_sessions().is_empty());
+    hand.pass(MS);
+    assert_eq!(hand.closed_sessions(), [scout], "a relay must agree within 2 s");
+
+    let (mut hand, _, scout, watch) = looking();
+    hand.give(Input::WatchAccepted { watch });
+    hand.pass(MS * 299);
+    assert!(hand.closed_sessions().is_empty());
+    hand.pass(MS);
+    assert_eq!(hand.closed_sessions(), [scout], "who is there is told at once");
+}
+
+#[test]
+fn a_look_whose_session_ends_is_followed_by_another() {
+    let (mut hand, _, scout, _) = looking();
+    let ended = hand.now;
+    let cause = Cause::new(CauseKind::ClosedByRelay);
+    hand.give(Input::SessionClosed { session: scout, cause });
+    let pause = hand.next_dial_after(SECOND * 2) - ended;
+    assert!(pause <= SECOND, "{pause:?}");
+    assert!(hand.closed_sessions().is_empty(), "it had ended by itself");
+}
+
+#[test]
+fn who_comes_back_by_themselves_is_looked_for_no_more() {
+    let (mut hand, watches, scout, _) = looking();
+    hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
+    hand.pass(SECOND * 3);
+    assert_eq!(hand.closed_sessions(), [scout]);
+    assert!(hand.dials().is_empty());
+}
+
+#[test]
+fn only_who_was_looked_for_moves_the_call() {
+    let (mut hand, watches, scout, watch) = looking();
+    hand.give(Input::EpochAdded { watch: watches[1], epoch: 6 });
+    assert_eq!(hand.call.state(), StateName::Live);
+    hand.give(Input::WatchAccepted { watch });
+    hand.out.clear();
+    hand.give(Input::EpochAdded { watch, epoch: 9 });
+    let moved = |event: &Event| match event {
+        Event::IncidentStarted { cause, .. } => Some(cause.kind),
+        _ => None,
+    };
+    let causes: Vec<CauseKind> = hand.events().iter().filter_map(moved).collect();
+    assert_eq!(causes, [CauseKind::PeerElsewhere]);
+    assert_eq!(hand.call.state(), StateName::Joining);
+    assert!(!hand.closed_sessions().contains(&scout));
+    let asked = hand.take(|output| match output {
+        Output::Watch { session, prefix, .. } => Some((*session, prefix[1].clone())),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.into_iter().map(|(_, asked)| asked).collect();
+    assert_eq!(asked, [(scout, "dave".into())], "it looks out for bob already");
+}
+
+#[test]
+fn a_look_shows_what_the_other_relay_wants_to_see() {
+    let (mut hand, _) = missing_bob(|config| config.directory.credentials = true);
+    hand.pass(SECOND);
+    assert!(hand.dials().is_empty(), "nothing to show yet");
+    show(&mut hand);
+    assert_eq!(hand.dials().len(), 1);
+}
