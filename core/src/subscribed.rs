@@ -236,10 +236,10 @@ impl SubscribedTrack {
     /// An object arrived by its subscription; whether it was new.
     pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
         self.speaks(desk);
-        let (location, captured_at) = (object.location, object.frame.captured_at);
+        let (number, captured_at) = (object.number, object.frame.captured_at);
         let new = self.reception.object(object, desk);
         if new {
-            self.meter.arrived(desk.now, location, captured_at);
+            self.meter.arrived(desk.now, number, captured_at);
         }
         self.finish_if_over(desk);
         new

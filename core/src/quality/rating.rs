@@ -122,6 +122,12 @@ mod tests {
     }
 
     #[test]
+    fn the_margin_is_one_tenth_of_each_value() {
+        assert_eq!(measured(20, 41, 100).with_margin(), measured(22, 46, 110));
+        assert_eq!(measured(0, 0, 0).with_margin(), measured(0, 0, 0));
+    }
+
+    #[test]
     fn a_kind_is_rated_by_loss_under_one_three_and_five_percent() {
         use Rating::{Excellent, Fair, Good, Poor};
         for (loss, rating) in [

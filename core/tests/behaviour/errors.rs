@@ -110,3 +110,20 @@ fn an_unusable_configuration_has_its_code_and_names_its_field() {
     assert_eq!((error.code(), error.field), (ErrorCode::ConfigInvalid, "policy.initial"));
     assert!(error.to_string().contains("policy.initial"), "{error}");
 }
+
+#[test]
+fn every_cause_says_in_words_of_its_own_what_happened() {
+    let kinds = serde_json::from_str::<Vec<CauseKind>>(
+        r#"["name_not_resolved","timed_out","network_unavailable","silent","unacknowledged",
+            "closed_by_relay","protocol_error","reset","certificate_untrusted","version_mismatch",
+            "unauthorized","credential_expired","credential_unavailable","signed_out","not_ready",
+            "requested","nobody_came","host_unsupported","nothing_returned","peer_elsewhere"]"#,
+    );
+    let kinds = kinds.expect("every kind has its name");
+    let words: std::collections::BTreeSet<String> =
+        kinds.iter().map(|kind| Cause::new(*kind).to_string()).collect();
+    assert_eq!(words.len(), kinds.len());
+    assert!(words.iter().all(|words| words.split(' ').count() > 1), "{words:?}");
+    let detailed = Cause::with_detail(CauseKind::Reset, "0x1").to_string();
+    assert_eq!(detailed, "the relay lost the connection's state (0x1)");
+}

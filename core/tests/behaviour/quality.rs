@@ -17,6 +17,8 @@ fn hear(
         for object in 0..50 {
             if keep(object) {
                 hand.object(subscription, group, object);
+            } else {
+                hand.said(group, object);
             }
             hand.pass_alive(MS * 20);
         }
@@ -50,6 +52,9 @@ fn loss_is_rated_for_its_kind_and_for_the_session_and_averaged() {
     assert_eq!((of_audio.samples, of_audio.rating), (3, Rating::Poor));
     assert_eq!(of_audio.last.loss_basis_points, 1_000);
     assert!((450..=480).contains(&of_audio.average.loss_basis_points), "{of_audio:?}");
+    for quality in &quality {
+        assert_eq!((quality.last.rtt, quality.average.rtt), (MS * 10, MS * 10), "of the path");
+    }
     assert!(quality.iter().all(|quality| quality.of != QualityOf::Kind(MediaKind::Video)));
 }
 

@@ -2,8 +2,8 @@
 
 use crate::common::{BOB, BOBS, Hand, MIC, MS, publish, subscribe};
 use holdline_core::{
-    Event, FrameNumber, Input, Location, Output, Policy, PublicationId, StateName, SubscriptionId,
-    TrackId,
+    Event, FrameNumber, Input, Location, Output, Policy, PublicationId, Retention, StateName,
+    SubscriptionId, Track, TrackId,
 };
 use std::time::Duration;
 
@@ -232,6 +232,29 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
     hand.give(publish(200, "one too many"));
     assert!(matches!(&hand.events()[..], [Event::TrackRefused { .. }]));
     assert_eq!(hand.call.stats().published.len(), 64);
+}
+
+#[test]
+fn the_stream_of_a_refused_track_is_closed_unless_its_handle_is_in_use() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    let mut closed = |input| {
+        hand.out.clear();
+        hand.give(input);
+        assert!(matches!(&hand.events()[..], [Event::TrackRefused { .. }]));
+        let closed = hand.take(|output| match output {
+            Output::CloseTrack { track } => Some(*track),
+            _ => None,
+        });
+        closed.into_iter().map(|(_, track)| track).collect::<Vec<_>>()
+    };
+    assert_eq!(closed(subscribe(TrackId(9), "bob", "audio")), [TrackId(9)]);
+    assert_eq!(closed(subscribe(BOB, "bob", "screen")), []);
+    let none = Retention { frames: 0, ..Retention::live() };
+    let track = Track::audio("screen").retaining(none);
+    assert_eq!(closed(Input::subscribe(TrackId(9), "bob", track.clone())), [TrackId(9)]);
+    assert_eq!(closed(Input::publish(TrackId(9), track)), []);
+    let never = Track::audio("screen").live(Duration::ZERO);
+    assert_eq!(closed(Input::subscribe(TrackId(9), "bob", never)), [TrackId(9)]);
 }
 
 #[test]
