@@ -126,6 +126,32 @@ fn a_call_goes_on_after_its_relay_was_killed_and_ends_cleanly_on_ctrl_c() {
 }
 
 #[test]
+fn a_recording_is_bit_for_bit_what_was_said_although_the_relay_was_killed_meanwhile() {
+    let (state, out) = (folder(), folder());
+    let heard = out.path().join("heard.wav");
+    let mut relay = RelayProcess::start(state.path(), &lasting_port(8));
+    let mut alice = Running::start(
+        relay.call("alice").args(["--from", "bob"]).arg("--send").arg(speech("alice.wav")),
+    );
+    let mut bob =
+        Running::start(relay.call("bob").args(["--from", "alice"]).arg("--out").arg(&heard));
+    bob.wait_for("hears the other side");
+    alice.wait_for("bob is here");
+    relay.kill();
+    bob.wait_for("lost the relay");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    relay.restart();
+    bob.wait_for("got back");
+    bob.wait_for("the other side has finished");
+    interrupt(&alice.child);
+    interrupt(&bob.child);
+    let (code, rest, _) = bob.end();
+    assert_eq!(code, Some(0), "{rest}");
+    assert_eq!(alice.end().0, Some(0));
+    assert_eq!(samples(&heard), samples(&speech("alice.wav")));
+}
+
+#[test]
 fn a_relay_that_never_comes_back_ends_the_call_with_a_plain_sentence_and_the_root_cause() {
     let state = folder();
     let mut relay = RelayProcess::start(state.path(), &lasting_port(5));
