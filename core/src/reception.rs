@@ -20,15 +20,14 @@ use crate::window::{Offer, Window, first_of};
 /// How long what is missing may still be on its way on the same subscription: groups are streams of
 /// their own, and one waits for its lost packet while the next goes on.
 const REORDERING: Duration = Duration::from_millis(250);
-/// How long a listener waits for what was said before it came.
-const OPENING: Duration = Duration::from_secs(3);
 /// How long a video track waits for a keyframe after a gap.
 const KEYFRAME: Duration = Duration::from_secs(5);
 
 /// A hole that keeps others waiting.
 #[derive(Clone, Copy, Debug)]
 struct Wait {
-    /// The frame that waits, or the end.
+    /// The first frame that is missing, and the one that waits for it, or the end.
+    missing: FrameNumber,
     behind: FrameNumber,
     since: Timestamp,
     /// When to ask for what is missing; `None` if that is due.
@@ -114,10 +113,10 @@ impl Reception {
         earlier(earlier(wait, self.repair.deadline()), self.pulse.deadline())
     }
 
-    /// Does what is due.
-    pub(crate) fn advance(&mut self, desk: &mut Desk<'_>) {
+    /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.
+    pub(crate) fn advance(&mut self, healthy: bool, desk: &mut Desk<'_>) {
         if self.repair.advance(desk) {
-            self.unanswered(desk);
+            self.unanswered(healthy, desk);
         }
         self.pulse.advance(desk.now);
         let Some(wait) = &mut self.wait else { return };
@@ -226,7 +225,12 @@ impl Reception {
     }
 
     /// A FETCH ended; whether the subscription seems to bring nothing although its publisher speaks.
-    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, desk: &mut Desk<'_>) -> bool {
+    pub(crate) fn fetch_ended(
+        &mut self,
+        end: FetchEnd,
+        healthy: bool,
+        desk: &mut Desk<'_>,
+    ) -> bool {
         let Some(fetch) = self.repair.in_flight() else { return false };
         self.repair.ended(end, desk);
         match end {
@@ -248,7 +252,7 @@ impl Reception {
                 false
             }
             FetchEnd::Failed => {
-                self.unanswered(desk);
+                self.unanswered(healthy, desk);
                 false
             }
         }
@@ -350,9 +354,9 @@ impl Reception {
 
     /// Begins to wait for what is missing, or ends waiting.
     fn watch_hole(&mut self, desk: &mut Desk<'_>) {
-        let behind = self.window.hole().map(|hole| hole.behind());
+        let hole = self.window.hole().map(|hole| (hole.number, hole.behind()));
         if let Some(wait) = self.wait
-            && behind.is_none_or(|behind| behind > wait.behind)
+            && hole.is_none_or(|(_, behind)| behind > wait.behind)
         {
             self.wait = None;
             let frames = self.counters.repaired - wait.repaired;
@@ -361,13 +365,20 @@ impl Reception {
                 desk.out.event(Event::TrackRepaired { track, frames, duration });
             }
         }
-        if let Some(behind) = behind
-            && self.wait.is_none()
-        {
-            let until = desk.now + self.patience(desk.now);
-            let ask_at = self.continuous.then_some(desk.now + REORDERING);
-            let (since, repaired) = (desk.now, self.counters.repaired);
-            self.wait = Some(Wait { behind, since, ask_at, until, repaired });
+        let Some((missing, behind)) = hole else { return };
+        let until = desk.now + self.patience(desk.now);
+        match &mut self.wait {
+            // What is being repaired has its time from one frame to the next. The present has not.
+            Some(wait) if self.delivery == Delivery::Lossless && missing > wait.missing => {
+                wait.missing = missing;
+                wait.until = wait.until.max(until);
+            }
+            Some(_) => {}
+            None => {
+                let ask_at = self.continuous.then_some(desk.now + REORDERING);
+                let (since, repaired) = (desk.now, self.counters.repaired);
+                self.wait = Some(Wait { missing, behind, since, ask_at, until, repaired });
+            }
         }
     }
 
@@ -376,7 +387,6 @@ impl Reception {
         match self.delivery {
             // Nobody can be asked, and it is not on its way.
             _ if !self.continuous && self.repair.is_unsupported() => Duration::ZERO,
-            Delivery::Lossless if self.opening => OPENING.min(self.retention.age),
             Delivery::Lossless => self.retention.age,
             Delivery::Live { .. } if !self.continuous && !self.is_worth_asking(now) => {
                 Duration::ZERO
@@ -451,8 +461,10 @@ impl Reception {
         gap
     }
 
-    fn unanswered(&mut self, desk: &mut Desk<'_>) {
-        if self.pulse.unanswered(desk.now) {
+    fn unanswered(&mut self, healthy: bool, desk: &mut Desk<'_>) {
+        if !healthy {
+            self.pulse.want();
+        } else if self.pulse.unanswered(desk.now) {
             desk.out.event(Event::TrackStalled { track: self.track });
         }
     }

@@ -367,7 +367,7 @@ impl SubscribedTrack {
     }
 
     pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, desk: &mut Desk<'_>) {
-        let elsewhere = self.reception.fetch_ended(end, desk);
+        let elsewhere = self.reception.fetch_ended(end, up, desk);
         if elsewhere && let Some(subscription) = self.current() {
             desk.out.push(Output::Unsubscribe { subscription });
             self.ended(subscription, up, desk);
@@ -379,9 +379,9 @@ impl SubscribedTrack {
         if self.is_over() { None } else { self.reception.deadline() }
     }
 
-    pub(crate) fn advance_reception(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn advance_reception(&mut self, up: bool, desk: &mut Desk<'_>) {
         if !self.is_over() {
-            self.reception.advance(desk);
+            self.reception.advance(up, desk);
             self.finish_if_over(desk);
         }
     }

@@ -211,8 +211,9 @@ impl Supervisor {
         if self.state.name().is_final() {
             return;
         }
+        let up = self.state.session().is_some();
         for track in &mut self.subscribed {
-            track.advance_reception(desk!(self));
+            track.advance_reception(up, desk!(self));
         }
     }
 

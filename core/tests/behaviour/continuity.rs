@@ -322,17 +322,24 @@ fn whoever_wants_all_of_a_track_wants_what_was_said_before_they_came_too_and_mis
 }
 
 #[test]
-fn what_was_said_before_we_came_is_not_waited_for_for_long() {
-    let mut hand = Hand::new(Policy::interactive(), 1);
-    hand.give(Input::subscribe(BOB, "bob", lossless())).give(Input::Connect);
-    let session = hand.last_dial();
-    hand.agree_on(session);
-    unheard(&mut hand, 1, 0, 20);
+fn what_is_being_repaired_has_its_time_from_one_frame_to_the_next() {
+    let (mut hand, session, _) = listening(lossless());
+    unheard(&mut hand, 1, 1, 3);
+    lost_for(&mut hand, session, MS * 500);
     come_back(&mut hand, 2, 0);
-    hand.pass_alive(MS * 2_999);
+    let mut fetch = asked(&mut hand).0;
+    hand.pass_alive(MS * 1_000);
+    fetched(&mut hand, fetch, 1, 1);
+    assert_eq!(heard(&mut hand), all(1, 1));
+    // From now on nobody answers.
+    hand.pass_alive(MS * 19_999);
     assert!(heard(&mut hand).is_empty());
+    fetch = fetches(&mut hand).last().expect("asked again").0;
+    assert!(hand.take(|o| matches!(o, Output::CancelFetch { .. }).then_some(())).len() > 5);
     hand.pass_alive(MS);
-    assert_eq!(heard(&mut hand)[0].0, 20);
+    assert_eq!(heard(&mut hand), [(4, Some(gap(2, 2, GapReason::Unanswered)))]);
+    fetched(&mut hand, fetch, 1, 2);
+    assert_eq!(heard(&mut hand), [], "too late");
 }
 
 #[test]

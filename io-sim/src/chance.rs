@@ -1,0 +1,44 @@
+//! Separate streams of chance from one seed, so that what one part draws does not change what another
+//! one does.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+/// Who draws.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Topology = 1,
+    Faults = 2,
+    Packets = 3,
+    /// And one for each participant, from here on.
+    Calls = 16,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Chance(ChaCha8Rng);
+
+impl Chance {
+    pub(crate) fn new(seed: u64, stream: Stream) -> Self {
+        Self::numbered(seed, stream, 0)
+    }
+
+    pub(crate) fn numbered(seed: u64, stream: Stream, number: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream as u64 + number);
+        Self(rng)
+    }
+
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// From `least` to `most`, both included.
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
+        let span = most.saturating_sub(least).saturating_add(1);
+        least + if span == 0 { self.draw() } else { self.draw() % span }
+    }
+
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
+        self.between(1, n) == 1
+    }
+}

@@ -1,0 +1,249 @@
+//! A relay that remembers nothing: names, who follows whom, who subscribes to what, and the current
+//! group of each track. It imitates what the real one was seen to do.
+
+use std::collections::BTreeMap;
+
+use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, WatchId};
+
+use super::ConnId;
+
+/// What a participant asks of a relay, or tells it.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    PublishNamespace { namespace: Vec<String>, epoch: u64 },
+    Watch { watch: WatchId, prefix: Vec<String> },
+    Subscribe { subscription: SubscriptionId, namespace: Vec<String>, name: String },
+    Unsubscribe { subscription: SubscriptionId },
+    Object { name: String, object: Object },
+    EndOfTrack { name: String, location: Location, number: FrameNumber },
+    Fetch { fetch: FetchId, namespace: Vec<String>, name: String, first: Location, last: Location },
+    CancelFetch { fetch: FetchId },
+    FetchObject { request: u64, object: Object },
+    EndFetch { request: u64, complete: bool },
+    Close,
+}
+
+/// What a relay tells a participant.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    NamespaceAccepted { epoch: u64 },
+    NamespaceRefused { epoch: u64 },
+    WatchAccepted { watch: WatchId },
+    EpochAdded { watch: WatchId, epoch: u64 },
+    EpochRemoved { watch: WatchId, epoch: u64 },
+    SubscriptionAccepted { subscription: SubscriptionId },
+    SubscriptionEnded { subscription: SubscriptionId },
+    Object { subscription: SubscriptionId, object: Object },
+    EndOfTrack { subscription: SubscriptionId, number: FrameNumber },
+    FetchRequested { request: u64, name: String, first: Location, last: Location },
+    FetchCancelled { request: u64 },
+    FetchedObject { fetch: FetchId, object: Object },
+    FetchEnded { fetch: FetchId, complete: bool },
+}
+
+/// What a relay sends: to whom, in which of its streams, after how long.
+#[derive(Clone, Debug)]
+pub(super) struct Send {
+    pub(super) to: ConnId,
+    pub(super) stream: u64,
+    pub(super) reply: Reply,
+    /// For what first goes to a publisher and back.
+    pub(super) via: Option<ConnId>,
+}
+
+#[derive(Clone, Debug)]
+struct Namespace {
+    conn: ConnId,
+    prefix: Vec<String>,
+    epoch: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Object(Object),
+    End(Location, FrameNumber),
+}
+
+#[derive(Clone, Debug)]
+struct Subscriber {
+    conn: ConnId,
+    id: SubscriptionId,
+    namespace: Vec<String>,
+    name: String,
+}
+
+#[derive(Clone, Debug)]
+struct Fetch {
+    from: ConnId,
+    id: FetchId,
+    to: ConnId,
+    request: u64,
+}
+
+/// One relay.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Relay {
+    namespaces: BTreeMap<Vec<String>, Namespace>,
+    /// The current group of each track, as far as its publisher has begun it.
+    groups: BTreeMap<(ConnId, String), Vec<Part>>,
+    watches: Vec<(ConnId, WatchId, Vec<String>)>,
+    subscribers: Vec<Subscriber>,
+    fetches: Vec<Fetch>,
+    next_request: u64,
+}
+
+/// The stream of everything that is in order with everything else of a session.
+const CONTROL: u64 = 0;
+
+impl Relay {
+    /// Takes in what a participant says, and gives what follows from it.
+    pub(super) fn take(&mut self, conn: ConnId, request: Request) -> Vec<Send> {
+        let mut out = Vec::new();
+        let mut send = |to, stream, reply| out.push(Send { to, stream, reply, via: None });
+        match request {
+            Request::PublishNamespace { namespace, epoch } => {
+                if self.namespaces.contains_key(&namespace) {
+                    send(conn, CONTROL, Reply::NamespaceRefused { epoch });
+                    return out;
+                }
+                send(conn, CONTROL, Reply::NamespaceAccepted { epoch });
+                let prefix = namespace[..2].to_vec();
+                for (watcher, watch, _) in self.watches.iter().filter(|(.., p)| *p == prefix) {
+                    send(*watcher, CONTROL, Reply::EpochAdded { watch: *watch, epoch });
+                }
+                self.namespaces.insert(namespace, Namespace { conn, prefix, epoch });
+            }
+            Request::Watch { watch, prefix } => {
+                send(conn, CONTROL, Reply::WatchAccepted { watch });
+                for namespace in self.namespaces.values().filter(|n| n.prefix == prefix) {
+                    let epoch = namespace.epoch;
+                    send(conn, CONTROL, Reply::EpochAdded { watch, epoch });
+                }
+                self.watches.push((conn, watch, prefix));
+            }
+            Request::Subscribe { subscription, namespace, name } => {
+                let Some(known) = self.namespaces.get(&namespace) else {
+                    send(conn, CONTROL, Reply::SubscriptionEnded { subscription });
+                    return out;
+                };
+                let via = Some(known.conn);
+                let stream = CONTROL;
+                let reply = Reply::SubscriptionAccepted { subscription };
+                out.push(Send { to: conn, stream, reply, via });
+                let group = self.groups.get(&(known.conn, name.clone()));
+                for part in group.into_iter().flatten() {
+                    out.push(Send { via, ..to_subscriber(conn, subscription, part) });
+                }
+                self.subscribers.push(Subscriber { conn, id: subscription, namespace, name });
+            }
+            Request::Unsubscribe { subscription } => {
+                self.subscribers.retain(|s| s.conn != conn || s.id != subscription);
+            }
+            Request::Object { name, object } => {
+                self.publish(conn, &name, Part::Object(object), &mut out);
+            }
+            Request::EndOfTrack { name, location, number } => {
+                self.publish(conn, &name, Part::End(location, number), &mut out);
+            }
+            Request::Fetch { fetch, namespace, name, first, last } => {
+                let Some(known) = self.namespaces.get(&namespace) else {
+                    send(conn, CONTROL, Reply::FetchEnded { fetch, complete: false });
+                    return out;
+                };
+                self.next_request += 1;
+                let (to, request) = (known.conn, self.next_request);
+                send(to, CONTROL, Reply::FetchRequested { request, name, first, last });
+                self.fetches.push(Fetch { from: conn, id: fetch, to, request });
+            }
+            Request::CancelFetch { fetch } => {
+                let cancelled = self.fetches.extract_if(.., |f| f.from == conn && f.id == fetch);
+                for fetch in cancelled {
+                    let request = fetch.request;
+                    send(fetch.to, CONTROL, Reply::FetchCancelled { request });
+                }
+            }
+            Request::FetchObject { request, object } => {
+                if let Some(fetch) =
+                    self.fetches.iter().find(|f| f.to == conn && f.request == request)
+                {
+                    let reply = Reply::FetchedObject { fetch: fetch.id, object };
+                    send(fetch.from, fetch_stream(fetch.id), reply);
+                }
+            }
+            Request::EndFetch { request, complete } => {
+                let ended = self.fetches.extract_if(.., |f| f.to == conn && f.request == request);
+                for fetch in ended {
+                    let reply = Reply::FetchEnded { fetch: fetch.id, complete };
+                    send(fetch.from, fetch_stream(fetch.id), reply);
+                }
+            }
+            Request::Close => out.extend(self.gone(conn)),
+        }
+        out
+    }
+
+    fn publish(&mut self, conn: ConnId, name: &str, part: Part, out: &mut Vec<Send>) {
+        let group = self.groups.entry((conn, name.to_owned())).or_default();
+        if group.first().is_some_and(|first| first.group() < part.group()) {
+            group.clear();
+        }
+        let of = |s: &&Subscriber| {
+            s.name == name && self.namespaces.get(&s.namespace).is_some_and(|n| n.conn == conn)
+        };
+        for subscriber in self.subscribers.iter().filter(of) {
+            out.push(to_subscriber(subscriber.conn, subscriber.id, &part));
+        }
+        group.push(part);
+    }
+
+    /// A connection has ended, or counts as dead.
+    pub(super) fn gone(&mut self, conn: ConnId) -> Vec<Send> {
+        let mut out = Vec::new();
+        self.watches.retain(|(other, ..)| *other != conn);
+        self.groups.retain(|(of, _), _| *of != conn);
+        self.subscribers.retain(|subscriber| subscriber.conn != conn);
+        let left = self.namespaces.extract_if(.., |_, namespace| namespace.conn == conn);
+        for (key, namespace) in left {
+            for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
+                let reply = Reply::EpochRemoved { watch: *watch, epoch: namespace.epoch };
+                out.push(Send { to: *to, stream: CONTROL, reply, via: None });
+            }
+            for s in self.subscribers.extract_if(.., |s| s.namespace == key) {
+                let reply = Reply::SubscriptionEnded { subscription: s.id };
+                out.push(Send { to: s.conn, stream: CONTROL, reply, via: None });
+            }
+        }
+        for fetch in self.fetches.extract_if(.., |f| f.from == conn || f.to == conn) {
+            let (to, reply) = if fetch.from == conn {
+                (fetch.to, Reply::FetchCancelled { request: fetch.request })
+            } else {
+                (fetch.from, Reply::FetchEnded { fetch: fetch.id, complete: false })
+            };
+            out.push(Send { to, stream: CONTROL, reply, via: None });
+        }
+        out
+    }
+}
+
+impl Part {
+    fn group(&self) -> u64 {
+        match self {
+            Self::Object(object) => object.location.group,
+            Self::End(location, _) => location.group,
+        }
+    }
+}
+
+/// A group is a stream of its own for each subscriber.
+fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &Part) -> Send {
+    let reply = match part {
+        Part::Object(object) => Reply::Object { subscription, object: object.clone() },
+        Part::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
+    };
+    let stream = (1 << 63) | (subscription.0 << 32) | (part.group() & 0xffff_ffff);
+    Send { to, stream, reply, via: None }
+}
+
+fn fetch_stream(fetch: FetchId) -> u64 {
+    (1 << 62) | fetch.0
+}

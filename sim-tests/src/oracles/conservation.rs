@@ -1,0 +1,53 @@
+//! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
+
+use holdline_sim::{FaultPlan, Record};
+
+pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
+    for (who, participant) in record.participants.iter().enumerate() {
+        let Some(summary) = &participant.summary else {
+            return Err(format!("p{who}'s call has not ended"));
+        };
+        let telemetry = &summary.stats.telemetry;
+        let attempts = telemetry.attempts_succeeded
+            + telemetry.attempts_failed
+            + telemetry.attempts_cancelled
+            + telemetry.attempts_in_flight;
+        let incidents = telemetry.incidents_recovered + telemetry.incidents_failed;
+        if (telemetry.attempts, telemetry.attempts_in_flight) != (attempts, 0) {
+            return Err(format!("p{who}: attempts do not add up: {telemetry:?}"));
+        }
+        if telemetry.incidents != incidents {
+            return Err(format!("p{who}: incidents do not add up: {telemetry:?}"));
+        }
+        for track in &summary.stats.published {
+            let said = participant.said[&track.name].len() as u64;
+            let counters = track.counters;
+            let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
+            let taken = counters.accepted - counters.dropped_finished;
+            if (counters.accepted, taken) != (said, counters.sent + counters.kept_back)
+                || taken != counters.held + evicted
+            {
+                return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));
+            }
+        }
+        for (track, seen) in summary.stats.subscribed.iter().zip(&participant.tracks) {
+            let (counters, heard) = (track.counters, seen.heard.len() as u64);
+            let first = seen.heard.first().map_or(0, |heard| heard.number.sequence);
+            let live = seen.name == "live";
+            let decided = counters.delivered
+                + counters.skipped
+                + counters.lost
+                + counters.before_joining
+                + if live { first } else { 0 };
+            let said = record.participants[seen.speaker].said[&seen.name].len() as u64;
+            let complete = seen.finished && heard > 0;
+            if counters.delivered != heard || (complete && decided != said) {
+                return Err(format!(
+                    "p{who} of p{}/{}: {said} said, {heard} heard, the first {first}: {counters:?}",
+                    seen.speaker, seen.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! The laws, one file each.
+
+mod conservation;
+mod continuity;
+mod liveness;
+mod punctuality;
+
+use holdline_sim::{FaultPlan, Record};
+
+/// A law that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub law: &'static str,
+    /// How.
+    pub how: String,
+}
+
+/// A law of the house.
+type Law = fn(&FaultPlan, &Record) -> Result<(), String>;
+
+const LAWS: [(&str, Law); 4] = [
+    ("continuity", continuity::judge),
+    ("conservation", conservation::judge),
+    ("liveness", liveness::judge),
+    ("punctuality", punctuality::judge),
+];
+
+/// Which laws a run has broken.
+pub fn all(plan: &FaultPlan, record: &Record) -> Vec<Broken> {
+    let judged = LAWS
+        .iter()
+        .filter_map(|(law, judge)| judge(plan, record).err().map(|how| Broken { law, how }));
+    judged.collect()
+}
