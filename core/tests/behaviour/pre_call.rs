@@ -163,3 +163,15 @@ fn nothing_of_a_test_is_in_a_call() {
     hand.give(Input::Close);
     assert_eq!(hand.call.summary().expect("over").pre_call, None);
 }
+
+#[test]
+fn a_relay_that_does_not_agree_in_time_is_told_from_one_that_returns_nothing() {
+    let mut config = Config::new("moqt://relay.example", "room", "alice");
+    config.pre_call = Some(PreCallConfig::default());
+    config.ready_timeout = SECOND * 10;
+    let mut hand = Hand::with(config, 1);
+    hand.give(Input::Connect);
+    let session = hand.last_dial();
+    hand.give(Input::Connected { session }).pass_alive(SECOND * 5);
+    assert_eq!(hand.error().root_cause.kind, CauseKind::NotReady);
+}

@@ -164,3 +164,23 @@ fn a_look_shows_what_the_other_relay_wants_to_see() {
     show(&mut hand);
     assert_eq!(hand.dials().len(), 1);
 }
+
+#[test]
+fn each_of_the_other_relays_has_its_turn() {
+    let (mut hand, _) = missing_bob(|config| config.relays.push("west".into()));
+    hand.pass(SECOND);
+    let mut looked = Vec::new();
+    while looked.len() < 4 {
+        let dialed = hand.take(|output| match output {
+            Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
+            _ => None,
+        });
+        for (_, (session, relay)) in dialed {
+            looked.push(relay);
+            let cause = Cause::new(CauseKind::TimedOut);
+            hand.give(Input::DialFailed { session, cause });
+        }
+        hand.pass(MS * 100);
+    }
+    assert_eq!(looked, ["south", "west", "south", "west"]);
+}

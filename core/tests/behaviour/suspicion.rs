@@ -172,3 +172,14 @@ fn a_track_that_ends_on_a_silent_session_is_no_news_and_is_asked_for_again_when_
     hand.pass_alive(SECOND);
     assert!(hand.subscription().is_some());
 }
+
+#[test]
+fn the_end_of_another_session_does_not_take_a_silent_one_away() {
+    let (mut hand, session) = suspected();
+    hand.pass_silent(SECOND * 3);
+    assert_eq!(hand.call.state(), StateName::Recovering);
+    let before = format!("{:?}", hand.call);
+    let cause = Cause::new(CauseKind::ClosedByRelay);
+    hand.give(Input::SessionClosed { session: SessionId(session.0 + 1_000), cause });
+    assert_eq!(format!("{:?}", hand.call), before);
+}
