@@ -32,7 +32,7 @@ fn in_state(state: StateName) -> World {
         Op::WatchAccepted(0),
         Op::EpochAdded(0, 1),
         Op::SubscriptionAccepted(0),
-        Op::Object(0, 1, 0),
+        Op::Object(0, 0, 0),
     ];
     let silent = [Op::Pass(100), Op::Report(0, false, false, 10)];
     let how: Vec<Op> = match state {
@@ -106,10 +106,10 @@ fn inputs(world: &World) -> Vec<Input> {
         Input::EpochRemoved { watch, epoch: 1 },
         Input::SubscriptionAccepted { subscription },
         Input::SubscriptionEnded { subscription },
-        Input::Object { subscription, object: said(1, 1) },
-        Input::Object { subscription, object: said(1, 4) },
-        Input::EndOfTrack { subscription, number: said(1, 1).number },
-        Input::FetchedObject { fetch, object: said(1, 1) },
+        Input::Object { subscription, object: said(0, 1) },
+        Input::Object { subscription, object: said(0, 4) },
+        Input::EndOfTrack { subscription, number: said(0, 1).number },
+        Input::FetchedObject { fetch, object: said(0, 1) },
         Input::FetchEnded { fetch, end: FetchEnd::Complete },
         Input::FetchEnded { fetch, end: FetchEnd::Unsupported },
         Input::FetchEnded { fetch, end: FetchEnd::Failed },
@@ -166,7 +166,7 @@ fn name(input: &Input) -> &'static str {
         Input::EpochRemoved { .. } => "EpochRemoved, the only one",
         Input::SubscriptionAccepted { .. } => "SubscriptionAccepted",
         Input::SubscriptionEnded { .. } => "SubscriptionEnded",
-        Input::Object { object, .. } if *object == said(1, 1) => "Object, the next one",
+        Input::Object { object, .. } if *object == said(0, 1) => "Object, the next one",
         Input::Object { .. } => "Object, after some that are missing",
         Input::EndOfTrack { .. } => "EndOfTrack",
         Input::FetchedObject { .. } => "FetchedObject",

@@ -47,10 +47,10 @@ const OPS: [Op; 34] = [
     Op::EpochRemoved(0, 1),
     Op::SubscriptionAccepted(0),
     Op::SubscriptionEnded(0),
-    Op::Object(0, 1, 0),
-    Op::Object(0, 1, 1),
-    Op::Object(0, 1, 3),
-    Op::Fetched(0, 1, 1),
+    Op::Object(0, 0, 0),
+    Op::Object(0, 0, 1),
+    Op::Object(0, 0, 3),
+    Op::Fetched(0, 0, 1),
     Op::FetchEnded(0, FetchEnd::Complete),
     Op::FetchEnded(0, FetchEnd::Failed),
     Op::Send(0),
@@ -216,7 +216,7 @@ fn live(relays: usize) -> World {
         Op::WatchAccepted(0),
         Op::EpochAdded(0, 1),
         Op::SubscriptionAccepted(0),
-        Op::Object(0, 1, 0),
+        Op::Object(0, 0, 0),
     ] {
         world.apply(op);
     }
@@ -251,7 +251,7 @@ fn flapping() -> World {
     for op in [Op::Connected(0), Op::NamespaceAccepted(0), Op::WatchAccepted(0)] {
         world.apply(op);
     }
-    for op in [Op::EpochAdded(0, 2), Op::Object(0, 2, 0)] {
+    for op in [Op::EpochAdded(0, 2), Op::Object(0, 0, 1)] {
         world.apply(op);
     }
     assert_eq!(world.call.state(), StateName::Live);
