@@ -1,0 +1,149 @@
+//! What comes in of a track: by its subscription, and by FETCH.
+
+use super::Reception;
+use crate::delivery::Delivery;
+use crate::desk::Desk;
+use crate::gap::GapReason;
+use crate::media::{FrameNumber, Location, Object};
+use crate::repair::FetchEnd;
+use crate::time::Timestamp;
+use crate::window::{Offer, first_of};
+
+impl Reception {
+    /// An object came by subscription; whether it was new.
+    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        let silence = self.pulse.heard(desk.now);
+        self.tell_resumed(silence, desk);
+        let captured_at = object.frame.captured_at;
+        let new = self.take_in(object, desk);
+        self.lateness.arrived(desk.now, captured_at);
+        new
+    }
+
+    /// An object came by FETCH: the first that the publisher has of what was asked for, or the one
+    /// after that. What is missing before it is gone.
+    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
+        self.repair.progress(desk.now);
+        let number = object.number;
+        self.start_before(number, object.location);
+        while let Some(next) = self.window.next().filter(|next| *next < number) {
+            if self.window.first_held().is_some_and(|held| held.number <= number) {
+                self.give_up_hole(self.evicted(), desk);
+            } else if next.incarnation != number.incarnation {
+                self.gaps.add(next, 0, GapReason::PublisherRestarted);
+                let incarnation = number.incarnation;
+                self.window.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
+            } else {
+                let frames = self.window.skip_to(number, object.location);
+                self.note_gap(next, frames, self.evicted(), desk.now);
+            }
+        }
+        let repaired = self.window.next() == Some(number);
+        self.counters.repaired += u64::from(repaired);
+        self.take_in(object, desk);
+    }
+
+    /// A FETCH ended; whether the subscription seems to bring nothing although its publisher speaks.
+    pub(crate) fn fetch_ended(
+        &mut self,
+        end: FetchEnd,
+        healthy: bool,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let Some(fetch) = self.repair.in_flight() else { return false };
+        self.repair.ended(end, desk);
+        match end {
+            FetchEnd::Complete => {
+                let looked = fetch.request.hole.is_none();
+                let silence = self.pulse.answered(desk.now, looked && fetch.objects > 0);
+                self.tell_resumed(silence, desk);
+                let hole = self.window.hole().map(|hole| hole.number);
+                if hole.is_some() && hole == fetch.request.hole {
+                    self.give_up_hole(self.evicted(), desk);
+                }
+                self.pulse.is_elsewhere()
+            }
+            FetchEnd::Unsupported => {
+                let opening = self.opening;
+                let reason =
+                    if opening { GapReason::BeforeJoining } else { GapReason::Unsupported };
+                self.give_up_hole(reason, desk);
+                false
+            }
+            FetchEnd::Failed => {
+                self.unanswered(healthy, desk);
+                false
+            }
+        }
+    }
+
+    /// The first that is heard of the track: whoever wants all of it wants what was said before, too.
+    pub(super) fn start_before(&mut self, number: FrameNumber, location: Location) {
+        if self.window.next().is_some() {
+            return;
+        }
+        match self.delivery {
+            Delivery::Lossless => {
+                let first = FrameNumber::new(number.incarnation, 0);
+                self.window.start(first, first_of(number.incarnation));
+                self.opening = number > first;
+            }
+            Delivery::Live { .. } => self.window.start(number, location),
+        }
+    }
+
+    pub(super) fn take_in(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        self.counters.received += 1;
+        self.start_before(object.number, object.location);
+        if self.is_too_late(&object, desk.now) {
+            self.skip(&object, desk);
+            return true;
+        }
+        let mut offer = self.window.offer(object, &self.retention);
+        while let (Offer::NoRoom(object), Delivery::Live { .. }, Some(_)) =
+            (&offer, self.delivery, self.window.first_held())
+        {
+            // The present does not wait for the past.
+            let object = object.clone();
+            self.give_up_hole(GapReason::TooLate, desk);
+            offer = self.window.offer(object, &self.retention);
+        }
+        match offer {
+            Offer::Next(object) => {
+                self.deliver(object, desk);
+                self.proceed(desk);
+                true
+            }
+            Offer::Held => {
+                self.proceed(desk);
+                true
+            }
+            Offer::Repeated => {
+                self.counters.repeated += 1;
+                false
+            }
+            Offer::NoRoom(_) => {
+                self.counters.refused += 1;
+                false
+            }
+        }
+    }
+
+    pub(super) fn is_too_late(&self, object: &Object, now: Timestamp) -> bool {
+        match self.delivery {
+            Delivery::Lossless => false,
+            Delivery::Live { budget } => {
+                self.window.is_wanted(object.number)
+                    && self.lateness.of(now, object.frame.captured_at) > budget
+            }
+        }
+    }
+
+    /// Lets a frame go that is too late, and all before it.
+    pub(super) fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
+        let first = self.window.next().unwrap_or(object.number);
+        let frames = self.window.skip_to(object.number.next(), object.location.next());
+        self.note_gap(first, frames, GapReason::TooLate, desk.now);
+        self.proceed(desk);
+    }
+}
