@@ -234,4 +234,11 @@ fn a_call_is_not_live_before_the_relay_looks_out_for_whom_we_listen_to() {
     hand.give(Input::WatchAccepted { watch });
     hand.pass_alive(MS * 300);
     assert_eq!(hand.call.state(), StateName::Live);
+
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(subscribe(BOB, "bob", "audio")).give(Input::Connect);
+    let session = hand.last_dial();
+    hand.give(Input::Connected { session });
+    hand.pass_alive(SECOND * 5);
+    assert_eq!(hand.call.state(), StateName::Connecting, "nor ever on that session");
 }
