@@ -202,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn how_a_track_is_delivered_decides_how_much_of_it_is_kept() {
+        let lossless = Track::audio("a").lossless();
+        assert_eq!(lossless.retention, Retention::lossless());
+        assert_eq!(lossless.live(Duration::from_secs(1)).retention, Retention::live());
+        assert!(Frame::key(0, Bytes::new()).keyframe && !Frame::new(0, Bytes::new()).keyframe);
+    }
+
+    #[test]
     fn a_track_that_cannot_work_is_refused_by_its_field() {
         let field = |track: Track| track.validate().map_err(|error| error.field);
         assert_eq!(field(Track::audio("a")), Ok(()));
