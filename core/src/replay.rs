@@ -86,14 +86,8 @@ impl Replays {
     }
 
     /// The listener does not want it any more.
-    pub(crate) fn cancelled(
-        &mut self,
-        asked: Asked,
-        published: &mut [PublishedTrack],
-        desk: &mut Desk<'_>,
-    ) {
+    pub(crate) fn cancelled(&mut self, asked: Asked) {
         self.0.retain(|replay| replay.asked != asked);
-        self.begin(published, desk);
     }
 
     /// The session is gone, and with it whoever asked on it.
@@ -113,7 +107,7 @@ impl Replays {
     }
 
     /// Begins those that have a place.
-    fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+    pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
         for replay in self.0.iter_mut().take(MOST_AT_ONCE) {
             if replay.going.is_none() {
                 replay.begin(published, desk);

@@ -100,7 +100,8 @@ impl Voice {
 /// A frame like no other.
 fn numbered(number: u64) -> Frame {
     let digits = (0..20).flat_map(|round| (number.wrapping_mul(0x9e37_79b9) + round).to_be_bytes());
-    Frame::new(number * 20_000, digits.collect::<Bytes>())
+    let frame = Frame::new(number * 20_000, digits.collect::<Bytes>());
+    Frame { keyframe: number.is_multiple_of(7), ..frame }
 }
 
 type Heard = Arc<Mutex<Vec<(Instant, ReceivedFrame)>>>;
@@ -212,7 +213,8 @@ impl Account {
 
     fn altered(&self, frame: &ReceivedFrame) -> bool {
         let said = numbered(frame.number.sequence);
-        (frame.captured_at, &frame.payload) != (said.captured_at, &said.payload)
+        (frame.captured_at, frame.keyframe, &frame.payload)
+            != (said.captured_at, said.keyframe, &said.payload)
     }
 
     /// The latest that a live frame was, of those that came half a second after it was over; and when

@@ -64,6 +64,4 @@ pub struct Record {
     pub participants: Vec<ParticipantRecord>,
     /// FNV-1a over every output of every call, with its time: two runs of a plan have the same.
     pub digest: u64,
-    /// How many inputs the calls were given.
-    pub inputs: u64,
 }

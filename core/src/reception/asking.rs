@@ -16,7 +16,7 @@ impl Reception {
         true
     }
 
-    pub(super) fn wanted(&self, now: Timestamp) -> Option<Request> {
+    fn wanted(&self, now: Timestamp) -> Option<Request> {
         if !self.repair.is_free() {
             return None;
         }

@@ -92,7 +92,7 @@ impl Reception {
         }
     }
 
-    pub(super) fn take_in(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+    fn take_in(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
         self.counters.received += 1;
         self.start_before(object.number, object.location);
         if self.is_too_late(&object, desk.now) {
@@ -129,7 +129,7 @@ impl Reception {
         }
     }
 
-    pub(super) fn is_too_late(&self, object: &Object, now: Timestamp) -> bool {
+    fn is_too_late(&self, object: &Object, now: Timestamp) -> bool {
         match self.delivery {
             Delivery::Lossless => false,
             Delivery::Live { budget } => {
@@ -140,7 +140,7 @@ impl Reception {
     }
 
     /// Lets a frame go that is too late, and all before it.
-    pub(super) fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
+    fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
         let first = self.window.next().unwrap_or(object.number);
         let frames = self.window.skip_to(object.number.next(), object.location.next());
         self.note_gap(first, frames, GapReason::TooLate, desk.now);

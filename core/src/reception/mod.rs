@@ -167,9 +167,10 @@ impl Reception {
         self.proceed(desk);
     }
 
-    /// Nobody listens any more.
+    /// Nobody listens any more: what is held back is let go.
     pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
         self.repair.cancel(desk);
+        self.window = Window::default();
         self.tell_gap(desk);
     }
 

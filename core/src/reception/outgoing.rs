@@ -40,7 +40,7 @@ impl Reception {
     }
 
     /// Begins to wait for what is missing, or ends waiting.
-    pub(super) fn watch_hole(&mut self, desk: &mut Desk<'_>) {
+    fn watch_hole(&mut self, desk: &mut Desk<'_>) {
         let hole = self.window.hole().map(|hole| (hole.number, hole.behind()));
         if let Some(wait) = self.wait
             && hole.is_none_or(|(_, behind)| behind > wait.behind)
@@ -70,7 +70,7 @@ impl Reception {
     }
 
     /// How long what came may wait for what is missing before it.
-    pub(super) fn patience(&self, now: Timestamp) -> Duration {
+    fn patience(&self, now: Timestamp) -> Duration {
         match self.delivery {
             // Nobody can be asked, and it is not on its way.
             _ if !self.continuous && self.repair.is_unsupported() => Duration::ZERO,
@@ -101,7 +101,7 @@ impl Reception {
 
     /// Whether a video frame can be shown: after a gap the next keyframe is waited for, if there are
     /// any.
-    pub(super) fn is_decodable(&mut self, object: &Object, now: Timestamp) -> bool {
+    fn is_decodable(&mut self, object: &Object, now: Timestamp) -> bool {
         if self.kind != MediaKind::Video || self.delivery == Delivery::Lossless {
             return true;
         }

@@ -159,8 +159,11 @@ impl Supervisor {
                 }
             }
             Input::FetchCancelled { session, request } => {
-                let asked = Asked { session, request };
-                self.replays.cancelled(asked, &mut self.published, desk!(self));
+                self.replays.cancelled(Asked { session, request });
+                // Others have its place now, but a silent path is not fed.
+                if self.session_with(session).is_some() {
+                    self.replays.begin(&mut self.published, desk!(self));
+                }
             }
         }
     }

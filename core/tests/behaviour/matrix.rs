@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::rules::world::{Op, World, said};
+use crate::rules::world::{Op, UP, World, said};
 use bytes::Bytes;
 use holdline_core::{
     Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, HostReport, Input, Location,
@@ -25,21 +25,13 @@ fn in_state(state: StateName) -> World {
     let mut world = World::new(call, true);
     world.apply(Op::Publish(0));
     world.apply(Op::Subscribe(0));
-    let live = [
-        Op::Connect,
-        Op::Connected(0),
-        Op::NamespaceAccepted(0),
-        Op::WatchAccepted(0),
-        Op::EpochAdded(0, 1),
-        Op::SubscriptionAccepted(0),
-        Op::Object(0, 0, 0),
-    ];
+    let live = [&[Op::Connect][..], &UP].concat();
     let silent = [Op::Pass(100), Op::Report(0, false, false, 10)];
     let how: Vec<Op> = match state {
         StateName::Idle => Vec::new(),
         StateName::Connecting => live[..1].to_vec(),
         StateName::Joining => live[..6].to_vec(),
-        StateName::Live => live.to_vec(),
+        StateName::Live => live,
         StateName::Suspect => [&live[..], &silent.repeat(4), &[Op::Pass(250)]].concat(),
         StateName::Recovering => {
             [&live[..], &[Op::SessionClosed(0, CauseKind::ClosedByRelay)]].concat()

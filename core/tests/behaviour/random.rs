@@ -80,9 +80,9 @@ fn op() -> impl Strategy<Value = Op> {
         15 => (which(), 0..6_u8, 0..6_u8)
             .prop_map(|(which, group, object)| Op::Fetched(which, group, object)),
         8 => (which(), fetch_end()).prop_map(|(which, end)| Op::FetchEnded(which, end)),
-        6 => (which(), 0..4_u8, 0..9_u8)
+        8 => (which(), 0..16_u8, 0..9_u8)
             .prop_map(|(which, request, group)| Op::FetchRequested(which, request, group)),
-        1 => (which(), 0..4_u8).prop_map(|(which, request)| Op::FetchCancelled(which, request)),
+        2 => (which(), 0..16_u8).prop_map(|(which, request)| Op::FetchCancelled(which, request)),
         1 => any::<u8>().prop_map(Op::Unasked),
     ]
 }

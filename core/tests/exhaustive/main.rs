@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use canon::Canon;
 use holdline_core::{CauseKind, Config, FetchEnd, Policy, StateName, Supervisor, Timestamp};
-use rules::world::{Op, World};
+use rules::world::{Op, UP, World};
 
 /// How far time moves at once. Every bound of the configuration is a multiple of it.
 const STEP: Duration = Duration::from_millis(250);
@@ -210,16 +210,7 @@ fn report(what: &str, searched: &Searched) {
 /// A call that is live, and hears Bob.
 fn live(relays: usize) -> World {
     let mut world = small(relays);
-    for op in [
-        Op::Connected(0),
-        Op::NamespaceAccepted(0),
-        Op::WatchAccepted(0),
-        Op::EpochAdded(0, 1),
-        Op::SubscriptionAccepted(0),
-        Op::Object(0, 0, 0),
-    ] {
-        world.apply(op);
-    }
+    UP.into_iter().for_each(|op| world.apply(op));
     assert_eq!(world.call.state(), StateName::Live);
     world
 }

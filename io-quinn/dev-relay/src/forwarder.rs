@@ -223,6 +223,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_packet_takes_as_long_as_its_way() {
+        let ends = Ends::new().await;
+        ends.up(b"one").await.expect("comes through");
+        let latency = Duration::from_millis(100);
+        ends.forwarder.set(|conditions| conditions.up.latency = latency);
+        let sent = Instant::now();
+        ends.up(b"two").await.expect("comes through");
+        assert!(sent.elapsed() >= latency);
+    }
+
+    #[tokio::test]
     async fn a_rebinding_gives_another_port_and_forgets_the_one_before() {
         let ends = Ends::new().await;
         let before = ends.up(b"one").await.expect("comes through");

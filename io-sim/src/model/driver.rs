@@ -15,7 +15,6 @@ impl World<'_> {
     pub(super) fn tell(&mut self, who: usize, inputs: Vec<Input>) {
         let mut inputs = std::collections::VecDeque::from(inputs);
         while let Some(input) = inputs.pop_front() {
-            self.inputs += 1;
             self.participants[who].call.handle(self.now, input);
             while let Some(output) = self.participants[who].call.poll_output() {
                 self.digest_output(who, &output);
@@ -38,7 +37,7 @@ impl World<'_> {
         self.participants[who].wake = wake;
     }
 
-    pub(super) fn digest_output(&mut self, who: usize, output: &Output) {
+    fn digest_output(&mut self, who: usize, output: &Output) {
         let kind = std::mem::discriminant(output);
         let mut hasher = Fnv(self.digest);
         std::hash::Hash::hash(&(who, self.now, kind), &mut hasher);
@@ -48,7 +47,7 @@ impl World<'_> {
         self.digest = hasher.0;
     }
 
-    pub(super) fn carry_out(&mut self, who: usize, output: Output) -> Option<Input> {
+    fn carry_out(&mut self, who: usize, output: Output) -> Option<Input> {
         match output {
             Output::Dial { session, relay, .. } => self.dial(who, session, &relay),
             Output::CloseSession { session } => {
@@ -135,17 +134,17 @@ impl World<'_> {
         None
     }
 
-    pub(super) fn dial(&mut self, who: usize, session: SessionId, relay: &str) {
+    fn dial(&mut self, who: usize, session: SessionId, relay: &str) {
         let relay = relay.trim_start_matches("relay-").parse().unwrap_or(0);
         let id = ConnId(self.conns.len() as u64);
         let up = self.paths.handshake(who, relay, self.now);
-        // A relay that is away now may have another life by then.
-        let lives = self.crashes_until(relay, up.unwrap_or(0));
+        // A relay that is away now has another life by then.
+        let life = self.crashes_until(relay, up.unwrap_or(0));
         self.conns.push(Conn {
             who,
             session,
             relay,
-            life: lives,
+            life,
             open: true,
             known: false,
             received: 0,
@@ -160,19 +159,19 @@ impl World<'_> {
     }
 
     /// How often a relay has crashed by then.
-    pub(super) fn crashes_until(&self, which: usize, until: u64) -> u64 {
+    fn crashes_until(&self, which: usize, until: u64) -> u64 {
         let crash = |kind| matches!(kind, FaultKind::RelayCrash { relay } if relay == which as u64);
         let crashes = self.plan.faults.iter().filter(|f| crash(f.kind) && span(f).0 <= until);
         crashes.count() as u64
     }
 
-    pub(super) fn request(&mut self, who: usize, session: SessionId, request: Request) {
+    fn request(&mut self, who: usize, session: SessionId, request: Request) {
         if let Some(id) = self.participants[who].conns.get(&session) {
             self.send_up(*id, 0, request);
         }
     }
 
-    pub(super) fn request_everywhere(&mut self, who: usize, request: &Request) {
+    fn request_everywhere(&mut self, who: usize, request: &Request) {
         let conns: Vec<ConnId> = self.participants[who].conns.values().copied().collect();
         for id in conns {
             self.send_up(id, 0, request.clone());

@@ -51,6 +51,13 @@ struct Conn {
     dying: bool,
 }
 
+/// A relay, which remembers nothing of its former lives.
+#[derive(Clone, Debug, Default)]
+struct Living {
+    life: u64,
+    relay: Relay,
+}
+
 #[derive(Clone, Debug)]
 enum What {
     Begin(usize),
@@ -74,12 +81,11 @@ struct World<'a> {
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, What>,
     paths: Paths<'a>,
-    relays: Vec<(u64, Relay)>,
+    relays: Vec<Living>,
     participants: Vec<Participant>,
     conns: Vec<Conn>,
     next: u64,
     digest: u64,
-    inputs: u64,
 }
 
 /// Plays a plan.
@@ -94,7 +100,6 @@ pub fn run(plan: &FaultPlan) -> Record {
     Record {
         participants: world.participants.into_iter().map(|p| p.record).collect(),
         digest: world.digest,
-        inputs: world.inputs,
     }
 }
 
@@ -110,12 +115,11 @@ impl<'a> World<'a> {
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             paths: Paths::new(plan, Chance::new(plan.seed, Stream::Packets)),
-            relays: (0..plan.topology.relays).map(|_| (0, Relay::default())).collect(),
+            relays: (0..plan.topology.relays).map(|_| Living::default()).collect(),
             participants,
             conns: Vec::new(),
             next: 0,
             digest: 0xcbf2_9ce4_8422_2325,
-            inputs: 0,
         };
         let mut chance = Chance::new(plan.seed, Stream::Topology);
         for who in 0..plan.topology.participants as usize {
@@ -169,7 +173,7 @@ impl<'a> World<'a> {
             }
             What::Connected(id) => {
                 let conn = &mut self.conns[id.0 as usize];
-                if !conn.open || self.relays[conn.relay].0 != conn.life {
+                if !conn.open || self.relays[conn.relay].life != conn.life {
                     return;
                 }
                 conn.known = true;
@@ -194,8 +198,8 @@ impl<'a> World<'a> {
                 }
             }
             What::RelayCrashes(relay) => {
-                self.relays[relay].0 += 1;
-                self.relays[relay].1 = Relay::default();
+                let life = self.relays[relay].life + 1;
+                self.relays[relay] = Living { life, relay: Relay::default() };
                 let with_it = self.conns.iter_mut().enumerate().filter(|(_, c)| c.relay == relay);
                 let known = with_it.filter_map(|(id, conn)| {
                     std::mem::take(&mut conn.known).then_some(ConnId(id as u64))

@@ -8,7 +8,7 @@ use super::{ConnId, OWN_IDLE, What, World};
 
 impl World<'_> {
     /// When something arrives that is sent now, in the order of its stream.
-    pub(super) fn arrival(&mut self, id: ConnId, way: Way, stream: u64) -> Option<u64> {
+    fn arrival(&mut self, id: ConnId, way: Way, stream: u64) -> Option<u64> {
         let who = self.conns[id.0 as usize].who;
         let Some(arrives) = self.paths.arrival(who, way, self.now) else {
             self.dies(id);
@@ -20,7 +20,7 @@ impl World<'_> {
     }
 
     /// Nothing comes through for longer than a connection lives.
-    pub(super) fn dies(&mut self, id: ConnId) {
+    fn dies(&mut self, id: ConnId) {
         if !std::mem::replace(&mut self.conns[id.0 as usize].dying, true) {
             let now = self.now.as_micros();
             self.at(now + IDLE, What::RelayForgets(id));
@@ -52,7 +52,7 @@ impl World<'_> {
     pub(super) fn at_relay(&mut self, id: ConnId, request: Request) {
         let conn = &self.conns[id.0 as usize];
         let relay = conn.relay;
-        if !conn.known || self.relays[relay].0 != conn.life {
+        if !conn.known || self.relays[relay].life != conn.life {
             return;
         }
         let media = matches!(
@@ -66,11 +66,11 @@ impl World<'_> {
         if matches!(request, Request::Close) {
             self.conns[id.0 as usize].known = false;
         }
-        let sends = self.relays[relay].1.take(id, request);
+        let sends = self.relays[relay].relay.take(id, request);
         self.send_down(sends);
     }
 
-    pub(super) fn send_down(&mut self, sends: Vec<relay::Send>) {
+    fn send_down(&mut self, sends: Vec<relay::Send>) {
         for relay::Send { to, stream, reply, via } in sends {
             let extra = via.map_or(0, |via| {
                 let publisher = self.conns[via.0 as usize].who;
@@ -84,9 +84,9 @@ impl World<'_> {
 
     pub(super) fn relay_forgets(&mut self, id: ConnId) {
         let conn = &mut self.conns[id.0 as usize];
-        if std::mem::take(&mut conn.known) && self.relays[conn.relay].0 == conn.life {
+        if std::mem::take(&mut conn.known) && self.relays[conn.relay].life == conn.life {
             let relay = conn.relay;
-            let sends = self.relays[relay].1.gone(id);
+            let sends = self.relays[relay].relay.gone(id);
             self.send_down(sends);
         }
     }

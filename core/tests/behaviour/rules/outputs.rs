@@ -151,12 +151,16 @@ impl Rules {
                 assert!(open, "a request is given up once, and only if it is open");
             }
             Output::AcceptFetch { session, request, last } => {
+                let up = matches!(self.state, StateName::Joining | StateName::Live);
+                assert!(up, "a silent path is not fed");
                 let answer = self.on(*session).answers.get_mut(request).expect("was asked");
                 assert!(!answer.accepted, "accepted once");
                 answer.accepted = true;
                 assert!(last.is_none_or(|last| last >= answer.first && last <= answer.last));
             }
             Output::FetchObject { session, request, object } => {
+                let up = matches!(self.state, StateName::Joining | StateName::Live);
+                assert!(up, "a silent path is not fed");
                 let answer = self.on(*session).answers.get_mut(request).expect("was asked");
                 assert!(answer.accepted && answer.said.is_none_or(|said| said < object.number));
                 assert!((answer.first..=answer.last).contains(&object.location));

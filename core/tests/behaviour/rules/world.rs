@@ -57,6 +57,16 @@ pub enum Op {
     BackInTime(u32),
 }
 
+/// What makes a call that has published and subscribed, and connects, a live one that hears Bob.
+pub const UP: [Op; 6] = [
+    Op::Connected(0),
+    Op::NamespaceAccepted(0),
+    Op::WatchAccepted(0),
+    Op::EpochAdded(0, 1),
+    Op::SubscriptionAccepted(0),
+    Op::Object(0, 0, 0),
+];
+
 /// A call, its rules, and what it is told.
 #[derive(Clone, Debug)]
 pub struct World {
