@@ -9,9 +9,12 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 pub(crate) enum Stream {
     Topology = 1,
     Faults = 2,
-    Packets = 3,
-    /// And one for each participant, from here on.
-    Calls = 16,
+    Script = 3,
+    Entropy = 4,
+    /// And one for each way of each participant, from here on.
+    Packets = 16,
+    /// And one for each life of each participant, from here on.
+    Calls = 1024,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +39,12 @@ impl Chance {
     pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         let span = most.saturating_sub(least).saturating_add(1);
         least + if span == 0 { self.draw() } else { self.draw() % span }
+    }
+
+    /// One of several; there must be one.
+    pub(crate) fn one_of<T: Copy>(&mut self, several: &[T]) -> T {
+        let index = self.between(0, several.len() as u64 - 1);
+        several[usize::try_from(index).unwrap_or(0)]
     }
 
     pub(crate) fn one_in(&mut self, n: u64) -> bool {

@@ -4,9 +4,13 @@
 //! bare state machines on a model of the network, and returns a [`Record`] of what everybody saw.
 
 mod chance;
+mod conditions;
+mod digest;
 pub mod model;
 mod plan;
 mod record;
+mod script;
+pub mod stack;
 
 pub use plan::{Fault, FaultKind, FaultPlan, PlanError, Side, Topology};
-pub use record::{Heard, ParticipantRecord, Record, Said, TrackRecord};
+pub use record::{Heard, Life, ParticipantRecord, Record, Said, TrackRecord};

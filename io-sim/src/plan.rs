@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chance::{Chance, Stream};
+use crate::conditions::Concerns;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Topology {
     pub frame_ms: u64,
     /// How long everybody speaks, in milliseconds.
     pub speech_ms: u64,
+    /// Whether everybody has a video track, too.
+    #[serde(default)]
+    pub video: bool,
 }
 
 /// Something that breaks for a while.
@@ -59,6 +63,32 @@ pub enum Side {
     Both,
 }
 
+/// A fault that ends here, in milliseconds from the start, never does.
+const FOREVER_MS: u64 = 600_000;
+
+impl Fault {
+    fn end_ms(&self) -> u64 {
+        self.at_ms.saturating_add(self.for_ms)
+    }
+
+    /// Whether it is one that nothing, or no new frame, comes through, and that passes.
+    pub fn interrupts(&self) -> bool {
+        let interrupts = matches!(
+            self.kind,
+            FaultKind::Partition { .. }
+                | FaultKind::NetworkChange { .. }
+                | FaultKind::Suspend { .. }
+                | FaultKind::RelayCrash { .. }
+        );
+        interrupts && !self.is_lasting()
+    }
+
+    /// Whether it stays to the end of the run. What happens at once stays for good anyway.
+    pub fn is_lasting(&self) -> bool {
+        self.end_ms() >= FOREVER_MS
+    }
+}
+
 /// What can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "fault")]
@@ -70,11 +100,6 @@ pub enum FaultKind {
         /// Which way.
         side: Side,
     },
-    /// A relay crashes, and comes back with nothing in its memory.
-    RelayCrash {
-        /// Which.
-        relay: u64,
-    },
     /// A participant's packets take longer.
     Latency {
         /// Whose.
@@ -82,28 +107,191 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         by_ms: u64,
     },
-    /// One in so many of a participant's packets is lost, and sent again a round trip later.
+    /// One in so many of a participant's packets is lost.
     Loss {
         /// Whose.
         participant: u64,
         /// One in how many.
         one_in: u64,
     },
-    /// A relay does not answer requests; it goes on carrying media.
-    SlowRelay {
-        /// Which.
-        relay: u64,
+    /// One in so many of a participant's packets arrives twice.
+    Duplication {
+        /// Whose.
+        participant: u64,
+        /// One in how many.
+        one_in: u64,
     },
-    /// The host's network changes: nothing comes through for so long, and the host says so at its end.
+    /// One in so many of a participant's packets arrives behind later ones.
+    Reordering {
+        /// Whose.
+        participant: u64,
+        /// One in how many.
+        one_in: u64,
+        /// How much later, in milliseconds.
+        by_ms: u64,
+    },
+    /// One in so many of a participant's packets arrives with a bit turned over.
+    Corruption {
+        /// Whose.
+        participant: u64,
+        /// One in how many.
+        one_in: u64,
+    },
+    /// A participant's line carries no more than this each way, and queues what is more for a quarter of a
+    /// second at most.
+    Bandwidth {
+        /// Whose.
+        participant: u64,
+        /// Thousands of bits a second.
+        kbits: u64,
+    },
+    /// A participant's longer packets do not come through. QUIC needs 1,200 bytes to begin a connection.
+    SmallPackets {
+        /// Whose.
+        participant: u64,
+        /// The longest that do, in bytes of UDP payload.
+        bytes: u64,
+    },
+    /// A participant's NAT forgets its ports and gives it others. It happens at once.
+    Rebinding {
+        /// Whose.
+        participant: u64,
+    },
+    /// The host gets another address; nothing comes through meanwhile.
     NetworkChange {
         /// Whose.
         participant: u64,
+        /// Whether the host says so at its end.
+        announced: bool,
     },
     /// A participant's process is suspended, and goes on as if nothing had happened.
     Suspend {
         /// Whose.
         participant: u64,
     },
+    /// A participant's process ends without a word, and a new one begins.
+    Restart {
+        /// Whose.
+        participant: u64,
+    },
+    /// A participant's wall clock is set. It stays so.
+    ClockJump {
+        /// Whose.
+        participant: u64,
+        /// By how much, in milliseconds.
+        by_ms: i64,
+    },
+    /// A relay crashes, and comes back with nothing in its memory.
+    RelayCrash {
+        /// Which.
+        relay: u64,
+    },
+    /// A relay does not answer requests; it goes on carrying media.
+    SlowRelay {
+        /// Which.
+        relay: u64,
+    },
+    /// A relay lets nobody publish anything new.
+    RefusingRelay {
+        /// Which.
+        relay: u64,
+    },
+}
+
+impl FaultKind {
+    /// Its family's name, as it stands in a plan.
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::Partition { .. } => "partition",
+            Self::Latency { .. } => "latency",
+            Self::Loss { .. } => "loss",
+            Self::Duplication { .. } => "duplication",
+            Self::Reordering { .. } => "reordering",
+            Self::Corruption { .. } => "corruption",
+            Self::Bandwidth { .. } => "bandwidth",
+            Self::SmallPackets { .. } => "small_packets",
+            Self::Rebinding { .. } => "rebinding",
+            Self::NetworkChange { .. } => "network_change",
+            Self::Suspend { .. } => "suspend",
+            Self::Restart { .. } => "restart",
+            Self::ClockJump { .. } => "clock_jump",
+            Self::RelayCrash { .. } => "relay_crash",
+            Self::SlowRelay { .. } => "slow_relay",
+            Self::RefusingRelay { .. } => "refusing_relay",
+        }
+    }
+
+    /// Whom it befalls; `None` for a relay.
+    pub fn participant(&self) -> Option<u64> {
+        match self.concerns() {
+            Concerns::Participant(who) => Some(who),
+            Concerns::Relay(_) => None,
+        }
+    }
+}
+
+/// Draws a fault of a family.
+type Family = fn(&Topology, &mut Chance) -> FaultKind;
+
+/// What a seed may draw from.
+const FAMILIES: [Family; 16] = [
+    |topology, chance| FaultKind::Partition {
+        participant: topology.someone(chance),
+        side: chance.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
+    },
+    |topology, chance| FaultKind::Latency {
+        participant: topology.someone(chance),
+        by_ms: chance.between(10, 400),
+    },
+    |topology, chance| FaultKind::Loss {
+        participant: topology.someone(chance),
+        one_in: chance.between(3, 50),
+    },
+    |topology, chance| FaultKind::Duplication {
+        participant: topology.someone(chance),
+        one_in: chance.between(1, 20),
+    },
+    |topology, chance| FaultKind::Reordering {
+        participant: topology.someone(chance),
+        one_in: chance.between(2, 20),
+        by_ms: chance.between(1, 100),
+    },
+    |topology, chance| FaultKind::Corruption {
+        participant: topology.someone(chance),
+        one_in: chance.between(3, 50),
+    },
+    |topology, chance| FaultKind::Bandwidth {
+        participant: topology.someone(chance),
+        kbits: chance.between(64, 1_000),
+    },
+    |topology, chance| FaultKind::SmallPackets {
+        participant: topology.someone(chance),
+        bytes: chance.between(600, 1_300),
+    },
+    |topology, chance| FaultKind::Rebinding { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::NetworkChange {
+        participant: topology.someone(chance),
+        announced: !chance.one_in(4),
+    },
+    |topology, chance| FaultKind::Suspend { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::Restart { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::ClockJump {
+        participant: topology.someone(chance),
+        by_ms: chance.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]),
+    },
+    |topology, chance| FaultKind::RelayCrash { relay: topology.some_relay(chance) },
+    |topology, chance| FaultKind::SlowRelay { relay: topology.some_relay(chance) },
+    |topology, chance| FaultKind::RefusingRelay { relay: topology.some_relay(chance) },
+];
+
+impl Topology {
+    fn someone(&self, chance: &mut Chance) -> u64 {
+        chance.between(0, self.participants - 1)
+    }
+
+    fn some_relay(&self, chance: &mut Chance) -> u64 {
+        chance.between(0, self.relays - 1)
+    }
 }
 
 /// A plan that cannot be played.
@@ -133,53 +321,43 @@ impl FaultPlan {
         let topology = Topology {
             participants,
             relays,
-            latency_ms: (0..participants).map(|_| chance.between(1, 80)).collect(),
-            frame_ms: [20, 40, 60, 100][usize::try_from(chance.between(0, 3)).unwrap_or(0)],
+            latency_ms: (0..participants).map(|_| chance.between(5, 80)).collect(),
+            frame_ms: chance.one_of(&[20, 40, 60, 100]),
             speech_ms: 40_000,
+            video: chance.one_in(4),
         };
         let mut chance = Chance::new(seed, Stream::Faults);
-        let families: Vec<u64> = (0..7).filter(|_| chance.one_in(2)).collect();
+        let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
         let mut faults = Vec::new();
         if !families.is_empty() {
             for _ in 0..chance.between(0, 6) {
-                let index = chance.between(0, families.len() as u64 - 1);
-                let family = families[usize::try_from(index).unwrap_or(0)];
-                faults.push(Self::fault(family, &topology, &mut chance));
+                let family = chance.one_of(&families);
+                let kind = family(&topology, &mut chance);
+                let long = chance.one_in(4);
+                let at_ms = chance.between(0, 20_000);
+                let for_ms =
+                    if long { chance.between(3_000, 10_000) } else { chance.between(50, 3_000) };
+                faults.push(Fault { at_ms, for_ms, kind });
             }
         }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }
     }
 
-    fn fault(family: u64, topology: &Topology, chance: &mut Chance) -> Fault {
-        let participant = chance.between(0, topology.participants - 1);
-        let relay = chance.between(0, topology.relays - 1);
-        let long = chance.one_in(4);
-        let kind = match family {
-            0 => {
-                let side = match chance.between(0, 3) {
-                    0 => Side::Up,
-                    1 => Side::Down,
-                    _ => Side::Both,
-                };
-                FaultKind::Partition { participant, side }
-            }
-            1 => FaultKind::RelayCrash { relay },
-            2 => FaultKind::Latency { participant, by_ms: chance.between(10, 400) },
-            3 => FaultKind::Loss { participant, one_in: chance.between(3, 50) },
-            4 => FaultKind::SlowRelay { relay },
-            5 => FaultKind::NetworkChange { participant },
-            _ => FaultKind::Suspend { participant },
-        };
-        let at_ms = chance.between(0, 20_000);
-        let for_ms = if long { chance.between(3_000, 10_000) } else { chance.between(50, 3_000) };
-        Fault { at_ms, for_ms, kind }
+    /// When everything works again that will, in milliseconds from the start.
+    pub fn healed_ms(&self) -> u64 {
+        let ends = self.faults.iter().filter(|fault| !fault.is_lasting()).map(Fault::end_ms);
+        ends.max().unwrap_or(0)
     }
 
-    /// When everything works again, in milliseconds from the start.
-    pub fn healed_ms(&self) -> u64 {
-        let ends = self.faults.iter().map(|fault| fault.at_ms.saturating_add(fault.for_ms));
-        ends.max().unwrap_or(0)
+    /// Who is never reached again, and since when, in milliseconds from the start.
+    pub fn lost_for_good(&self) -> Option<(u64, u64)> {
+        self.faults.iter().find_map(|fault| match fault.kind {
+            FaultKind::Partition { participant, .. } if fault.is_lasting() => {
+                Some((participant, fault.at_ms))
+            }
+            _ => None,
+        })
     }
 
     /// Reads a plan, and refuses one that cannot be played.
@@ -196,7 +374,8 @@ impl FaultPlan {
 
     /// Refuses what cannot be played.
     pub fn validate(&self) -> Result<(), PlanError> {
-        let Topology { participants, relays, latency_ms, frame_ms, speech_ms } = &self.topology;
+        let Topology { participants, relays, latency_ms, frame_ms, speech_ms, video: _ } =
+            &self.topology;
         let ensure = |ok: bool, problem: &str| {
             if ok { Ok(()) } else { Err(PlanError::Impossible(problem.into())) }
         };
@@ -216,19 +395,37 @@ impl FaultPlan {
         ensure((5..=1_000).contains(frame_ms), "topology.frame_ms must be between 5 and 1,000")?;
         ensure(*speech_ms <= 600_000, "topology.speech_ms must be at most 600,000")?;
         for fault in &self.faults {
-            let known = match fault.kind {
-                FaultKind::Partition { participant, .. }
-                | FaultKind::Latency { participant, .. }
-                | FaultKind::Loss { participant, .. }
-                | FaultKind::NetworkChange { participant }
-                | FaultKind::Suspend { participant } => participant < *participants,
-                FaultKind::RelayCrash { relay } | FaultKind::SlowRelay { relay } => relay < *relays,
+            let known = match fault.kind.concerns() {
+                Concerns::Participant(participant) => participant < *participants,
+                Concerns::Relay(relay) => relay < *relays,
             };
             ensure(known, "a fault of a participant or relay that there is not")?;
             let end = fault.at_ms.checked_add(fault.for_ms);
-            ensure(end.is_some_and(|end| end <= 600_000), "a fault must end within 600 s")?;
-            let one_in = !matches!(fault.kind, FaultKind::Loss { one_in: 0 | 1, .. });
-            ensure(one_in, "a loss must be of one in at least 2")?;
+            ensure(end.is_some_and(|end| end <= FOREVER_MS), "a fault must end within 600 s")?;
+            let (problem, ok) = match fault.kind {
+                FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => {
+                    ("loss and corruption must be of one packet in at least 2", one_in >= 2)
+                }
+                FaultKind::Duplication { one_in, .. } => {
+                    ("duplication must be of one packet in at least 1", one_in >= 1)
+                }
+                FaultKind::Reordering { one_in, by_ms, .. } => (
+                    "reordering must be of one packet in at least 1, by at most 5,000 ms",
+                    one_in >= 1 && by_ms <= 5_000,
+                ),
+                FaultKind::Latency { by_ms, .. } => {
+                    ("latency must be at most 5,000 ms", by_ms <= 5_000)
+                }
+                FaultKind::Bandwidth { kbits, .. } => {
+                    ("bandwidth must be at least 1 kbit/s", kbits >= 1)
+                }
+                FaultKind::ClockJump { by_ms, .. } => {
+                    let year = 366 * 24 * 3_600 * 1_000;
+                    ("a clock can be set by a year at most", (-year..=year).contains(&by_ms))
+                }
+                _ => continue,
+            };
+            ensure(ok, problem)?;
         }
         Ok(())
     }

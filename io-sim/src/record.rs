@@ -1,15 +1,17 @@
 //! What everybody saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use holdline_core::{Event, FrameNumber, Gap, StateName, Summary, Timestamp};
+use holdline_core::{Event, FrameNumber, Gap, StateName, Summary, Timestamp, TrackId};
 
 /// A frame that somebody said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// When.
     pub at: Timestamp,
+    /// Whether one can begin with it.
+    pub keyframe: bool,
     /// What.
     pub payload: Bytes,
 }
@@ -23,6 +25,8 @@ pub struct Heard {
     pub number: FrameNumber,
     /// When it was captured, by the speaker's clock, in microseconds.
     pub captured_at: u64,
+    /// Whether one can begin with it.
+    pub keyframe: bool,
     /// What.
     pub payload: Bytes,
     /// What was told to be missing before it.
@@ -32,6 +36,8 @@ pub struct Heard {
 /// A track as its listener heard it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackRecord {
+    /// Its identifier in its listener's call.
+    pub track: Option<TrackId>,
     /// Whose.
     pub speaker: usize,
     /// Its name.
@@ -42,19 +48,30 @@ pub struct TrackRecord {
     pub finished: bool,
 }
 
-/// One participant.
+/// A participant's process, from its beginning to its end.
 #[derive(Clone, Debug, Default)]
-pub struct ParticipantRecord {
+pub struct Life {
+    /// When it began.
+    pub since: Timestamp,
+    /// What tells its frames from those of its other lives.
+    pub incarnation: u64,
     /// What it said on each of its tracks.
     pub said: BTreeMap<String, Vec<Said>>,
     /// What it heard.
     pub tracks: Vec<TrackRecord>,
     /// What it was told.
     pub events: Vec<(Timestamp, Event)>,
-    /// The state of its call when everybody had said everything.
+    /// The state of its call when everybody had said everything; `None` if it was killed before.
     pub state: Option<StateName>,
-    /// How its call ended.
+    /// How its call ended; `None` if it was killed before.
     pub summary: Option<Summary>,
+}
+
+/// One participant.
+#[derive(Clone, Debug, Default)]
+pub struct ParticipantRecord {
+    /// Its processes, one after another.
+    pub lives: Vec<Life>,
 }
 
 /// A run.
@@ -62,6 +79,20 @@ pub struct ParticipantRecord {
 pub struct Record {
     /// Everybody.
     pub participants: Vec<ParticipantRecord>,
-    /// FNV-1a over every output of every call, with its time: two runs of a plan have the same.
+    /// In which state of a call which input came, by its name; known of the model only.
+    pub cells: BTreeSet<(StateName, String)>,
+    /// FNV-1a over everything that happened, with its time: two runs of a plan have the same.
     pub digest: u64,
+}
+
+impl ParticipantRecord {
+    /// The process that was there in the end. Everybody has one.
+    pub fn last(&self) -> &Life {
+        self.lives.last().expect("everybody has a life")
+    }
+
+    /// The process whose frames these are.
+    pub fn life(&self, incarnation: u64) -> Option<&Life> {
+        self.lives.iter().find(|life| life.incarnation == incarnation)
+    }
 }

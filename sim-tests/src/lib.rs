@@ -2,9 +2,25 @@
 //!
 //! An oracle looks at what participants saw, never inside a call, and says what broke which law.
 
+pub mod campaign;
+pub mod coverage;
 pub mod oracles;
+pub mod report;
+pub mod seeds;
+pub mod shrink;
+pub mod summary;
 
+use holdline_sim::stack::{self, RunError};
 use holdline_sim::{FaultPlan, Record, model};
+
+/// What a plan is played in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// The bare state machines, on a model of the network.
+    Model,
+    /// The production driver, real QUIC and the real relay, on a simulated network.
+    Stack,
+}
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -17,9 +33,17 @@ pub struct Verdict {
     pub broken: Vec<oracles::Broken>,
 }
 
-/// Plays a plan on the model network and judges it.
-pub fn judge(plan: FaultPlan) -> Verdict {
-    let record = model::run(&plan);
+/// Plays a plan and judges it.
+///
+/// # Errors
+///
+/// If it could not be played to its end. That a process of a run fails is such an error, and no lesser one
+/// than a law that is broken.
+pub fn judge(world: World, plan: FaultPlan) -> Result<Verdict, RunError> {
+    let record = match world {
+        World::Model => model::run(&plan),
+        World::Stack => stack::run(&plan)?,
+    };
     let broken = oracles::all(&plan, &record);
-    Verdict { plan, record, broken }
+    Ok(Verdict { plan, record, broken })
 }

@@ -1,71 +1,78 @@
 //! What the driver does: tells a call what happened, carries out what it says, wakes it in time.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use holdline_core::{Input, Output, SessionId, Timestamp};
 
-use super::path::span;
-use super::relay::Request;
+use super::relay::{Request, TrackIndex};
 use super::{Conn, ConnId, What, World};
-use crate::plan::FaultKind;
 
-impl World<'_> {
+impl World {
     /// Tells a call, carries out what it says, and wakes it when it wants to be. One that is
-    /// suspended hears of it afterwards.
-    pub(super) fn tell(&mut self, who: usize, inputs: Vec<Input>) {
-        let mut inputs = std::collections::VecDeque::from(inputs);
-        while let Some(input) = inputs.pop_front() {
-            self.participants[who].call.handle(self.now, input);
-            while let Some(output) = self.participants[who].call.poll_output() {
-                self.digest_output(who, &output);
+    /// suspended is woken afterwards; one that is not there hears nothing.
+    pub(super) fn tell(&mut self, who: usize, input: Input) {
+        let mut answers = VecDeque::new();
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let Some(process) = &mut self.participants[who].process else { return };
+            self.cells.meet(process.call.state(), &input);
+            process.call.handle(self.now, input);
+            while let Some(output) =
+                self.participants[who].process.as_mut().and_then(|p| p.call.poll_output())
+            {
+                self.add_to_digest(who, &output);
                 self.participants[who].note(self.now, &output);
-                if let Some(answer) = self.carry_out(who, output) {
-                    inputs.push_back(answer);
-                }
+                answers.extend(self.carry_out(who, output));
             }
+            next = answers.pop_front();
         }
-        let wake = self.participants[who].call.deadline().map(|deadline| deadline.at);
-        let wake = wake.map(|at| match self.paths.suspended_until(who, at) {
-            Some(until) => Timestamp::from_micros(until),
-            None => at,
-        });
-        if let Some(at) = wake
-            && self.participants[who].wake != Some(at)
-        {
+        let Some(process) = &mut self.participants[who].process else { return };
+        let wake = process.call.deadline().map(|deadline| deadline.at);
+        let suspended = |at: Timestamp| {
+            let until = self.script.conditions.suspended_until(who, at.as_micros());
+            until.map_or(at, Timestamp::from_micros)
+        };
+        let wake = wake.map(|at| suspended(at.max(self.now)));
+        let before = std::mem::replace(&mut process.wake, wake);
+        if let Some(at) = wake.filter(|at| before != Some(*at)) {
             self.at(at.as_micros(), What::Wake(who));
         }
-        self.participants[who].wake = wake;
     }
 
-    fn digest_output(&mut self, who: usize, output: &Output) {
-        let kind = std::mem::discriminant(output);
-        let mut hasher = Fnv(self.digest);
-        std::hash::Hash::hash(&(who, self.now, kind), &mut hasher);
+    fn add_to_digest(&mut self, who: usize, output: &Output) {
+        self.digest.add((who, self.now, std::mem::discriminant(output)));
         if let Output::Deliver { object, .. } = output {
-            std::hash::Hash::hash(&(object.number, &object.frame.payload), &mut hasher);
+            self.digest.add((object.number, &object.frame.payload[..8]));
         }
-        self.digest = hasher.0;
+    }
+
+    /// A session of a participant that is there.
+    fn conn(&self, who: usize, session: SessionId) -> Option<ConnId> {
+        self.participants[who].process.as_ref()?.conns.get(&session).copied()
     }
 
     fn carry_out(&mut self, who: usize, output: Output) -> Option<Input> {
         match output {
             Output::Dial { session, relay, .. } => self.dial(who, session, &relay),
             Output::CloseSession { session } => {
-                if let Some(id) = self.participants[who].conns.remove(&session) {
-                    self.send_up(id, 0, Request::Close);
-                    self.conns[id.0 as usize].open = false;
-                }
+                let id = self.conn(who, session)?;
+                self.participants[who].process.as_mut()?.conns.remove(&session);
+                self.send_up(id, 0, Request::Close);
+                self.conns[id.0].open = false;
             }
             Output::ProbePath { session } => {
-                let id = *self.participants[who].conns.get(&session)?;
+                let id = self.conn(who, session)?;
                 self.probe(id);
-                let conn = &self.conns[id.0 as usize];
-                let rtt_micros = self.paths.latency(who, self.now) * 2;
+                let conn = &self.conns[id.0];
+                let latency = self.script.conditions.latency(who, self.now.as_micros());
                 let (received, acknowledged) = (conn.received, conn.acknowledged);
+                let rtt_micros = latency * 2;
                 return Some(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
             Output::PublishTrack { session, publication, name } => {
-                self.participants[who].publications.insert(publication, (session, name));
+                let track = self.index(&name);
+                let process = self.participants[who].process.as_mut()?;
+                process.publications.insert(publication, (session, track));
             }
             Output::PublishNamespace { session, namespace, epoch } => {
                 self.request(who, session, Request::PublishNamespace { namespace, epoch });
@@ -74,24 +81,25 @@ impl World<'_> {
                 self.request(who, session, Request::Watch { watch, prefix });
             }
             Output::Subscribe { session, subscription, namespace, name } => {
-                self.request(who, session, Request::Subscribe { subscription, namespace, name });
+                let track = self.index(&name);
+                self.request(who, session, Request::Subscribe { subscription, namespace, track });
             }
             Output::Unsubscribe { subscription } => {
                 self.request_everywhere(who, &Request::Unsubscribe { subscription });
             }
             Output::SendObject { publication, object } => {
-                let (session, name) =
-                    self.participants[who].publications.get(&publication)?.clone();
-                let id = *self.participants[who].conns.get(&session)?;
-                let stream = group_stream(&name, object.location.group);
-                self.send_up(id, stream, Request::Object { name, object });
+                let (session, track) =
+                    *self.participants[who].process.as_ref()?.publications.get(&publication)?;
+                let id = self.conn(who, session)?;
+                let stream = group_stream(track, object.location.group);
+                self.send_up(id, stream, Request::Object { track, object });
             }
             Output::SendEndOfTrack { publication, location, number } => {
-                let (session, name) =
-                    self.participants[who].publications.get(&publication)?.clone();
-                let id = *self.participants[who].conns.get(&session)?;
-                let stream = group_stream(&name, location.group);
-                self.send_up(id, stream, Request::EndOfTrack { name, location, number });
+                let (session, track) =
+                    *self.participants[who].process.as_ref()?.publications.get(&publication)?;
+                let id = self.conn(who, session)?;
+                let stream = group_stream(track, location.group);
+                self.send_up(id, stream, Request::EndOfTrack { track, location, number });
             }
             Output::Fetch { session, fetch, namespace, name, first, last } => {
                 let request = Request::Fetch { fetch, namespace, name, first, last };
@@ -101,12 +109,12 @@ impl World<'_> {
                 self.request_everywhere(who, &Request::CancelFetch { fetch });
             }
             Output::FetchObject { session, request, object } => {
-                let id = *self.participants[who].conns.get(&session)?;
+                let id = self.conn(who, session)?;
                 let said = Request::FetchObject { request, object };
                 self.send_up(id, (1 << 62) | request, said);
             }
             Output::EndFetch { session, request } => {
-                let id = *self.participants[who].conns.get(&session)?;
+                let id = self.conn(who, session)?;
                 self.send_up(
                     id,
                     (1 << 62) | request,
@@ -114,7 +122,7 @@ impl World<'_> {
                 );
             }
             Output::RefuseFetch { session, request } => {
-                let id = *self.participants[who].conns.get(&session)?;
+                let id = self.conn(who, session)?;
                 self.send_up(
                     id,
                     (1 << 62) | request,
@@ -136,64 +144,50 @@ impl World<'_> {
 
     fn dial(&mut self, who: usize, session: SessionId, relay: &str) {
         let relay = relay.trim_start_matches("relay-").parse().unwrap_or(0);
-        let id = ConnId(self.conns.len() as u64);
-        let up = self.paths.handshake(who, relay, self.now);
-        // A relay that is away now has another life by then.
-        let life = self.crashes_until(relay, up.unwrap_or(0));
+        let id = ConnId(self.conns.len());
+        let up = self.paths.handshake(who, relay, self.now.as_micros());
         self.conns.push(Conn {
             who,
             session,
             relay,
-            life,
+            // A relay that is away now has another life by then.
+            life: self.script.conditions.crashes_so_far(relay, up.unwrap_or(0)),
             open: true,
             known: false,
             received: 0,
             acknowledged: 0,
-            streams: BTreeMap::new(),
+            streams: [Vec::new(), Vec::new()],
             dying: false,
         });
-        self.participants[who].conns.insert(session, id);
+        if let Some(process) = &mut self.participants[who].process {
+            process.conns.insert(session, id);
+        }
         if let Some(up) = up {
             self.at(up, What::Connected(id));
         }
     }
 
-    /// How often a relay has crashed by then.
-    fn crashes_until(&self, which: usize, until: u64) -> u64 {
-        let crash = |kind| matches!(kind, FaultKind::RelayCrash { relay } if relay == which as u64);
-        let crashes = self.plan.faults.iter().filter(|f| crash(f.kind) && span(f).0 <= until);
-        crashes.count() as u64
-    }
-
     fn request(&mut self, who: usize, session: SessionId, request: Request) {
-        if let Some(id) = self.participants[who].conns.get(&session) {
-            self.send_up(*id, 0, request);
+        if let Some(id) = self.conn(who, session) {
+            self.send_up(id, 0, request);
         }
     }
 
     fn request_everywhere(&mut self, who: usize, request: &Request) {
-        let conns: Vec<ConnId> = self.participants[who].conns.values().copied().collect();
+        let process = self.participants[who].process.as_ref();
+        let conns: Vec<ConnId> = process.iter().flat_map(|p| p.conns.values().copied()).collect();
         for id in conns {
             self.send_up(id, 0, request.clone());
         }
     }
+
+    fn index(&self, name: &str) -> TrackIndex {
+        let voices = self.script.voices();
+        TrackIndex(voices.iter().position(|voice| voice.name == name).unwrap_or(voices.len()))
+    }
 }
 
 /// Each group of each track is a stream of its own.
-fn group_stream(name: &str, group: u64) -> u64 {
-    (1 << 63) | (u64::from(name.as_bytes()[1]) << 40) | (group & 0xff_ffff_ffff)
-}
-
-struct Fnv(u64);
-
-impl std::hash::Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+fn group_stream(track: TrackIndex, group: u64) -> u64 {
+    (1 << 63) | ((track.0 as u64) << 48) | (group & 0xffff_ffff_ffff)
 }

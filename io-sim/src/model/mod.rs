@@ -4,33 +4,35 @@
 //! partitions; streams that are each in order and delay one another in nothing; relays that remember
 //! the current group; connections that die of silence. There is no packet in it.
 
+mod agenda;
+mod cells;
 mod driver;
 mod network;
 mod participant;
 mod path;
 mod relay;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::hash::Hasher as _;
+use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
 
+use self::agenda::Agenda;
+use self::cells::Cells;
 use self::participant::Participant;
-use self::path::{Paths, Way, span};
+use self::path::Paths;
 use self::relay::{Relay, Reply, Request};
-use crate::chance::{Chance, Stream};
+use crate::digest::Digest;
 use crate::plan::{FaultKind, FaultPlan};
 use crate::record::Record;
+use crate::script::{Script, restarts};
 
-/// How long the calls go on after the last fault is over and everybody has said everything, in
-/// microseconds. Whatever was to be repaired is by then.
-const AFTERMATH: u64 = 15_000_000;
 /// A participant's own idle timeout, in microseconds.
 const OWN_IDLE: u64 = 30_000_000;
 
 /// A connection between a participant and a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ConnId(u64);
+struct ConnId(usize);
 
 #[derive(Clone, Debug)]
 struct Conn {
@@ -46,8 +48,8 @@ struct Conn {
     /// What the participant's counters say.
     received: u64,
     acknowledged: u64,
-    /// When the last of each stream arrives, each way.
-    streams: BTreeMap<(Way, u64), u64>,
+    /// When the last of each stream arrives, each way, as far as that is still to come.
+    streams: [Vec<(u64, u64)>; 2],
     dying: bool,
 }
 
@@ -61,7 +63,8 @@ struct Living {
 #[derive(Clone, Debug)]
 enum What {
     Begin(usize),
-    Speak(usize),
+    /// The process in that life of a participant says its next frame.
+    Speak(usize, usize),
     Wake(usize),
     Connected(ConnId),
     AtRelay(ConnId, Request),
@@ -71,156 +74,194 @@ enum What {
     ParticipantForgets(ConnId),
     RelayCrashes(usize),
     NetworkChanged(usize),
+    Killed(usize),
     Finish,
     Close,
 }
 
-struct World<'a> {
-    plan: &'a FaultPlan,
+struct World {
+    script: Arc<Script>,
     now: Timestamp,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    events: BTreeMap<u64, What>,
-    paths: Paths<'a>,
+    agenda: Agenda<What>,
+    paths: Paths,
     relays: Vec<Living>,
     participants: Vec<Participant>,
     conns: Vec<Conn>,
-    next: u64,
-    digest: u64,
+    cells: Cells,
+    digest: Digest,
 }
 
 /// Plays a plan.
 pub fn run(plan: &FaultPlan) -> Record {
     let mut world = World::new(plan);
-    while let Some(Reverse((at, event))) = world.queue.pop() {
+    while let Some((at, what)) = world.agenda.next() {
         world.now = Timestamp::from_micros(at);
-        if let Some(what) = world.events.remove(&event) {
-            world.happen(what);
-        }
+        world.happen(what);
     }
     Record {
         participants: world.participants.into_iter().map(|p| p.record).collect(),
-        digest: world.digest,
+        cells: world.cells.into_names(),
+        digest: world.digest.finish(),
     }
 }
 
-impl<'a> World<'a> {
-    fn new(plan: &'a FaultPlan) -> Self {
-        let seed = |who| Chance::numbered(plan.seed, Stream::Calls, who).draw();
-        let participants = (0..plan.topology.participants)
-            .map(|who| Participant::new(who as usize, plan, seed(who)))
-            .collect();
+impl World {
+    fn new(plan: &FaultPlan) -> Self {
+        let script = Arc::new(Script::new(plan));
+        let participant = |who| Participant::new(who, Arc::clone(&script));
         let mut world = Self {
-            plan,
             now: Timestamp::ZERO,
-            queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
-            paths: Paths::new(plan, Chance::new(plan.seed, Stream::Packets)),
+            agenda: Agenda::default(),
+            paths: Paths::new(Arc::clone(&script)),
             relays: (0..plan.topology.relays).map(|_| Living::default()).collect(),
-            participants,
+            participants: (0..script.participants()).map(participant).collect(),
             conns: Vec::new(),
-            next: 0,
-            digest: 0xcbf2_9ce4_8422_2325,
+            cells: Cells::default(),
+            digest: Digest::default(),
+            script: Arc::clone(&script),
         };
-        let mut chance = Chance::new(plan.seed, Stream::Topology);
-        for who in 0..plan.topology.participants as usize {
-            let begin = chance.between(0, 500_000);
-            world.at(begin, What::Begin(who));
-            world.at(begin + chance.between(0, 1_000_000), What::Speak(who));
-        }
-        for fault in &plan.faults {
-            let (from, to) = span(fault);
-            match fault.kind {
-                FaultKind::RelayCrash { relay } => {
-                    world.at(from, What::RelayCrashes(relay as usize))
-                }
-                FaultKind::NetworkChange { participant } => {
-                    world.at(to, What::NetworkChanged(participant as usize));
-                }
-                _ => {}
+        for who in 0..script.participants() {
+            world.at(script.begins(who).0, What::Begin(who));
+            for at in script.conditions.network_changes(who) {
+                world.at(at, What::NetworkChanged(who));
             }
         }
-        let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
-        world.at(said, What::Finish);
-        world.at(said + AFTERMATH, What::Close);
+        let relays = restarts(plan, |kind| match kind {
+            FaultKind::RelayCrash { relay } => Some(*relay as usize),
+            _ => None,
+        });
+        for (at, relay, begins) in relays {
+            // What is away does not answer: its return needs nothing more.
+            if !begins {
+                world.at(at, What::RelayCrashes(relay));
+            }
+        }
+        let processes = restarts(plan, |kind| match kind {
+            FaultKind::Restart { participant } => Some(*participant as usize),
+            _ => None,
+        });
+        for (at, who, begins) in processes {
+            world.at(at, if begins { What::Begin(who) } else { What::Killed(who) });
+        }
+        world.at(script.said, What::Finish);
+        world.at(script.over, What::Close);
         world
     }
 
     fn at(&mut self, micros: u64, what: What) {
-        self.next += 1;
-        self.queue.push(Reverse((micros.max(self.now.as_micros()), self.next)));
-        self.events.insert(self.next, what);
+        self.agenda.put(micros.max(self.now.as_micros()), what);
     }
 
     fn happen(&mut self, what: What) {
         match what {
-            What::Begin(who) => {
-                let inputs = self.participants[who].begin(&self.plan.topology);
-                self.tell(who, inputs);
-            }
-            What::Speak(who) => {
-                let said = self.plan.topology.speech_ms.max(self.plan.healed_ms()) * 1_000;
-                if self.now.as_micros() < said {
-                    let inputs = self.participants[who].speak(self.now);
-                    self.tell(who, inputs);
-                    let next = self.now.as_micros() + self.plan.topology.frame_ms * 1_000;
-                    self.at(next, What::Speak(who));
-                }
-            }
+            What::Begin(who) => self.begin(who),
+            What::Speak(who, life) => self.speak(who, life),
             What::Wake(who) => {
-                if self.participants[who].wake == Some(self.now) {
-                    self.tell(who, vec![Input::Tick]);
+                let process = self.participants[who].process.as_ref();
+                if process.is_some_and(|process| process.wake == Some(self.now)) {
+                    self.tell(who, Input::Tick);
                 }
             }
             What::Connected(id) => {
-                let conn = &mut self.conns[id.0 as usize];
+                let conn = &mut self.conns[id.0];
                 if !conn.open || self.relays[conn.relay].life != conn.life {
                     return;
                 }
                 conn.known = true;
                 let (who, session) = (conn.who, conn.session);
-                self.tell(who, vec![Input::Connected { session }]);
+                self.tell(who, Input::Connected { session });
             }
             What::AtRelay(id, request) => self.at_relay(id, request),
             What::AtParticipant(id, reply) => self.at_participant(id, reply),
             What::Counted(id) => {
-                let conn = &mut self.conns[id.0 as usize];
+                let conn = &mut self.conns[id.0];
                 conn.received += 1;
                 conn.acknowledged += 1;
             }
             What::RelayForgets(id) => self.relay_forgets(id),
             What::ParticipantForgets(id) => {
-                let conn = &mut self.conns[id.0 as usize];
+                let conn = &mut self.conns[id.0];
                 if std::mem::take(&mut conn.open) {
                     let (who, session) = (conn.who, conn.session);
-                    self.participants[who].conns.remove(&session);
+                    if let Some(process) = &mut self.participants[who].process {
+                        process.conns.remove(&session);
+                    }
                     let cause = Cause::new(CauseKind::TimedOut);
-                    self.tell(who, vec![Input::SessionClosed { session, cause }]);
+                    self.tell(who, Input::SessionClosed { session, cause });
                 }
             }
             What::RelayCrashes(relay) => {
                 let life = self.relays[relay].life + 1;
                 self.relays[relay] = Living { life, relay: Relay::default() };
-                let with_it = self.conns.iter_mut().enumerate().filter(|(_, c)| c.relay == relay);
-                let known = with_it.filter_map(|(id, conn)| {
-                    std::mem::take(&mut conn.known).then_some(ConnId(id as u64))
-                });
-                for id in known.collect::<Vec<_>>() {
+                for id in self.known(|conn| conn.relay == relay) {
+                    self.conns[id.0].known = false;
                     self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
                 }
             }
-            What::NetworkChanged(who) => self.tell(who, vec![Input::NetworkChanged]),
+            What::NetworkChanged(who) => self.tell(who, Input::NetworkChanged),
+            What::Killed(who) => self.killed(who),
             What::Finish => {
                 for who in 0..self.participants.len() {
-                    self.tell(who, Participant::finish());
+                    for input in self.participants[who].finish() {
+                        self.tell(who, input);
+                    }
                 }
             }
             What::Close => {
                 for who in 0..self.participants.len() {
-                    self.participants[who].record.state = Some(self.participants[who].call.state());
-                    self.tell(who, vec![Input::Close]);
+                    self.participants[who].note_state();
+                    self.tell(who, Input::Close);
                 }
-                self.queue.clear();
+                self.agenda.clear();
             }
         }
+    }
+
+    fn begin(&mut self, who: usize) {
+        let now = self.now.as_micros();
+        let (begins, speaks) = self.script.begins(who);
+        if now < begins || self.participants[who].process.is_some() {
+            return;
+        }
+        let life = self.participants[who].record.lives.len();
+        for input in self.participants[who].begin(self.now) {
+            self.tell(who, input);
+        }
+        self.at(speaks, What::Speak(who, life));
+    }
+
+    fn speak(&mut self, who: usize, life: usize) {
+        let now = self.now.as_micros();
+        let of_this_life = self.participants[who].record.lives.len() == life + 1;
+        if now >= self.script.said || !of_this_life {
+            return;
+        }
+        if let Some(until) = self.script.conditions.suspended_until(who, now) {
+            // A suspended process says nothing.
+            self.at(until, What::Speak(who, life));
+            return;
+        }
+        for input in self.participants[who].speak(self.now) {
+            self.tell(who, input);
+        }
+        self.at(now + self.script.topology.frame_ms * 1_000, What::Speak(who, life));
+    }
+
+    /// A process ends without a word. Its relays learn of it by its silence.
+    fn killed(&mut self, who: usize) {
+        self.participants[who].process = None;
+        let now = self.now.as_micros();
+        for id in self.known(|conn| conn.who == who) {
+            self.at(now + path::IDLE, What::RelayForgets(id));
+        }
+        for conn in self.conns.iter_mut().filter(|conn| conn.who == who) {
+            conn.open = false;
+        }
+    }
+
+    /// The connections that a relay knows of.
+    fn known(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+        let conns = self.conns.iter().enumerate();
+        conns.filter(|(_, conn)| conn.known && of(conn)).map(|(id, _)| ConnId(id)).collect()
     }
 }

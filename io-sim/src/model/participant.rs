@@ -2,123 +2,141 @@
 //! would do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use holdline_core::{
-    Config, Event, Frame, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, Track,
-    TrackId,
+    Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
 };
 
 use super::ConnId;
-use crate::plan::{FaultPlan, Topology};
-use crate::record::{Heard, ParticipantRecord, Said, TrackRecord};
+use super::relay::TrackIndex;
+use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
+use crate::script::{Script, name};
 
-/// The tracks that everybody speaks on.
-pub(super) const TRACKS: [&str; 2] = ["lossless", "live"];
-
-fn track(name: &str) -> Track {
-    if name == TRACKS[0] { Track::audio(name).lossless() } else { Track::audio(name) }
-}
-
-pub(super) fn name(who: usize) -> String {
-    format!("p{who}")
-}
-
+/// One participant, in the process that is there now, if there is one.
 pub(super) struct Participant {
     pub(super) who: usize,
+    script: Arc<Script>,
+    pub(super) process: Option<Process>,
+    pub(super) record: ParticipantRecord,
+}
+
+pub(super) struct Process {
     pub(super) call: Supervisor,
     pub(super) conns: BTreeMap<SessionId, ConnId>,
-    pub(super) publications: BTreeMap<PublicationId, (SessionId, String)>,
-    pub(super) record: ParticipantRecord,
-    listens: BTreeMap<TrackId, usize>,
+    pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
     /// When it is woken next; an earlier wake-up is out of date.
     pub(super) wake: Option<Timestamp>,
+    /// How many frames it has said.
     frames: u64,
 }
 
+/// Its first track that it listens to; those that it speaks on come before.
+const FIRST_HEARD: u64 = 100;
+
 impl Participant {
-    pub(super) fn new(who: usize, plan: &FaultPlan, seed: u64) -> Self {
-        let mut config = Config::new("relay-0", "room", name(who));
-        for relay in 1..plan.topology.relays {
+    pub(super) fn new(who: usize, script: Arc<Script>) -> Self {
+        Self { who, script, process: None, record: ParticipantRecord::default() }
+    }
+
+    /// Begins a process; gives what its application asks for first.
+    pub(super) fn begin(&mut self, now: Timestamp) -> Vec<Input> {
+        let (script, life) = (&self.script, self.record.lives.len());
+        let mut config = Config::new("relay-0", "room", name(self.who));
+        for relay in 1..script.topology.relays {
             config.relays.push(format!("relay-{relay}"));
         }
-        // Nobody's epochs are anybody else's, and later ones are higher.
-        config.first_epoch = 1_000_000 * (who as u64 + 1);
-        let call = Supervisor::new(config, seed, Timestamp::ZERO).expect("a valid configuration");
-        Self {
-            who,
+        config.first_epoch = script.wall_clock(self.who, now.as_micros());
+        let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
+        let seed = script.seed(self.who, life);
+        let call = Supervisor::new(config, seed, now).expect("a valid configuration");
+        self.process = Some(Process {
             call,
             conns: BTreeMap::new(),
             publications: BTreeMap::new(),
-            record: ParticipantRecord::default(),
-            listens: BTreeMap::new(),
             wake: None,
             frames: 0,
-        }
-    }
+        });
 
-    /// What the application asks for first.
-    pub(super) fn begin(&mut self, topology: &Topology) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for (id, name) in (1..).zip(TRACKS) {
-            inputs.push(Input::publish(TrackId(id), track(name)));
-            self.record.said.insert(name.into(), Vec::new());
+        for (id, voice) in (1..).zip(script.voices()) {
+            inputs.push(Input::publish(TrackId(id), voice.track()));
+            record.said.insert(voice.name.into(), Vec::new());
         }
-        for speaker in (0..topology.participants as usize).filter(|other| *other != self.who) {
-            for listened in TRACKS {
-                let id = TrackId(100 + self.record.tracks.len() as u64);
-                inputs.push(Input::subscribe(id, name(speaker), track(listened)));
-                self.listens.insert(id, self.record.tracks.len());
-                let track = TrackRecord { speaker, name: listened.into(), ..Default::default() };
-                self.record.tracks.push(track);
+        for speaker in script.others(self.who) {
+            for voice in script.voices() {
+                let id = TrackId(FIRST_HEARD + record.tracks.len() as u64);
+                inputs.push(Input::subscribe(id, name(speaker), voice.track()));
+                record.tracks.push(TrackRecord {
+                    track: Some(id),
+                    speaker,
+                    name: voice.name.into(),
+                    ..TrackRecord::default()
+                });
             }
         }
         inputs.push(Input::Connect);
+        self.record.lives.push(record);
         inputs
+    }
+
+    fn life(&mut self) -> Option<&mut Life> {
+        self.record.lives.last_mut()
     }
 
     /// Says the next frame on each track.
     pub(super) fn speak(&mut self, now: Timestamp) -> Vec<Input> {
-        let said = (1..).zip(TRACKS).map(|(id, name)| {
-            let mut payload = [0; 16];
-            payload[..8].copy_from_slice(&self.frames.to_be_bytes());
-            payload[8] = u8::try_from(self.who).unwrap_or(u8::MAX);
-            payload[9] = name.as_bytes()[1];
-            let payload = Bytes::copy_from_slice(&payload);
-            let of_track = self.record.said.entry(name.into()).or_default();
-            of_track.push(Said { at: now, payload: payload.clone() });
-            Input::Send { track: TrackId(id), frame: Frame::new(now.as_micros(), payload) }
-        });
-        let said = said.collect();
-        self.frames += 1;
-        said
+        let Some(process) = &mut self.process else { return Vec::new() };
+        let life = self.record.lives.len() - 1;
+        let number = process.frames;
+        process.frames += 1;
+        let mut inputs = Vec::new();
+        for (id, voice) in (1..).zip(self.script.voices()) {
+            let frame = self.script.frame((self.who, life), voice, number, now.as_micros());
+            let said = Said { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
+            let life = &mut self.record.lives[life];
+            life.said.get_mut(voice.name).into_iter().for_each(|all| all.push(said.clone()));
+            inputs.push(Input::Send { track: TrackId(id), frame });
+        }
+        inputs
     }
 
-    pub(super) fn finish() -> Vec<Input> {
-        (1..).zip(TRACKS).map(|(id, _)| Input::Finish { track: TrackId(id) }).collect()
+    pub(super) fn finish(&self) -> Vec<Input> {
+        let tracks = (1..).zip(self.script.voices());
+        tracks.map(|(id, _)| Input::Finish { track: TrackId(id) }).collect()
+    }
+
+    /// Takes note of the state when all is over.
+    pub(super) fn note_state(&mut self) {
+        let state = self.process.as_ref().map(|process| process.call.state());
+        if let Some(life) = self.life() {
+            life.state = state;
+        }
     }
 
     /// Takes note of what is for the application.
     pub(super) fn note(&mut self, now: Timestamp, output: &Output) {
+        let Some(life) = self.life() else { return };
         match output {
             Output::Deliver { track, object, gap } => {
                 let heard = Heard {
                     at: now,
                     number: object.number,
                     captured_at: object.frame.captured_at,
+                    keyframe: object.frame.keyframe,
                     payload: object.frame.payload.clone(),
                     gap: *gap,
                 };
-                self.record.tracks[self.listens[track]].heard.push(heard);
+                life.tracks[(track.0 - FIRST_HEARD) as usize].heard.push(heard);
             }
             Output::Event(event) => {
                 if let Event::TrackFinished { track } = event {
-                    self.record.tracks[self.listens[track]].finished = true;
+                    life.tracks[(track.0 - FIRST_HEARD) as usize].finished = true;
                 }
                 if let Event::Ended { summary } = event {
-                    self.record.summary = Some((**summary).clone());
+                    life.summary = Some((**summary).clone());
                 }
-                self.record.events.push((now, event.clone()));
+                life.events.push((now, event.clone()));
             }
             _ => {}
         }

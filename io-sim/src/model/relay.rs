@@ -7,15 +7,19 @@ use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, Watc
 
 use super::ConnId;
 
+/// Which of the tracks that everybody speaks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TrackIndex(pub(super) usize);
+
 /// What a participant asks of a relay, or tells it.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     PublishNamespace { namespace: Vec<String>, epoch: u64 },
     Watch { watch: WatchId, prefix: Vec<String> },
-    Subscribe { subscription: SubscriptionId, namespace: Vec<String>, name: String },
+    Subscribe { subscription: SubscriptionId, namespace: Vec<String>, track: TrackIndex },
     Unsubscribe { subscription: SubscriptionId },
-    Object { name: String, object: Object },
-    EndOfTrack { name: String, location: Location, number: FrameNumber },
+    Object { track: TrackIndex, object: Object },
+    EndOfTrack { track: TrackIndex, location: Location, number: FrameNumber },
     Fetch { fetch: FetchId, namespace: Vec<String>, name: String, first: Location, last: Location },
     CancelFetch { fetch: FetchId },
     FetchObject { request: u64, object: Object },
@@ -68,8 +72,9 @@ enum Part {
 struct Subscriber {
     conn: ConnId,
     id: SubscriptionId,
-    namespace: Vec<String>,
-    name: String,
+    /// Whose, and which.
+    publisher: ConnId,
+    track: TrackIndex,
 }
 
 #[derive(Clone, Debug)]
@@ -85,7 +90,7 @@ struct Fetch {
 pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
     /// The current group of each track, as far as its publisher has begun it.
-    groups: BTreeMap<(ConnId, String), Vec<Part>>,
+    groups: BTreeMap<(ConnId, TrackIndex), Vec<Part>>,
     watches: Vec<(ConnId, WatchId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
     fetches: Vec<Fetch>,
@@ -97,12 +102,12 @@ const CONTROL: u64 = 0;
 
 impl Relay {
     /// Takes in what a participant says, and gives what follows from it.
-    pub(super) fn take(&mut self, conn: ConnId, request: Request) -> Vec<Send> {
+    pub(super) fn take(&mut self, conn: ConnId, request: Request, refuses: bool) -> Vec<Send> {
         let mut out = Vec::new();
         let mut send = |to, stream, reply| out.push(Send { to, stream, reply, via: None });
         match request {
             Request::PublishNamespace { namespace, epoch } => {
-                if self.namespaces.contains_key(&namespace) {
+                if refuses || self.namespaces.contains_key(&namespace) {
                     send(conn, CONTROL, Reply::NamespaceRefused { epoch });
                     return out;
                 }
@@ -121,29 +126,29 @@ impl Relay {
                 }
                 self.watches.push((conn, watch, prefix));
             }
-            Request::Subscribe { subscription, namespace, name } => {
+            Request::Subscribe { subscription, namespace, track } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
                     send(conn, CONTROL, Reply::SubscriptionEnded { subscription });
                     return out;
                 };
-                let via = Some(known.conn);
+                let (publisher, via) = (known.conn, Some(known.conn));
                 let stream = CONTROL;
                 let reply = Reply::SubscriptionAccepted { subscription };
                 out.push(Send { to: conn, stream, reply, via });
-                let group = self.groups.get(&(known.conn, name.clone()));
+                let group = self.groups.get(&(publisher, track));
                 for part in group.into_iter().flatten() {
                     out.push(Send { via, ..to_subscriber(conn, subscription, part) });
                 }
-                self.subscribers.push(Subscriber { conn, id: subscription, namespace, name });
+                self.subscribers.push(Subscriber { conn, id: subscription, publisher, track });
             }
             Request::Unsubscribe { subscription } => {
                 self.subscribers.retain(|s| s.conn != conn || s.id != subscription);
             }
-            Request::Object { name, object } => {
-                self.publish(conn, &name, Part::Object(object), &mut out);
+            Request::Object { track, object } => {
+                self.publish(conn, track, Part::Object(object), &mut out);
             }
-            Request::EndOfTrack { name, location, number } => {
-                self.publish(conn, &name, Part::End(location, number), &mut out);
+            Request::EndOfTrack { track, location, number } => {
+                self.publish(conn, track, Part::End(location, number), &mut out);
             }
             Request::Fetch { fetch, namespace, name, first, last } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
@@ -182,14 +187,12 @@ impl Relay {
         out
     }
 
-    fn publish(&mut self, conn: ConnId, name: &str, part: Part, out: &mut Vec<Send>) {
-        let group = self.groups.entry((conn, name.to_owned())).or_default();
+    fn publish(&mut self, conn: ConnId, track: TrackIndex, part: Part, out: &mut Vec<Send>) {
+        let group = self.groups.entry((conn, track)).or_default();
         if group.first().is_some_and(|first| first.group() < part.group()) {
             group.clear();
         }
-        let of = |s: &&Subscriber| {
-            s.name == name && self.namespaces.get(&s.namespace).is_some_and(|n| n.conn == conn)
-        };
+        let of = |s: &&Subscriber| (s.publisher, s.track) == (conn, track);
         for subscriber in self.subscribers.iter().filter(of) {
             out.push(to_subscriber(subscriber.conn, subscriber.id, &part));
         }
@@ -203,15 +206,15 @@ impl Relay {
         self.groups.retain(|(of, _), _| *of != conn);
         self.subscribers.retain(|subscriber| subscriber.conn != conn);
         let left = self.namespaces.extract_if(.., |_, namespace| namespace.conn == conn);
-        for (key, namespace) in left {
+        for (_, namespace) in left {
             for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
                 let reply = Reply::EpochRemoved { watch: *watch, epoch: namespace.epoch };
                 out.push(Send { to: *to, stream: CONTROL, reply, via: None });
             }
-            for s in self.subscribers.extract_if(.., |s| s.namespace == key) {
-                let reply = Reply::SubscriptionEnded { subscription: s.id };
-                out.push(Send { to: s.conn, stream: CONTROL, reply, via: None });
-            }
+        }
+        for s in self.subscribers.extract_if(.., |s| s.publisher == conn) {
+            let reply = Reply::SubscriptionEnded { subscription: s.id };
+            out.push(Send { to: s.conn, stream: CONTROL, reply, via: None });
         }
         for fetch in self.fetches.extract_if(.., |f| f.from == conn || f.to == conn) {
             let (to, reply) = if fetch.from == conn {
@@ -222,6 +225,35 @@ impl Relay {
             out.push(Send { to, stream: CONTROL, reply, via: None });
         }
         out
+    }
+}
+
+impl Request {
+    /// Whether it is media, which is never held up with requests.
+    pub(super) fn is_media(&self) -> bool {
+        matches!(self, Self::Object { .. } | Self::EndOfTrack { .. } | Self::FetchObject { .. })
+    }
+
+    /// How much media is in it.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Object { object, .. } | Self::FetchObject { object, .. } => {
+                object.frame.payload.len()
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Reply {
+    /// How much media is in it.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Object { object, .. } | Self::FetchedObject { object, .. } => {
+                object.frame.payload.len()
+            }
+            _ => 0,
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use holdline_sim::{FaultPlan, Record};
 
 pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
-        let Some(summary) = &participant.summary else {
+        let life = participant.last();
+        let Some(summary) = &life.summary else {
             return Err(format!("p{who}'s call has not ended"));
         };
         let telemetry = &summary.stats.telemetry;
@@ -20,7 +21,7 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
             return Err(format!("p{who}: incidents do not add up: {telemetry:?}"));
         }
         for track in &summary.stats.published {
-            let said = participant.said[&track.name].len() as u64;
+            let said = life.said[&track.name].len() as u64;
             let counters = track.counters;
             let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
             let taken = counters.accepted - counters.dropped_finished;
@@ -30,18 +31,26 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
                 return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));
             }
         }
-        for (track, seen) in summary.stats.subscribed.iter().zip(&participant.tracks) {
+        for (track, seen) in summary.stats.subscribed.iter().zip(&life.tracks) {
             let (counters, heard) = (track.counters, seen.heard.len() as u64);
+            if counters.delivered != heard {
+                return Err(format!(
+                    "p{who} of p{}/{}: {heard} heard, but {counters:?}",
+                    seen.speaker, seen.name
+                ));
+            }
+            // A speaker that began anew has said what nobody can count any more.
+            let speaker = &record.participants[seen.speaker];
+            let [only] = &speaker.lives[..] else { continue };
             let first = seen.heard.first().map_or(0, |heard| heard.number.sequence);
-            let live = seen.name == "live";
+            let before = if seen.name == "lossless" { 0 } else { first };
             let decided = counters.delivered
                 + counters.skipped
                 + counters.lost
                 + counters.before_joining
-                + if live { first } else { 0 };
-            let said = record.participants[seen.speaker].said[&seen.name].len() as u64;
-            let complete = seen.finished && heard > 0;
-            if counters.delivered != heard || (complete && decided != said) {
+                + before;
+            let said = only.said[&seen.name].len() as u64;
+            if seen.finished && heard > 0 && decided != said {
                 return Err(format!(
                     "p{who} of p{}/{}: {said} said, {heard} heard, the first {first}: {counters:?}",
                     seen.speaker, seen.name

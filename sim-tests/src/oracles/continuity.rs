@@ -1,7 +1,8 @@
 //! No frame twice, none out of order, none altered, and what is missing is told, frame for frame. A
 //! lossless track loses nothing while the outages are within the history.
 
-use holdline_sim::{FaultPlan, Record, TrackRecord};
+use holdline_core::FrameNumber;
+use holdline_sim::{FaultPlan, ParticipantRecord, Record, TrackRecord};
 
 /// How long outages may be in all for a history of 20 s to cover them, with time to come back.
 const COVERED_MS: u64 = 12_000;
@@ -9,10 +10,11 @@ const COVERED_MS: u64 = 12_000;
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     let covered = plan.faults.iter().map(|fault| fault.for_ms).sum::<u64>() <= COVERED_MS;
     for (listener, participant) in record.participants.iter().enumerate() {
-        for track in &participant.tracks {
+        for track in participant.lives.iter().flat_map(|life| &life.tracks) {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);
             in_order(record, track).map_err(|how| format!("{whose}: {how}"))?;
-            if covered && track.name == "lossless" {
+            let once = |who: usize| record.participants[who].lives.len() == 1;
+            if covered && track.name == "lossless" && once(listener) && once(track.speaker) {
                 complete(record, track).map_err(|how| format!("{whose}: {how}"))?;
             }
         }
@@ -21,30 +23,47 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
 }
 
 fn in_order(record: &Record, track: &TrackRecord) -> Result<(), String> {
-    let said = &record.participants[track.speaker].said[&track.name];
-    let mut next = None;
+    let speaker = &record.participants[track.speaker];
+    let mut next: Option<FrameNumber> = None;
     for heard in &track.heard {
-        let number = heard.number.sequence;
+        let number = heard.number;
         let missing = heard.gap.map_or(0, |gap| gap.frames);
-        let Some(original) = usize::try_from(number).ok().and_then(|index| said.get(index)) else {
-            return Err(format!("frame {number} was never said"));
+        let said = speaker.life(number.incarnation).and_then(|life| life.said.get(&track.name));
+        let index = usize::try_from(number.sequence).unwrap_or(usize::MAX);
+        let Some(original) = said.and_then(|said| said.get(index)) else {
+            return Err(format!("{number:?} was never said"));
         };
-        if original.payload != heard.payload || original.at.as_micros() != heard.captured_at {
-            return Err(format!("frame {number} is not what was said"));
+        let claimed = (&heard.payload, heard.captured_at, heard.keyframe);
+        if (&original.payload, original.at.as_micros(), original.keyframe) != claimed {
+            return Err(format!("{number:?} is not what was said"));
         }
         match next {
-            Some(next) if number < next => return Err(format!("frame {number} after {next}")),
-            Some(next) if number != next + missing => {
-                return Err(format!("frame {number} came where {next} + {missing} told was due"));
+            Some(next) if next.incarnation == number.incarnation => {
+                if number.sequence < next.sequence {
+                    return Err(format!("{number:?} after {next:?}"));
+                }
+                if number.sequence != next.sequence + missing {
+                    return Err(format!("{number:?} came where {next:?} + {missing} told was due"));
+                }
             }
-            Some(_) | None => next = Some(number + 1),
+            // A speaker's next life begins where it is heard first.
+            Some(next) if later(speaker, next.incarnation, number.incarnation) => {}
+            Some(next) => return Err(format!("{number:?} of an earlier life than {next:?}")),
+            None => {}
         }
+        next = Some(FrameNumber::new(number.incarnation, number.sequence + 1));
     }
     Ok(())
 }
 
+/// Whether one life came after another.
+fn later(speaker: &ParticipantRecord, one: u64, other: u64) -> bool {
+    let since = |incarnation| speaker.life(incarnation).map(|life| life.since);
+    since(other) > since(one)
+}
+
 fn complete(record: &Record, track: &TrackRecord) -> Result<(), String> {
-    let said = record.participants[track.speaker].said[&track.name].len();
+    let said = record.participants[track.speaker].last().said[&track.name].len();
     let heard = track.heard.len();
     if heard == said {
         return Ok(());

@@ -11,13 +11,14 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
         return Ok(());
     }
     for (who, participant) in record.participants.iter().enumerate() {
-        if let Some(Outcome::Failed(error)) = participant.summary.as_ref().map(|s| &s.outcome) {
+        let life = participant.last();
+        if let Some(Outcome::Failed(error)) = life.summary.as_ref().map(|s| &s.outcome) {
             return Err(format!("p{who}'s call failed: {error}"));
         }
-        if participant.state != Some(StateName::Live) {
-            return Err(format!("p{who}'s call is {:?} when all is over", participant.state));
+        if life.state != Some(StateName::Live) {
+            return Err(format!("p{who}'s call is {:?} when all is over", life.state));
         }
-        for track in &participant.tracks {
+        for track in &life.tracks {
             if !track.finished {
                 return Err(format!(
                     "p{who} has not heard the end of p{}/{}, after {} frames",

@@ -15,7 +15,7 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     let latency = |who: usize| Duration::from_millis(plan.topology.latency_ms[who]);
     let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + SETTLING;
     for (who, participant) in record.participants.iter().enumerate() {
-        for track in participant.tracks.iter().filter(|track| track.name == "live") {
+        for track in participant.last().tracks.iter().filter(|track| track.name != "lossless") {
             let path = latency(who) + latency(track.speaker);
             let bound = BUDGET + path + path / 10 + Duration::from_millis(1);
             for heard in track.heard.iter().filter(|heard| heard.at > settled) {

@@ -1,0 +1,246 @@
+//! What a plan says of each moment: whose packets come through, and which relay is there.
+
+use crate::plan::{Fault, FaultKind, FaultPlan, Side};
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Up,
+    Down,
+}
+
+/// A fault that is somewhere in force, from and to, in microseconds from the start.
+#[derive(Clone, Copy, Debug)]
+struct InForce {
+    from: u64,
+    to: u64,
+    kind: FaultKind,
+}
+
+impl InForce {
+    fn at(&self, at: u64) -> bool {
+        (self.from..self.to).contains(&at)
+    }
+}
+
+/// The faults of a plan, by whom they concern. All times are in microseconds from the start.
+#[derive(Clone, Debug)]
+pub(crate) struct Conditions {
+    participants: Vec<Vec<InForce>>,
+    relays: Vec<Vec<InForce>>,
+    /// One way, for each participant.
+    latencies: Vec<u64>,
+}
+
+/// In microseconds, when a fault begins and ends.
+pub(crate) fn span(fault: &Fault) -> (u64, u64) {
+    (fault.at_ms * 1_000, (fault.at_ms + fault.for_ms) * 1_000)
+}
+
+impl Conditions {
+    pub(crate) fn new(plan: &FaultPlan) -> Self {
+        let mut participants = vec![Vec::new(); plan.topology.participants as usize];
+        let mut relays = vec![Vec::new(); plan.topology.relays as usize];
+        for fault in &plan.faults {
+            let (from, to) = span(fault);
+            let in_force = InForce { from, to, kind: fault.kind };
+            match fault.kind.concerns() {
+                Concerns::Participant(who) => participants[who as usize].push(in_force),
+                Concerns::Relay(which) => relays[which as usize].push(in_force),
+            }
+        }
+        let latencies = plan.topology.latency_ms.iter().map(|ms| ms * 1_000).collect();
+        Self { participants, relays, latencies }
+    }
+
+    fn of(&self, who: usize, at: u64) -> impl Iterator<Item = &FaultKind> {
+        self.participants[who].iter().filter(move |fault| fault.at(at)).map(|fault| &fault.kind)
+    }
+
+    /// Until when the last of these faults goes on that follow one another without a pause.
+    fn until(faults: &[InForce], at: u64, is_one: impl Fn(&FaultKind) -> bool) -> Option<u64> {
+        let mut until = at;
+        while let Some(end) =
+            faults.iter().filter(|f| f.at(until) && is_one(&f.kind)).map(|f| f.to).max()
+        {
+            until = end;
+        }
+        (until > at).then_some(until)
+    }
+
+    /// Until when nothing comes through; `None` if it does now.
+    pub(crate) fn blocked_until(&self, who: usize, way: Way, at: u64) -> Option<u64> {
+        Self::until(&self.participants[who], at, |kind| match kind {
+            FaultKind::Partition { side, .. } => side.includes(way),
+            FaultKind::NetworkChange { .. } => true,
+            _ => false,
+        })
+    }
+
+    /// How long a packet takes one way, without what is left to chance.
+    pub(crate) fn latency(&self, who: usize, at: u64) -> u64 {
+        let more = self.of(who, at).map(|kind| match kind {
+            FaultKind::Latency { by_ms, .. } => by_ms * 1_000,
+            _ => 0,
+        });
+        self.latencies[who] + more.sum::<u64>()
+    }
+
+    /// One in how many packets is lost.
+    pub(crate) fn loss(&self, who: usize, at: u64) -> Option<u64> {
+        let lost = self.of(who, at).filter_map(|kind| match kind {
+            FaultKind::Loss { one_in, .. } => Some(*one_in),
+            _ => None,
+        });
+        lost.min()
+    }
+
+    /// One in how many packets is not what was sent.
+    pub(crate) fn corruption(&self, who: usize, at: u64) -> Option<u64> {
+        let spoilt = self.of(who, at).filter_map(|kind| match kind {
+            FaultKind::Corruption { one_in, .. } => Some(*one_in),
+            _ => None,
+        });
+        spoilt.min()
+    }
+
+    /// One in how many packets comes twice.
+    pub(crate) fn duplication(&self, who: usize, at: u64) -> Option<u64> {
+        let doubled = self.of(who, at).filter_map(|kind| match kind {
+            FaultKind::Duplication { one_in, .. } => Some(*one_in),
+            _ => None,
+        });
+        doubled.min()
+    }
+
+    /// One in how many packets takes longer than those behind it, and by how much.
+    pub(crate) fn reordering(&self, who: usize, at: u64) -> Option<(u64, u64)> {
+        self.of(who, at).find_map(|kind| match kind {
+            FaultKind::Reordering { one_in, by_ms, .. } => Some((*one_in, by_ms * 1_000)),
+            _ => None,
+        })
+    }
+
+    /// How many bytes a second come through, each way.
+    pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<u64> {
+        let rates = self.of(who, at).filter_map(|kind| match kind {
+            FaultKind::Bandwidth { kbits, .. } => Some(kbits * 1_000 / 8),
+            _ => None,
+        });
+        rates.min()
+    }
+
+    /// The longest packet that comes through, in bytes of UDP payload.
+    pub(crate) fn longest_packet(&self, who: usize, at: u64) -> Option<u64> {
+        let limits = self.of(who, at).filter_map(|kind| match kind {
+            FaultKind::SmallPackets { bytes, .. } => Some(*bytes),
+            _ => None,
+        });
+        limits.min()
+    }
+
+    /// How often a participant's address on the Internet has changed so far.
+    pub(crate) fn addresses_so_far(&self, who: usize, at: u64) -> u64 {
+        self.count(who, at, |kind| matches!(kind, FaultKind::NetworkChange { .. }))
+    }
+
+    /// How often its NAT has forgotten its ports so far.
+    pub(crate) fn rebindings_so_far(&self, who: usize, at: u64) -> u64 {
+        self.count(who, at, |kind| matches!(kind, FaultKind::Rebinding { .. }))
+    }
+
+    fn count(&self, who: usize, at: u64, is_one: impl Fn(&FaultKind) -> bool) -> u64 {
+        let begun = self.participants[who].iter().filter(|f| f.from <= at && is_one(&f.kind));
+        begun.count() as u64
+    }
+
+    /// By how much a participant's wall clock is wrong, in milliseconds.
+    pub(crate) fn clock_error(&self, who: usize, at: u64) -> i64 {
+        let jumps = self.participants[who].iter().filter(|fault| fault.from <= at);
+        jumps
+            .map(|fault| match fault.kind {
+                FaultKind::ClockJump { by_ms, .. } => by_ms,
+                _ => 0,
+            })
+            .sum()
+    }
+
+    /// Until when a participant is suspended.
+    pub(crate) fn suspended_until(&self, who: usize, at: u64) -> Option<u64> {
+        let faults = &self.participants[who];
+        Self::until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
+    }
+
+    /// When a participant's host says that its network has changed.
+    pub(crate) fn network_changes(&self, who: usize) -> impl Iterator<Item = u64> {
+        let faults = self.participants[who].iter();
+        faults.filter_map(|fault| match fault.kind {
+            FaultKind::NetworkChange { announced: true, .. } => Some(fault.to),
+            _ => None,
+        })
+    }
+
+    /// Whether a relay is not there.
+    pub(crate) fn is_away(&self, which: usize, at: u64) -> bool {
+        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+        faults.any(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. }))
+    }
+
+    /// How often a relay has crashed by then.
+    pub(crate) fn crashes_so_far(&self, which: usize, at: u64) -> u64 {
+        let begun = self.relays[which].iter().filter(|fault| fault.from <= at);
+        begun.filter(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. })).count() as u64
+    }
+
+    /// Until when a relay does not answer requests.
+    pub(crate) fn slow_until(&self, which: usize, at: u64) -> Option<u64> {
+        let faults = &self.relays[which];
+        Self::until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
+    }
+
+    /// Whether a relay lets nobody publish.
+    pub(crate) fn refuses(&self, which: usize, at: u64) -> bool {
+        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+        faults.any(|fault| matches!(fault.kind, FaultKind::RefusingRelay { .. }))
+    }
+}
+
+/// Whom a fault befalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concerns {
+    Participant(u64),
+    Relay(u64),
+}
+
+impl FaultKind {
+    pub(crate) fn concerns(&self) -> Concerns {
+        match *self {
+            Self::Partition { participant, .. }
+            | Self::Latency { participant, .. }
+            | Self::Loss { participant, .. }
+            | Self::Duplication { participant, .. }
+            | Self::Reordering { participant, .. }
+            | Self::Corruption { participant, .. }
+            | Self::Bandwidth { participant, .. }
+            | Self::SmallPackets { participant, .. }
+            | Self::Rebinding { participant }
+            | Self::NetworkChange { participant, .. }
+            | Self::Suspend { participant }
+            | Self::Restart { participant }
+            | Self::ClockJump { participant, .. } => Concerns::Participant(participant),
+            Self::RelayCrash { relay }
+            | Self::SlowRelay { relay }
+            | Self::RefusingRelay { relay } => Concerns::Relay(relay),
+        }
+    }
+}
+
+impl Side {
+    pub(crate) fn includes(self, way: Way) -> bool {
+        match self {
+            Self::Up => way == Way::Up,
+            Self::Down => way == Way::Down,
+            Self::Both => true,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What is going to happen, in order of time; what was put on first, first.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+#[derive(Debug)]
+pub(super) struct Agenda<T> {
+    /// When, in which order it was put on, and where it is kept: small, because heaps move their items
+    /// about.
+    order: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    kept: Vec<Option<T>>,
+    free: Vec<usize>,
+    serial: u64,
+}
+
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
+        Self { order: BinaryHeap::new(), kept: Vec::new(), free: Vec::new(), serial: 0 }
+    }
+}
+
+impl<T> Agenda<T> {
+    pub(super) fn put(&mut self, at: u64, what: T) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.kept.push(None);
+            self.kept.len() - 1
+        });
+        self.kept[place] = Some(what);
+        self.serial += 1;
+        self.order.push(Reverse((at, self.serial, place)));
+    }
+
+    pub(super) fn next(&mut self) -> Option<(u64, T)> {
+        let Reverse((at, _, place)) = self.order.pop()?;
+        self.free.push(place);
+        self.kept[place].take().map(|what| (at, what))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.order.clear();
+    }
+}

@@ -1,0 +1,148 @@
+//! What everybody does in a run, whatever the world it is played in: who speaks and listens, when, and
+//! what is said.
+
+use bytes::Bytes;
+use holdline_core::{Frame, Track};
+
+use crate::chance::{Chance, Stream};
+use crate::conditions::{Conditions, span};
+use crate::plan::{FaultKind, FaultPlan, Topology};
+
+/// How long the calls go on after the last fault is over and everybody has said everything, in
+/// microseconds. Whatever was to be repaired is by then.
+const AFTERMATH: u64 = 15_000_000;
+/// How long a call may take to give up for good, in microseconds: the policy's window, and some seconds to
+/// notice.
+const GIVING_UP: u64 = 45_000_000;
+/// When runs begin by a right clock, in milliseconds since 1970: 15 January 2027, 8 o'clock.
+pub(crate) const BEGINNING_MS: u64 = 1_800_000_000_000;
+/// How often a video track can be begun with.
+const KEYFRAME_EVERY: u64 = 25;
+
+/// A track that everybody speaks on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Voice {
+    pub(crate) name: &'static str,
+    /// How long its frames are, in bytes.
+    bytes: usize,
+    video: bool,
+}
+
+/// The run of a plan, as everybody in it knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) seed: u64,
+    pub(crate) topology: Topology,
+    pub(crate) conditions: Conditions,
+    /// When each participant begins its call and when it begins to speak, in microseconds.
+    begins: Vec<(u64, u64)>,
+    /// When everybody has said everything, in microseconds.
+    pub(crate) said: u64,
+    /// When everybody closes its call, in microseconds.
+    pub(crate) over: u64,
+}
+
+impl Script {
+    pub(crate) fn new(plan: &FaultPlan) -> Self {
+        let mut chance = Chance::new(plan.seed, Stream::Script);
+        let begins = (0..plan.topology.participants).map(|_| {
+            let begin = chance.between(0, 500_000);
+            (begin, begin + chance.between(0, 1_000_000))
+        });
+        let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
+        let given_up = plan.lost_for_good().map_or(0, |(_, since)| since * 1_000 + GIVING_UP);
+        Self {
+            seed: plan.seed,
+            topology: plan.topology.clone(),
+            conditions: Conditions::new(plan),
+            begins: begins.collect(),
+            said,
+            over: (said + AFTERMATH).max(given_up),
+        }
+    }
+
+    pub(crate) fn participants(&self) -> usize {
+        self.begins.len()
+    }
+
+    /// Everybody but `who`.
+    pub(crate) fn others(&self, who: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..self.participants()).filter(move |other| *other != who)
+    }
+
+    /// When a participant begins its call, and when it begins to speak. A new process does both at once.
+    pub(crate) fn begins(&self, who: usize) -> (u64, u64) {
+        self.begins[who]
+    }
+
+    /// The tracks that everybody speaks on.
+    pub(crate) fn voices(&self) -> &'static [Voice] {
+        const VOICES: [Voice; 3] = [
+            Voice { name: "lossless", bytes: 40, video: false },
+            Voice { name: "live", bytes: 160, video: false },
+            Voice { name: "video", bytes: 1_500, video: true },
+        ];
+        if self.topology.video { &VOICES } else { &VOICES[..2] }
+    }
+
+    /// Frame `number` of a participant, in one of its lives, on one of its tracks.
+    pub(crate) fn frame(
+        &self,
+        (who, life): (usize, usize),
+        voice: &Voice,
+        number: u64,
+        at: u64,
+    ) -> Frame {
+        let mut payload = vec![0x5a; voice.bytes];
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload[8] = u8::try_from(who).unwrap_or(u8::MAX);
+        payload[9] = u8::try_from(life).unwrap_or(u8::MAX);
+        payload[10] = voice.name.as_bytes()[1];
+        let keyframe = voice.video && number.is_multiple_of(KEYFRAME_EVERY);
+        let payload = Bytes::from(payload);
+        if keyframe { Frame::key(at, payload) } else { Frame::new(at, payload) }
+    }
+
+    /// The seed of a participant's call.
+    pub(crate) fn seed(&self, who: usize, life: usize) -> u64 {
+        let number = who as u64 * 64 + life as u64;
+        Chance::numbered(self.seed, Stream::Calls, number).draw()
+    }
+
+    /// What a participant's wall clock shows, in milliseconds since 1970.
+    pub(crate) fn wall_clock(&self, who: usize, at: u64) -> u64 {
+        let right = BEGINNING_MS + at / 1_000;
+        right.saturating_add_signed(self.conditions.clock_error(who, at))
+    }
+}
+
+impl Voice {
+    pub(crate) fn track(&self) -> Track {
+        match self {
+            Self { name: "lossless", .. } => Track::audio(self.name).lossless(),
+            Self { video: true, .. } => Track::video(self.name),
+            Self { .. } => Track::audio(self.name),
+        }
+    }
+}
+
+pub(crate) fn name(who: usize) -> String {
+    format!("p{who}")
+}
+
+/// When processes end and begin again, in order: when, whose, and whether it begins.
+pub(crate) fn restarts(
+    plan: &FaultPlan,
+    is_one: impl Fn(&FaultKind) -> Option<usize>,
+) -> Vec<(u64, usize, bool)> {
+    let mut restarts = Vec::new();
+    for fault in &plan.faults {
+        if let Some(which) = is_one(&fault.kind) {
+            let (from, to) = span(fault);
+            restarts.push((from, which, false));
+            restarts.push((to, which, true));
+        }
+    }
+    restarts.sort_unstable();
+    restarts
+}

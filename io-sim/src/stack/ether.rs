@@ -1,0 +1,329 @@
+//! The network between everybody's sockets: addresses, and packets on their way.
+//!
+//! A participant sits behind a NAT of its own, on an address of its own. Whatever befalls a packet is drawn
+//! here, from a stream of chance for each way of each participant.
+
+use std::collections::{BTreeMap, BinaryHeap};
+use std::hash::Hasher as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::chance::{Chance, Stream};
+use crate::conditions::Way;
+use crate::digest::Digest;
+use crate::script::Script;
+
+/// How much a narrow line queues, in microseconds of its own time.
+const QUEUE: u64 = 250_000;
+/// The first port that a NAT gives.
+const FIRST_PORT: u16 = 40_000;
+/// The port of every relay.
+const RELAY_PORT: u16 = 4_443;
+
+/// Whose socket it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    Participant(usize),
+    Relay(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketId(usize);
+
+/// A packet on its way.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    /// When it arrives, in microseconds from the start.
+    due: u64,
+    /// In the order of being sent.
+    serial: u64,
+    pub(crate) from: SocketAddr,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The first to arrive is the greatest.
+impl Ord for Packet {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.due, other.serial).cmp(&(self.due, self.serial))
+    }
+}
+
+impl PartialOrd for Packet {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[derive(Debug)]
+struct Socket {
+    site: Site,
+    /// Where it is reached. A participant's changes with its NAT and its network.
+    address: SocketAddr,
+    /// Which of its NAT's mappings that is.
+    mapping: Mapping,
+    inbox: BinaryHeap<Packet>,
+    waiting: Option<Waiting>,
+}
+
+/// How often the address and the port have changed.
+type Mapping = (u64, u64);
+
+/// Who waits for packets, and until when it will not look by itself.
+#[derive(Debug)]
+struct Waiting {
+    waker: Waker,
+    until: Option<u64>,
+}
+
+/// One way of a participant's line.
+#[derive(Debug)]
+struct Lane {
+    chance: Chance,
+    /// When the last packet in its queue is through.
+    busy_until: u64,
+    /// When the last packet arrives that was not overtaken.
+    last_due: u64,
+}
+
+/// All of it, shared by everybody's sockets. A run is one thread: the lock is never waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Ether(Arc<Mutex<Air>>);
+
+#[derive(Debug)]
+struct Air {
+    script: Arc<Script>,
+    sockets: Vec<Socket>,
+    reached_at: BTreeMap<SocketAddr, SocketId>,
+    lanes: Vec<[Lane; 2]>,
+    ports_given: u16,
+    serial: u64,
+    digest: Digest,
+}
+
+impl Ether {
+    pub(crate) fn new(script: Arc<Script>) -> Self {
+        let lane = |who: usize, way: u64| Lane {
+            chance: Chance::numbered(script.seed, Stream::Packets, who as u64 * 2 + way),
+            busy_until: 0,
+            last_due: 0,
+        };
+        let lanes = (0..script.participants()).map(|who| [lane(who, 0), lane(who, 1)]).collect();
+        Self(Arc::new(Mutex::new(Air {
+            lanes,
+            script,
+            sockets: Vec::new(),
+            reached_at: BTreeMap::new(),
+            ports_given: 0,
+            serial: 0,
+            digest: Digest::default(),
+        })))
+    }
+
+    fn air(&self) -> MutexGuard<'_, Air> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a relay listens.
+    pub(crate) fn relay_address(which: usize) -> SocketAddr {
+        (Ipv4Addr::new(10, 0, 0, 1 + which as u8), RELAY_PORT).into()
+    }
+
+    /// A fresh socket.
+    pub(crate) fn bind(&self, site: Site, now: u64) -> SocketId {
+        let mut air = self.air();
+        let id = SocketId(air.sockets.len());
+        let mapping = air.mapping(site, now);
+        let address = air.fresh_address(site, mapping);
+        air.sockets.push(Socket {
+            site,
+            address,
+            mapping,
+            inbox: BinaryHeap::new(),
+            waiting: None,
+        });
+        air.reached_at.insert(address, id);
+        id
+    }
+
+    pub(crate) fn address(&self, id: SocketId) -> SocketAddr {
+        self.air().sockets[id.0].address
+    }
+
+    /// The process that had it is gone, or does not want it any more.
+    pub(crate) fn close(&self, id: SocketId) {
+        let mut air = self.air();
+        let socket = &mut air.sockets[id.0];
+        socket.inbox.clear();
+        socket.waiting = None;
+        let address = socket.address;
+        if air.reached_at.get(&address) == Some(&id) {
+            air.reached_at.remove(&address);
+        }
+    }
+
+    /// Sends a packet. Whoever sends never learns what became of it.
+    pub(crate) fn send(&self, id: SocketId, to: SocketAddr, payload: &[u8], now: u64) {
+        let woken = self.air().send(id, to, payload, now);
+        // Not while the lock is held: whoever wakes up may want it.
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// What has arrived by now, one packet; else when the next one will, of those on their way, and `waker`
+    /// is woken if another one comes before.
+    pub(crate) fn receive(
+        &self,
+        id: SocketId,
+        now: u64,
+        waker: &Waker,
+    ) -> Result<Packet, Option<u64>> {
+        let mut air = self.air();
+        let socket = &mut air.sockets[id.0];
+        match socket.inbox.peek().map(|packet| packet.due) {
+            Some(due) if due <= now => Ok(socket.inbox.pop().expect("peeked")),
+            until => {
+                socket.waiting = Some(Waiting { waker: waker.clone(), until });
+                Err(until)
+            }
+        }
+    }
+
+    /// Over every packet so far: when, from where, to where, and each byte.
+    pub(crate) fn digest(&self) -> u64 {
+        self.air().digest.finish()
+    }
+}
+
+impl Air {
+    fn mapping(&self, site: Site, now: u64) -> Mapping {
+        match site {
+            Site::Participant(who) => {
+                let conditions = &self.script.conditions;
+                let addresses = conditions.addresses_so_far(who, now);
+                (addresses, conditions.rebindings_so_far(who, now))
+            }
+            Site::Relay(_) => (0, 0),
+        }
+    }
+
+    fn fresh_address(&mut self, site: Site, (network, _): Mapping) -> SocketAddr {
+        match site {
+            Site::Relay(which) => Ether::relay_address(which),
+            Site::Participant(who) => {
+                let ip = Ipv4Addr::new(10, 1 + who as u8, network as u8, 1);
+                self.ports_given += 1;
+                (ip, FIRST_PORT.wrapping_add(self.ports_given)).into()
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        id: SocketId,
+        to: SocketAddr,
+        payload: &[u8],
+        now: u64,
+    ) -> [Option<Waker>; 2] {
+        // A NAT that has forgotten a socket gives it another mapping when it sends.
+        let (site, known) = (self.sockets[id.0].site, self.sockets[id.0].mapping);
+        let mapping = self.mapping(site, now);
+        if mapping != known {
+            let fresh = self.fresh_address(site, mapping);
+            let socket = &mut self.sockets[id.0];
+            let old = std::mem::replace(&mut socket.address, fresh);
+            socket.mapping = mapping;
+            self.reached_at.remove(&old);
+            self.reached_at.insert(fresh, id);
+        }
+        let from = self.sockets[id.0].address;
+        self.digest.add((now, from, to));
+        self.digest.write(payload);
+        let Some(receiver) = self.receiver(to, now) else {
+            return [None, None];
+        };
+        let (who, way) = match (site, self.sockets[receiver.0].site) {
+            (Site::Participant(who), Site::Relay(_)) => (who, Way::Up),
+            (Site::Relay(_), Site::Participant(who)) => (who, Way::Down),
+            _ => return [None, None],
+        };
+        let copies = self.lanes[who][way as usize].carry(&self.script, (who, way), payload, now);
+        copies.map(|copy| copy.and_then(|(due, payload)| self.put(receiver, due, from, payload)))
+    }
+
+    /// Who is reached at an address now. What a NAT has forgotten reaches nobody.
+    fn receiver(&self, at: SocketAddr, now: u64) -> Option<SocketId> {
+        let id = *self.reached_at.get(&at)?;
+        let socket = &self.sockets[id.0];
+        (socket.mapping == self.mapping(socket.site, now)).then_some(id)
+    }
+
+    fn put(&mut self, to: SocketId, due: u64, from: SocketAddr, payload: Vec<u8>) -> Option<Waker> {
+        self.serial += 1;
+        let socket = &mut self.sockets[to.0];
+        socket.inbox.push(Packet { due, serial: self.serial, from, payload });
+        let sooner = |waiting: &mut Waiting| waiting.until.is_none_or(|until| due < until);
+        socket.waiting.take_if(sooner).map(|waiting| waiting.waker)
+    }
+}
+
+/// A packet that comes through, when, and perhaps the same one again.
+type Copies = [Option<(u64, Vec<u8>)>; 2];
+
+impl Lane {
+    /// What becomes of a packet that is sent now.
+    fn carry(
+        &mut self,
+        script: &Script,
+        (who, way): (usize, Way),
+        payload: &[u8],
+        now: u64,
+    ) -> Copies {
+        let conditions = &script.conditions;
+        let length = payload.len() as u64;
+        let lost = |chance: &mut Chance| {
+            conditions.loss(who, now).is_some_and(|one_in| chance.one_in(one_in))
+        };
+        if conditions.blocked_until(who, way, now).is_some()
+            || conditions.longest_packet(who, now).is_some_and(|longest| length > longest)
+            || lost(&mut self.chance)
+        {
+            return [None, None];
+        }
+        let Some(through) = self.queue(conditions.bandwidth(who, now), length, now) else {
+            return [None, None];
+        };
+        // What comes to a suspended process waits for it, and what it would have sent is sent then.
+        let through = conditions.suspended_until(who, now).unwrap_or(through).max(through);
+        let latency = conditions.latency(who, now);
+        let mut due = through + latency + self.chance.between(0, 200 + latency / 20);
+        match conditions.reordering(who, now) {
+            Some((one_in, by)) if self.chance.one_in(one_in) => due += by,
+            _ => {
+                due = due.max(self.last_due);
+                self.last_due = due;
+            }
+        }
+        let mut payload = payload.to_vec();
+        if conditions.corruption(who, now).is_some_and(|one_in| self.chance.one_in(one_in)) {
+            let bit = self.chance.between(0, length.max(1) * 8 - 1);
+            if let Some(byte) = payload.get_mut((bit / 8) as usize) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
+        let again = conditions.duplication(who, now);
+        let again = again.is_some_and(|one_in| self.chance.one_in(one_in));
+        let again = again.then(|| (due + self.chance.between(0, latency), payload.clone()));
+        [Some((due, payload)), again]
+    }
+
+    /// When a packet is through the narrowest part of the line; `None` if its queue is full.
+    fn queue(&mut self, bandwidth: Option<u64>, length: u64, now: u64) -> Option<u64> {
+        let Some(bandwidth) = bandwidth else { return Some(now) };
+        let begins = self.busy_until.max(now);
+        if begins - now > QUEUE {
+            return None;
+        }
+        self.busy_until = begins + length * 1_000_000 / bandwidth.max(1);
+        Some(self.busy_until)
+    }
+}

@@ -1,0 +1,161 @@
+//! The production driver, quinn and moq-transport as they are, and the real relay, on a simulated network.
+//!
+//! Hosts, their time, and the death and return of processes are turmoil's; packets and what befalls them
+//! are [`ether`]'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
+//! each time.
+
+mod certificate;
+mod clock;
+mod ether;
+mod network;
+mod participant;
+mod relay;
+mod socket;
+
+use std::collections::BTreeSet;
+use std::hash::Hasher as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use holdline_sim_entropy as entropy;
+
+use self::certificate::Certificate;
+use self::ether::Ether;
+use self::network::relay_name;
+use self::participant::{Diary, Participant};
+use crate::chance::{Chance, Stream};
+use crate::digest::Digest;
+use crate::plan::{FaultKind, FaultPlan};
+use crate::record::Record;
+use crate::script::{BEGINNING_MS, Script, name, restarts};
+
+/// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.
+const TICK: Duration = Duration::from_millis(5);
+/// How long goodbyes may take after everything is over.
+const GOODBYES: Duration = Duration::from_secs(3);
+
+/// A run that could not be played to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// It could not be begun: nothing would be the same the next time.
+    #[error("{0}")]
+    NotRepeatable(String),
+    /// Something panicked.
+    #[error("a panic: {0}")]
+    Panic(String),
+    /// A process ended that should not.
+    #[error("a process failed: {0}")]
+    Process(String),
+}
+
+/// Plays a plan.
+///
+/// # Errors
+///
+/// If it cannot be played to its end.
+pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
+    if !cfg!(tokio_unstable) {
+        let why = "built without `--cfg tokio_unstable`: RUSTFLAGS in the environment goes before \
+                   .cargo/config.toml";
+        return Err(RunError::NotRepeatable(why.into()));
+    }
+    let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
+    let played = entropy::seeded(entropy, wall_clock(Duration::ZERO), || {
+        catch_unwind(AssertUnwindSafe(|| play(plan)))
+    });
+    match played {
+        Ok(Ok(record)) => record,
+        Ok(Err(panic)) => Err(RunError::Panic(words(&*panic))),
+        Err(not_in_effect) => Err(RunError::NotRepeatable(not_in_effect.to_string())),
+    }
+}
+
+fn play(plan: &FaultPlan) -> Result<Record, RunError> {
+    let script = Arc::new(Script::new(plan));
+    let failed = |error: anyhow::Error| RunError::Process(format!("{error:#}"));
+    let Certificate { relays: tls, trust } =
+        Certificate::generate(plan.topology.relays).map_err(failed)?;
+    let ether = Ether::new(Arc::clone(&script));
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(Chance::new(plan.seed, Stream::Topology).draw())
+        .epoch(UNIX_EPOCH + wall_clock(Duration::ZERO))
+        .tick_duration(TICK)
+        .simulation_duration(Duration::MAX)
+        .enable_tokio_io()
+        .build();
+    for which in 0..plan.topology.relays as usize {
+        let (script, ether, tls) = (Arc::clone(&script), ether.clone(), tls.clone());
+        sim.host(relay_name(which), move || {
+            relay::serve(which, Arc::clone(&script), ether.clone(), tls.clone())
+        });
+    }
+    let diaries: Vec<Diary> = (0..script.participants()).map(|_| Diary::default()).collect();
+    for (who, diary) in diaries.iter().enumerate() {
+        let participant = Participant {
+            who,
+            script: Arc::clone(&script),
+            ether: ether.clone(),
+            trust: trust.clone(),
+            diary: diary.clone(),
+        };
+        sim.host(name(who), move || participant.clone().live());
+    }
+
+    let relays = restarts(plan, |kind| match kind {
+        FaultKind::RelayCrash { relay } => Some(*relay as usize),
+        _ => None,
+    });
+    let participants = restarts(plan, |kind| match kind {
+        FaultKind::Restart { participant } => Some(*participant as usize),
+        _ => None,
+    });
+    let relays = relays.into_iter().map(|(at, which, begins)| (at, relay_name(which), begins));
+    let participants = participants.into_iter().map(|(at, who, begins)| (at, name(who), begins));
+    let mut restarts: Vec<(u64, String, bool)> = relays.chain(participants).collect();
+    restarts.sort_unstable();
+    let mut restarts = restarts.into_iter().peekable();
+
+    let end = Duration::from_micros(script.over) + GOODBYES;
+    while sim.elapsed() < end {
+        let elapsed = sim.elapsed();
+        let due = |(at, ..): &(u64, String, bool)| Duration::from_micros(*at) <= elapsed;
+        while let Some((_, host, begins)) = restarts.next_if(due) {
+            match (begins, sim.is_host_running(host.as_str())) {
+                (false, true) => sim.crash(host),
+                (true, false) => sim.bounce(host),
+                // Two faults that overlap.
+                _ => {}
+            }
+        }
+        entropy::set_wall_clock(wall_clock(elapsed));
+        sim.step().map_err(|error| RunError::Process(error.to_string()))?;
+    }
+    drop(sim);
+
+    let mut digest = Digest::default();
+    digest.add(ether.digest());
+    let participants: Vec<_> =
+        diaries.iter().map(|diary| std::mem::take(&mut *diary.open())).collect();
+    for life in participants.iter().flat_map(|participant| &participant.lives) {
+        for (at, event) in &life.events {
+            digest.add((at, format!("{event:?}")));
+        }
+        for heard in life.tracks.iter().flat_map(|track| &track.heard) {
+            digest.add((heard.at, heard.number, &heard.payload));
+        }
+    }
+    Ok(Record { participants, cells: BTreeSet::new(), digest: digest.finish() })
+}
+
+/// The right time since 1970.
+fn wall_clock(elapsed: Duration) -> Duration {
+    Duration::from_millis(BEGINNING_MS) + elapsed
+}
+
+/// What a panic says.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
+    text.unwrap_or_else(|| "without words".into())
+}

@@ -1,0 +1,53 @@
+//! The simulated network, as the production driver sees it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use holdline_core::Timestamp;
+use holdline_quinn::Network;
+
+use super::clock;
+use super::ether::{Ether, Site};
+use super::socket::SimSocket;
+use crate::script::Script;
+
+/// A participant's host.
+#[derive(Clone, Debug)]
+pub(crate) struct SimNetwork {
+    pub(crate) ether: Ether,
+    pub(crate) script: Arc<Script>,
+    pub(crate) who: usize,
+}
+
+/// How a relay is called.
+pub(crate) fn relay_name(which: usize) -> String {
+    format!("relay-{which}")
+}
+
+#[async_trait]
+impl Network for SimNetwork {
+    async fn resolve(&self, host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+        let relays = 0..self.script.topology.relays as usize;
+        let named = relays.filter(|which| relay_name(*which) == host);
+        Ok(named.map(Ether::relay_address).collect())
+    }
+
+    async fn bind(&self, _remote: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>> {
+        Ok(SimSocket::bind(&self.ether, Site::Participant(self.who)))
+    }
+
+    fn runtime(&self) -> Arc<dyn quinn::Runtime> {
+        // On tokio's clock, which is the simulation's here.
+        Arc::new(quinn::TokioRuntime)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(clock::now())
+    }
+
+    fn unix_millis(&self) -> u64 {
+        self.script.wall_clock(self.who, clock::now())
+    }
+}

@@ -1,0 +1,113 @@
+//! A UDP socket of the simulated network, as quinn wants it.
+
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, UdpPoller};
+use tokio::time::{Instant, Sleep};
+
+use super::clock;
+use super::ether::{Ether, Site, SocketId};
+
+pub(crate) struct SimSocket {
+    ether: Ether,
+    id: SocketId,
+    /// Until the next packet arrives that is on its way.
+    timer: Mutex<Option<Pin<Box<Sleep>>>>,
+}
+
+impl SimSocket {
+    pub(crate) fn bind(ether: &Ether, site: Site) -> Arc<Self> {
+        let id = ether.bind(site, clock::now());
+        Arc::new(Self { ether: ether.clone(), id, timer: Mutex::new(None) })
+    }
+
+    /// Whether it is time already; else the task is woken when it is.
+    fn poll_until(&self, cx: &mut Context<'_>, micros_from_now: u64) -> Poll<()> {
+        let at = Instant::now() + Duration::from_micros(micros_from_now);
+        let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        timer.as_mut().reset(at);
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for SimSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SimSocket").field(&self.id).finish()
+    }
+}
+
+impl Drop for SimSocket {
+    fn drop(&mut self) {
+        self.ether.close(self.id);
+    }
+}
+
+impl AsyncUdpSocket for SimSocket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(AlwaysWritable)
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
+        for packet in transmit.contents.chunks(segment) {
+            self.ether.send(self.id, transmit.destination, packet, clock::now());
+        }
+        Ok(())
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let mut received = 0;
+        for (buffer, meta) in buffers.iter_mut().zip(meta) {
+            let packet = loop {
+                let now = clock::now();
+                match self.ether.receive(self.id, now, cx.waker()) {
+                    Ok(packet) => break packet,
+                    Err(Some(due)) if received == 0 => {
+                        if self.poll_until(cx, due - now).is_pending() {
+                            return Poll::Pending;
+                        }
+                    }
+                    Err(None) if received == 0 => return Poll::Pending,
+                    Err(_) => return Poll::Ready(Ok(received)),
+                }
+            };
+            let length = packet.payload.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&packet.payload[..length]);
+            *meta = RecvMeta::default();
+            (meta.addr, meta.len, meta.stride) = (packet.from, length, length);
+            received += 1;
+        }
+        Poll::Ready(Ok(received))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.ether.address(self.id))
+    }
+
+    fn may_fragment(&self) -> bool {
+        false
+    }
+}
+
+/// A host never waits to send: what its line cannot carry is queued or lost there.
+#[derive(Debug)]
+struct AlwaysWritable;
+
+impl UdpPoller for AlwaysWritable {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

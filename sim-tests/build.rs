@@ -1,0 +1,12 @@
+//! Tells the command which commit it was built from, so that a failure can name it.
+
+use std::process::Command;
+
+fn main() {
+    let commit = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let commit = commit.ok().filter(|said| said.status.success());
+    let commit = commit.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned());
+    println!("cargo:rustc-env=HOLDLINE_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
+    println!("cargo:rerun-if-changed=../.git/HEAD");
+    println!("cargo:rerun-if-changed=../.git/logs/HEAD");
+}

@@ -1,0 +1,133 @@
+//! A campaign.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::time::Instant;
+
+use holdline_sim_tests::World;
+use holdline_sim_tests::campaign::{self, Played};
+use holdline_sim_tests::summary::Summary;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Failure, RunArgs, world};
+
+/// How many failures are told one by one.
+const TOLD: usize = 20;
+
+pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
+    let world = world(args.model);
+    let seeds: Vec<u64> = args.seeds.0.clone().filter(|seed| args.shard.has(*seed)).collect();
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or_else(cores, usize::from);
+    let mut lines =
+        match &args.json {
+            Some(file) => Some(BufWriter::new(File::create(file).map_err(|error| {
+                Failure::Unusable(format!("--json {}: {error}", file.display()))
+            })?)),
+            None => None,
+        };
+    let cannot_write = |error: std::io::Error| Failure::DidNotHold(format!("--json: {error}"));
+
+    let (begun, mut summary, mut written) = (Instant::now(), Summary::default(), Ok(()));
+    let progress = progress(seeds.len() as u64);
+    let ended = campaign::run(world, seeds, jobs, |played| {
+        if let (Some(lines), Ok(())) = (&mut lines, &written) {
+            written = writeln!(lines, "{}", line(&played));
+        }
+        for broken in &played.broken {
+            progress.suspend(|| {
+                eprintln!("seed {} breaks {}: {}", played.seed, broken.law, broken.how);
+            });
+        }
+        summary.add(played);
+        progress.inc(1);
+    });
+    progress.finish_and_clear();
+    let took = begun.elapsed();
+    written.map_err(cannot_write)?;
+    if let Some(mut lines) = lines {
+        writeln!(lines, "{}", all(&summary)).and_then(|()| lines.flush()).map_err(cannot_write)?;
+    }
+    println!("Seeds {} on the {}, shard {}", args.seeds, name(world), args.shard);
+    print!("{}", summary.table(took));
+    ended
+        .map_err(|hang| Failure::DidNotHold(format!("{hang}; {}", reproduce(world, hang.seed))))?;
+    if summary.holds() {
+        return Ok(());
+    }
+    for (seed, law, how) in summary.failures.iter().take(TOLD) {
+        println!("\nseed {seed}, commit {}, breaks {law}: {how}", env!("HOLDLINE_COMMIT"));
+        println!("  {}", reproduce(world, *seed));
+    }
+    let mut what: Vec<String> = Vec::new();
+    if !summary.failures.is_empty() {
+        what.push(format!("{} laws were broken", summary.failures.len()));
+    }
+    for (family, ms) in summary.late() {
+        what.push(format!("after {family}, media is back within {ms} ms only, at p95"));
+    }
+    Err(Failure::DidNotHold(what.join("; ")))
+}
+
+fn name(world: World) -> &'static str {
+    match world {
+        World::Model => "model",
+        World::Stack => "real stack",
+    }
+}
+
+/// The one command that shows it again.
+fn reproduce(world: World, seed: u64) -> String {
+    let model = if world == World::Model { " --model" } else { "" };
+    format!("cargo run --release --bin holdline-sim -- replay {seed}{model} --trace")
+}
+
+fn progress(seeds: u64) -> ProgressBar {
+    let style = "{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(style);
+    ProgressBar::new(seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn line(played: &Played) -> serde_json::Value {
+    let broken: Vec<_> = played
+        .broken
+        .iter()
+        .map(|broken| json!({ "law": broken.law, "how": broken.how }))
+        .collect();
+    json!({
+        "seed": played.seed,
+        "holds": played.broken.is_empty(),
+        "broken": broken,
+        "digest": played.digest.map(|digest| format!("{digest:016x}")),
+        "took_ms": u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn all(summary: &Summary) -> serde_json::Value {
+    let recovery: serde_json::Map<_, _> = summary
+        .coverage
+        .recovery
+        .iter()
+        .map(|(family, times)| {
+            let told = json!({
+                "times": times.count(),
+                "p50_ms": times.per_mille(500),
+                "p95_ms": times.per_mille(950),
+                "p99_ms": times.per_mille(990),
+                "longest_ms": times.longest(),
+            });
+            ((*family).to_owned(), told)
+        })
+        .collect();
+    json!({
+        "summary": {
+            "commit": env!("HOLDLINE_COMMIT"),
+            "played": summary.played,
+            "broken": summary.failures.len(),
+            "holds": summary.holds(),
+            "recovery": recovery,
+            "cells": summary.coverage.cells.len(),
+        }
+    })
+}

@@ -1,0 +1,77 @@
+//! Whether a seed is the same run each time: in another process, on another thread.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use holdline_sim_tests::World;
+use holdline_sim_tests::campaign;
+use holdline_sim_tests::seeds::Seeds;
+
+use super::{Failure, VerifyArgs};
+
+pub(super) fn run(args: VerifyArgs) -> Result<(), Failure> {
+    if args.print {
+        for (seed, digest) in digests(&args.seeds, 1)? {
+            println!("{seed} {digest:016x}");
+        }
+        return Ok(());
+    }
+    // The other process plays them one after another, this one two at once, and then in turn again: what
+    // ran before, and beside, must not matter.
+    let other = other_process(&args.seeds)?;
+    let (both, alone) = (digests(&args.seeds, 2)?, digests(&args.seeds, 1)?);
+    let other = other.wait_with_output().map_err(|error| Failure::DidNotHold(error.to_string()))?;
+    let other = parse(&String::from_utf8_lossy(&other.stdout));
+    let mut differ = Vec::new();
+    for seed in args.seeds.0.clone() {
+        let here = both.get(&seed);
+        if here != alone.get(&seed) || here != other.get(&seed) || here.is_none() {
+            differ.push(seed.to_string());
+        }
+    }
+    if !differ.is_empty() {
+        let seeds = differ.join(", ");
+        return Err(Failure::DidNotHold(format!("not the same each time: seeds {seeds}")));
+    }
+    println!(
+        "{} seeds, each played three times, in two processes, on one thread and two: every event and \
+         every packet the same",
+        both.len()
+    );
+    Ok(())
+}
+
+fn digests(seeds: &Seeds, jobs: usize) -> Result<BTreeMap<u64, u64>, Failure> {
+    let mut digests = BTreeMap::new();
+    let mut broken = Vec::new();
+    let ended = campaign::run(World::Stack, seeds.0.clone().collect(), jobs, |played| match played
+        .digest
+    {
+        Some(digest) => drop(digests.insert(played.seed, digest)),
+        None => broken.extend(played.broken),
+    });
+    ended.map_err(|hang| Failure::DidNotHold(hang.to_string()))?;
+    match broken.first() {
+        Some(broken) => Err(Failure::DidNotHold(broken.how.clone())),
+        None => Ok(digests),
+    }
+}
+
+fn other_process(seeds: &Seeds) -> Result<std::process::Child, Failure> {
+    let start = || {
+        let program = std::env::current_exe()?;
+        Command::new(program)
+            .args(["verify-determinism", "--print", "--seeds", &seeds.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+    };
+    start().map_err(|error| Failure::DidNotHold(format!("cannot start a second process: {error}")))
+}
+
+fn parse(text: &str) -> BTreeMap<u64, u64> {
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let parsed = lines.filter_map(|(seed, digest)| {
+        Some((seed.parse().ok()?, u64::from_str_radix(digest, 16).ok()?))
+    });
+    parsed.collect()
+}

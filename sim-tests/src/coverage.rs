@@ -1,0 +1,161 @@
+//! What a campaign has met: which faults in which states, which cells of the transition matrix, and how
+//! soon media came back after each kind of fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdline_core::{Event, StateName, Timestamp};
+use holdline_sim::{Fault, FaultPlan, Life, Record};
+
+/// How long nothing else may go wrong after a fault for the way back to be that fault's, in milliseconds.
+const ALONE_MS: u64 = 3_000;
+
+/// What was met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// How often a fault of a family began while a call that it concerns was in a state.
+    pub faults: BTreeMap<(&'static str, StateName), u64>,
+    /// The cells of the transition matrix: in which state which input came.
+    pub cells: BTreeSet<(StateName, String)>,
+    /// For each family of faults, how long after the end of a fault the first new frame was heard.
+    pub recovery: BTreeMap<&'static str, Times>,
+}
+
+/// Times, in milliseconds, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Times(BTreeMap<u64, u64>);
+
+impl Times {
+    /// Counts one more.
+    pub fn add(&mut self, ms: u64) {
+        *self.0.entry(ms).or_default() += 1;
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The time within which so many in a thousand are.
+    pub fn per_mille(&self, share: u64) -> Option<u64> {
+        let rank = (self.count() * share).div_ceil(1_000).max(1);
+        let mut seen = 0;
+        self.0.iter().find_map(|(ms, count)| {
+            seen += count;
+            (seen >= rank).then_some(*ms)
+        })
+    }
+
+    /// The longest.
+    pub fn longest(&self) -> Option<u64> {
+        self.0.last_key_value().map(|(ms, _)| *ms)
+    }
+}
+
+impl Coverage {
+    /// Of one run.
+    pub fn of(plan: &FaultPlan, record: &Record) -> Self {
+        let mut coverage = Self { cells: record.cells.clone(), ..Self::default() };
+        for fault in &plan.faults {
+            let at = Timestamp::from_millis(fault.at_ms);
+            for who in concerned(plan, fault) {
+                let there = record.participants[who].lives.iter().rev();
+                let life = there.into_iter().find(|life| life.since <= at);
+                if let Some(life) = life {
+                    *coverage
+                        .faults
+                        .entry((fault.kind.family(), state_at(life, at)))
+                        .or_default() += 1;
+                }
+            }
+        }
+        for (fault, ms) in recoveries(plan, record) {
+            coverage.recovery.entry(fault.kind.family()).or_default().add(ms);
+        }
+        coverage
+    }
+
+    /// Adds another run's.
+    pub fn add(&mut self, other: Self) {
+        for (key, count) in other.faults {
+            *self.faults.entry(key).or_default() += count;
+        }
+        self.cells.extend(other.cells);
+        for (family, times) in other.recovery {
+            let all = self.recovery.entry(family).or_default();
+            for (ms, count) in times.0 {
+                *all.0.entry(ms).or_default() += count;
+            }
+        }
+    }
+}
+
+fn concerned(plan: &FaultPlan, fault: &Fault) -> Vec<usize> {
+    match fault.kind.participant() {
+        Some(participant) => vec![participant as usize],
+        None => (0..plan.topology.participants as usize).collect(),
+    }
+}
+
+fn state_at(life: &Life, at: Timestamp) -> StateName {
+    let changes = life.events.iter().take_while(|(when, _)| *when <= at);
+    let state = changes.filter_map(|(_, event)| match event {
+        Event::StateChanged { to, .. } => Some(*to),
+        _ => None,
+    });
+    state.last().unwrap_or(StateName::Idle)
+}
+
+/// For each fault that passes and that nothing else follows too soon, and for each two that it came between:
+/// how long after its end, in milliseconds, the first frame was heard that had been said since.
+pub fn recoveries<'a>(
+    plan: &'a FaultPlan,
+    record: &Record,
+) -> impl Iterator<Item = (&'a Fault, u64)> {
+    let mut found = Vec::new();
+    let spoken = plan.topology.speech_ms.max(plan.healed_ms());
+    for fault in plan.faults.iter().filter(|fault| fault.interrupts()) {
+        let end = fault.at_ms + fault.for_ms;
+        let alone = |other: &Fault| {
+            std::ptr::eq(other, fault)
+                || other.at_ms > end + ALONE_MS
+                || other.at_ms + other.for_ms < end
+        };
+        if !plan.faults.iter().all(alone) || end + ALONE_MS > spoken {
+            continue;
+        }
+        let between = concerned(plan, fault);
+        for (who, listener) in record.participants.iter().enumerate() {
+            let life = listener.last();
+            for track in life.tracks.iter().filter(|track| track.name == "live") {
+                let speaker = record.participants[track.speaker].last();
+                let begun = life.since.max(speaker.since) + std::time::Duration::from_secs(3);
+                let heals = Timestamp::from_millis(end);
+                let concerns = between.contains(&who) || between.contains(&track.speaker);
+                if !concerns || Timestamp::from_millis(fault.at_ms) < begun {
+                    continue;
+                }
+                let fresh = |heard: &&holdline_sim::Heard| heard.captured_at >= heals.as_micros();
+                let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
+                let ms = after.map_or(u64::MAX, |after| after.as_millis() as u64);
+                found.push((fault, ms));
+            }
+        }
+    }
+    found.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_say_within_what_so_many_are() {
+        let mut times = Times::default();
+        assert_eq!(times.per_mille(500), None);
+        (1..=100).for_each(|ms| times.add(ms));
+        assert_eq!((times.per_mille(500), times.per_mille(950)), (Some(50), Some(95)));
+        assert_eq!((times.per_mille(1_000), times.longest()), (Some(100), Some(100)));
+        times.add(7);
+        assert_eq!(times.count(), 101);
+    }
+}

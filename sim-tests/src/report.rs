@@ -1,0 +1,116 @@
+//! A run as a page to look at.
+
+use std::fmt::Write as _;
+
+use holdline_core::{Event, StateName, Timestamp};
+
+use crate::Verdict;
+
+/// How wide the page draws a run, in its own units.
+const WIDTH: f64 = 1_000.0;
+
+/// One HTML file that needs nothing else: faults, states and lateness of each participant along one axis
+/// of time.
+pub fn page(verdict: &Verdict) -> String {
+    let end = verdict
+        .record
+        .participants
+        .iter()
+        .flat_map(|p| p.last().events.last())
+        .map(|(at, _)| at.as_micros())
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let x = |micros: u64| micros.min(end) as f64 * WIDTH / end as f64;
+    let mut body = String::new();
+    let mut y = 20.0;
+    for fault in &verdict.plan.faults {
+        let (from, to) = (x(fault.at_ms * 1_000), x((fault.at_ms + fault.for_ms) * 1_000));
+        let whom = fault.kind.participant().map_or("relay".into(), |who| format!("p{who}"));
+        let _ = write!(
+            body,
+            r#"<rect x="{from:.1}" y="{y}" width="{:.1}" height="12" class="fault"/><text x="{:.1}" y="{}">{} {whom}, {} ms</text>"#,
+            (to - from).max(2.0),
+            to + 6.0,
+            y + 10.0,
+            fault.kind.family(),
+            fault.for_ms
+        );
+        y += 18.0;
+    }
+    for (who, participant) in verdict.record.participants.iter().enumerate() {
+        y += 14.0;
+        let _ = write!(body, r#"<text x="0" y="{y}" class="name">p{who}</text>"#);
+        y += 6.0;
+        for life in &participant.lives {
+            for (from, to, state) in states(&life.events, end) {
+                let _ = write!(
+                    body,
+                    r#"<rect x="{:.1}" y="{y}" width="{:.1}" height="12" class="{state:?}"><title>{state:?} from {:.3} s to {:.3} s</title></rect>"#,
+                    x(from),
+                    (x(to) - x(from)).max(0.5),
+                    from as f64 / 1e6,
+                    to as f64 / 1e6
+                );
+            }
+        }
+        y += 16.0;
+        for track in participant.lives.iter().flat_map(|life| &life.tracks) {
+            let _ = write!(
+                body,
+                r#"<text x="{}" y="{}">p{}/{}</text>"#,
+                WIDTH + 6.0,
+                y + 10.0,
+                track.speaker,
+                track.name
+            );
+            for heard in &track.heard {
+                let late = (heard.at.as_micros().saturating_sub(heard.captured_at)) as f64 / 1e6;
+                let _ = write!(
+                    body,
+                    r#"<rect x="{:.1}" y="{:.1}" width="1" height="{:.1}" class="{}"/>"#,
+                    x(heard.at.as_micros()),
+                    y,
+                    (2.0 + late * 4.0).min(12.0),
+                    if heard.gap.is_some() { "gap" } else { "heard" }
+                );
+            }
+            y += 14.0;
+        }
+    }
+    let mut laws = String::new();
+    for broken in &verdict.broken {
+        let _ = write!(laws, "<p class=broken>{}: {}</p>", broken.law, escape(&broken.how));
+    }
+    if verdict.broken.is_empty() {
+        laws.push_str("<p>Every law held.</p>");
+    }
+    format!(
+        r#"<!doctype html><meta charset="utf-8"><title>Seed {seed}</title><style>
+body{{font:14px sans-serif;margin:2em}}text{{font-size:10px}}.name{{font-weight:bold}}
+.fault{{fill:#c33}}.heard{{fill:#48c}}.gap{{fill:#d80}}.broken{{color:#c33}}
+.Live{{fill:#4a4}}.Suspect{{fill:#dc4}}.Recovering{{fill:#e83}}.Connecting,.Joining{{fill:#9bd}}.Failed{{fill:#000}}.Idle,.Closed{{fill:#ccc}}
+</style><h1>Seed {seed}</h1>{laws}<p>Red: faults. Bars: the state of each call (green live, yellow suspect, orange recovering, blue on its way,
+black failed). Ticks: frames as they were heard, the longer the later; orange after a gap. {seconds:.0} s from left to right.</p>
+<svg viewBox="0 0 {w} {y}" width="{w}" height="{y}">{body}</svg>"#,
+        seed = verdict.plan.seed,
+        seconds = end as f64 / 1e6,
+        w = WIDTH + 160.0,
+        y = y + 20.0,
+    )
+}
+
+/// From when to when a call was in which state, in microseconds.
+fn states(events: &[(Timestamp, Event)], end: u64) -> Vec<(u64, u64, StateName)> {
+    let changes = events.iter().filter_map(|(at, event)| match event {
+        Event::StateChanged { to, .. } => Some((at.as_micros(), *to)),
+        _ => None,
+    });
+    let changes: Vec<_> = changes.collect();
+    let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([end]);
+    changes.iter().zip(ends).map(|((from, state), to)| (*from, to, *state)).collect()
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
