@@ -71,6 +71,27 @@ impl Fault {
         self.at_ms.saturating_add(self.for_ms)
     }
 
+    /// Whether a call may not be able to go on, or to come back, while it is in force.
+    fn hinders(&self) -> bool {
+        match self.kind {
+            FaultKind::Partition { .. }
+            | FaultKind::NetworkChange { .. }
+            | FaultKind::Suspend { .. }
+            | FaultKind::Restart { .. }
+            | FaultKind::RelayCrash { .. }
+            | FaultKind::SlowRelay { .. }
+            | FaultKind::RefusingRelay { .. }
+            | FaultKind::SmallPackets { .. }
+            | FaultKind::Bandwidth { .. } => true,
+            FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => one_in < 10,
+            FaultKind::Latency { .. }
+            | FaultKind::Duplication { .. }
+            | FaultKind::Reordering { .. }
+            | FaultKind::Rebinding { .. }
+            | FaultKind::ClockJump { .. } => false,
+        }
+    }
+
     /// Whether it is one that nothing, or no new frame, comes through, and that passes.
     pub fn interrupts(&self) -> bool {
         let interrupts = matches!(
@@ -284,6 +305,42 @@ const FAMILIES: [Family; 16] = [
     |topology, chance| FaultKind::RefusingRelay { relay: topology.some_relay(chance) },
 ];
 
+/// What may stay to the end: a call can live with it, or must end.
+const LASTING: [Family; 6] = [
+    |topology, chance| FaultKind::Latency {
+        participant: topology.someone(chance),
+        by_ms: chance.between(10, 150),
+    },
+    |topology, chance| FaultKind::Loss {
+        participant: topology.someone(chance),
+        one_in: chance.between(20, 100),
+    },
+    |topology, chance| FaultKind::Duplication {
+        participant: topology.someone(chance),
+        one_in: chance.between(2, 20),
+    },
+    |topology, chance| FaultKind::Reordering {
+        participant: topology.someone(chance),
+        one_in: chance.between(5, 50),
+        by_ms: chance.between(1, 30),
+    },
+    // One relay of several may stay away; the only one is as good as a partition of everybody.
+    |topology, chance| {
+        if topology.relays > 1 {
+            FaultKind::RelayCrash { relay: topology.some_relay(chance) }
+        } else {
+            FaultKind::Corruption {
+                participant: topology.someone(chance),
+                one_in: chance.between(20, 100),
+            }
+        }
+    },
+    |topology, chance| FaultKind::Partition {
+        participant: topology.someone(chance),
+        side: chance.one_of(&[Side::Up, Side::Down, Side::Both]),
+    },
+];
+
 impl Topology {
     fn someone(&self, chance: &mut Chance) -> u64 {
         chance.between(0, self.participants - 1)
@@ -328,17 +385,32 @@ impl FaultPlan {
         };
         let mut chance = Chance::new(seed, Stream::Faults);
         let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
-        let mut faults = Vec::new();
+        let mut faults: Vec<Fault> = Vec::new();
         if !families.is_empty() {
-            for _ in 0..chance.between(0, 6) {
+            for _ in 0..chance.between(0, 8) {
                 let family = chance.one_of(&families);
                 let kind = family(&topology, &mut chance);
-                let long = chance.one_in(4);
-                let at_ms = chance.between(0, 20_000);
-                let for_ms =
-                    if long { chance.between(3_000, 10_000) } else { chance.between(50, 3_000) };
+                let near = chance.one_in(3).then(|| faults.last().copied()).flatten();
+                let at_ms = match near {
+                    // What is hardest is what comes while something else begins or ends.
+                    Some(other) => {
+                        let edge = chance.one_of(&[other.at_ms, other.end_ms()]);
+                        (edge + chance.between(0, 1_000)).saturating_sub(500)
+                    }
+                    None => chance.between(0, 20_000),
+                };
+                let for_ms = match chance.between(0, 15) {
+                    0 => chance.between(10_000, 16_000),
+                    1..=4 => chance.between(3_000, 10_000),
+                    _ => chance.between(50, 3_000),
+                };
                 faults.push(Fault { at_ms, for_ms, kind });
             }
+        }
+        if chance.one_in(4) {
+            let kind = chance.one_of(&LASTING)(&topology, &mut chance);
+            let at_ms = chance.between(0, 20_000);
+            faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
         }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }
@@ -348,6 +420,12 @@ impl FaultPlan {
     pub fn healed_ms(&self) -> u64 {
         let ends = self.faults.iter().filter(|fault| !fault.is_lasting()).map(Fault::end_ms);
         ends.max().unwrap_or(0)
+    }
+
+    /// For how long faults may keep a call from going on, in milliseconds, taken together.
+    pub fn outage_ms(&self) -> u64 {
+        let outages = self.faults.iter().filter(|fault| fault.hinders() && !fault.is_lasting());
+        outages.map(|fault| fault.for_ms).sum()
     }
 
     /// Who is never reached again, and since when, in milliseconds from the start.

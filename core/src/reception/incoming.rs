@@ -7,11 +7,15 @@ use crate::gap::GapReason;
 use crate::media::{FrameNumber, Location, Object};
 use crate::repair::FetchEnd;
 use crate::time::Timestamp;
-use crate::window::{Offer, first_of};
+use crate::window::{Offer, Window, first_of};
 
 impl Reception {
     /// An object came by subscription; whether it was new.
     pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        if !self.is_present(object.number) && !self.begins_anew(&object, desk) {
+            self.counters.repeated += 1;
+            return false;
+        }
         let silence = self.pulse.heard(desk.now);
         self.tell_resumed(silence, desk);
         let captured_at = object.frame.captured_at;
@@ -25,14 +29,17 @@ impl Reception {
     pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
         self.repair.progress(desk.now);
         let number = object.number;
+        if !self.is_present(number) {
+            self.counters.repeated += 1;
+            return;
+        }
         self.start_before(number, object.location);
         while let Some(next) = self.window.next().filter(|next| *next < number) {
             if self.window.first_held().is_some_and(|held| held.number <= number) {
                 self.give_up_hole(self.evicted(), desk);
             } else if next.incarnation != number.incarnation {
-                self.gaps.add(next, 0, GapReason::PublisherRestarted);
-                let incarnation = number.incarnation;
-                self.window.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
+                self.leave_behind(next);
+                self.begin(number.incarnation);
             } else {
                 let frames = self.window.skip_to(number, object.location);
                 self.note_gap(next, frames, self.evicted(), desk.now);
@@ -75,6 +82,41 @@ impl Reception {
                 false
             }
         }
+    }
+
+    /// Whether a number is of the process that the publisher was last, or of one that began later, for all
+    /// that its number says.
+    pub(super) fn is_present(&self, number: FrameNumber) -> bool {
+        let lower = self.window.next().is_some_and(|next| number.incarnation < next.incarnation);
+        !lower && !self.incarnations.is_past(number.incarnation)
+    }
+
+    /// Goes over to a process whose number is lower although it began later. Whether it is one.
+    fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
+        let incarnation = object.number.incarnation;
+        if self.incarnations.is_past(incarnation) || !self.incarnations.is_alive(object) {
+            return false;
+        }
+        // What the former process had left to say is lost with it.
+        while self.window.hole().is_some() {
+            self.give_up_hole(GapReason::PublisherRestarted, desk);
+        }
+        if let Some(next) = self.window.next() {
+            self.leave_behind(next);
+        }
+        self.window = Window::default();
+        self.begin(incarnation);
+        true
+    }
+
+    /// The process that would have said this next is over.
+    pub(super) fn leave_behind(&mut self, next: FrameNumber) {
+        self.incarnations.is_over(next.incarnation);
+        self.gaps.add(next, 0, GapReason::PublisherRestarted);
+    }
+
+    fn begin(&mut self, incarnation: u64) {
+        self.window.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
     }
 
     /// The first that is heard of the track: whoever wants all of it wants what was said before, too.
@@ -142,6 +184,9 @@ impl Reception {
     /// Lets a frame go that is too late, and all before it.
     fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
         let first = self.window.next().unwrap_or(object.number);
+        if first.incarnation != object.number.incarnation {
+            self.leave_behind(first);
+        }
         let frames = self.window.skip_to(object.number.next(), object.location.next());
         self.note_gap(first, frames, GapReason::TooLate, desk.now);
         self.proceed(desk);

@@ -2,9 +2,11 @@
 //! at once, as the listener wants it (R22, R23).
 
 mod asking;
+mod incarnations;
 mod incoming;
 mod outgoing;
 
+use self::incarnations::Incarnations;
 use crate::delivery::{Delivery, Retention};
 use crate::desk::{Desk, earlier};
 use crate::gap::{GapReason, Gaps};
@@ -40,6 +42,7 @@ pub(crate) struct Reception {
     delivery: Delivery,
     retention: Retention,
     window: Window,
+    incarnations: Incarnations,
     wait: Option<Wait>,
     repair: Repair,
     pulse: Pulse,
@@ -71,6 +74,7 @@ impl Reception {
             delivery,
             retention,
             window: Window::default(),
+            incarnations: Incarnations::default(),
             wait: None,
             repair: Repair::default(),
             pulse: Pulse::default(),
@@ -162,9 +166,11 @@ impl Reception {
 
     /// The publisher has said that frame `end` does not exist, and none after it.
     pub(crate) fn end_at(&mut self, end: FrameNumber, desk: &mut Desk<'_>) {
-        self.start_before(end, Location::default());
-        self.window.end_at(end);
-        self.proceed(desk);
+        if self.is_present(end) {
+            self.start_before(end, Location::default());
+            self.window.end_at(end);
+            self.proceed(desk);
+        }
     }
 
     /// Nobody listens any more: what is held back is let go.

@@ -25,7 +25,7 @@ impl Reception {
                 self.deliver(object, desk);
             }
             if let Some(next) = self.window.cross() {
-                self.gaps.add(next, 0, GapReason::PublisherRestarted);
+                self.leave_behind(next);
                 continue;
             }
             match self.window.hole() {

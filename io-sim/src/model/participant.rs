@@ -86,7 +86,10 @@ impl Participant {
 
     /// Says the next frame on each track.
     pub(super) fn speak(&mut self, now: Timestamp) -> Vec<Input> {
-        let Some(process) = &mut self.process else { return Vec::new() };
+        // A call that is over takes nothing more.
+        let Some(process) = self.process.as_mut().filter(|p| !p.call.state().is_final()) else {
+            return Vec::new();
+        };
         let life = self.record.lives.len() - 1;
         let number = process.frames;
         process.frames += 1;

@@ -8,13 +8,16 @@ use holdline_sim::{FaultPlan, ParticipantRecord, Record, TrackRecord};
 const COVERED_MS: u64 = 12_000;
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    let covered = plan.faults.iter().map(|fault| fault.for_ms).sum::<u64>() <= COVERED_MS;
+    let covered = plan.outage_ms() <= COVERED_MS;
     for (listener, participant) in record.participants.iter().enumerate() {
         for track in participant.lives.iter().flat_map(|life| &life.tracks) {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);
             in_order(record, track).map_err(|how| format!("{whose}: {how}"))?;
             let once = |who: usize| record.participants[who].lives.len() == 1;
-            if covered && track.name == "lossless" && once(listener) && once(track.speaker) {
+            let lost = plan.lost_for_good().map(|(who, _)| who as usize);
+            let lost = lost == Some(listener) || lost == Some(track.speaker);
+            if covered && !lost && track.name == "lossless" && once(listener) && once(track.speaker)
+            {
                 complete(record, track).map_err(|how| format!("{whose}: {how}"))?;
             }
         }

@@ -1,33 +1,67 @@
 //! Once everything works again, every call is live, and every track is heard to its end.
 
-use holdline_core::{Outcome, StateName};
-use holdline_sim::{FaultPlan, Record};
+use std::time::Duration;
+
+use holdline_core::{ErrorCode, Event, Outcome, StateName, Timestamp};
+use holdline_sim::{FaultPlan, Life, Record};
 
 /// An outage that may be longer than the window of the policy ends the call, as it should.
 const WINDOW_MS: u64 = 25_000;
 
+/// How long a call that is cut off may take to give up: the window of the policy, the time to notice, and
+/// attempts under way.
+const GIVES_UP_WITHIN: Duration = Duration::from_secs(36);
+
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    if plan.faults.iter().map(|fault| fault.for_ms).sum::<u64>() > WINDOW_MS {
+    if plan.outage_ms() > WINDOW_MS {
         return Ok(());
     }
+    let lost = plan.lost_for_good().map(|(who, since)| (who as usize, since));
     for (who, participant) in record.participants.iter().enumerate() {
         let life = participant.last();
+        if let Some((_, since)) = lost.filter(|(lost, _)| *lost == who) {
+            gives_up(life, Timestamp::from_millis(since))
+                .map_err(|how| format!("p{who}: {how}"))?;
+            continue;
+        }
         if let Some(Outcome::Failed(error)) = life.summary.as_ref().map(|s| &s.outcome) {
             return Err(format!("p{who}'s call failed: {error}"));
         }
         if life.state != Some(StateName::Live) {
             return Err(format!("p{who}'s call is {:?} when all is over", life.state));
         }
-        for track in &life.tracks {
-            if !track.finished {
+        for track in life.tracks.iter().filter(|track| lost.is_none_or(|l| l.0 != track.speaker)) {
+            let speaker = record.participants[track.speaker].last();
+            let last = track.heard.last().map(|heard| heard.number.incarnation);
+            if !track.finished || last != Some(speaker.incarnation) {
                 return Err(format!(
-                    "p{who} has not heard the end of p{}/{}, after {} frames",
+                    "p{who} has not heard the end of p{}/{}, after {} frames, the last of {last:?}, \
+                     of {}",
                     track.speaker,
                     track.name,
-                    track.heard.len()
+                    track.heard.len(),
+                    speaker.incarnation
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// Whoever is cut off for good is told so, in time.
+fn gives_up(life: &Life, since: Timestamp) -> Result<(), String> {
+    let ended = life.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
+    let Some((at, _)) = ended else { return Err("its call has not ended".into()) };
+    let setup = [ErrorCode::RelayUnreachable, ErrorCode::SetupTimeout];
+    match life.summary.as_ref().map(|summary| &summary.outcome) {
+        Some(Outcome::Failed(error)) if error.code == ErrorCode::RecoveryExhausted => {}
+        // A call that was being set up has other names for it.
+        Some(Outcome::Failed(error)) if setup.contains(&error.code) => {}
+        other => return Err(format!("cut off for good, its call ended as {other:?}")),
+    }
+    let bound = since.max(life.since) + GIVES_UP_WITHIN;
+    if *at > bound {
+        return Err(format!("cut off at {since}, it gave up only at {at}"));
     }
     Ok(())
 }

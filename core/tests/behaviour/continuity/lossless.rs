@@ -288,6 +288,47 @@ fn a_publisher_that_comes_back_as_a_new_process_begins_anew() {
 }
 
 #[test]
+fn a_new_process_whose_clock_was_set_back_is_heard_and_the_former_one_no_more() {
+    let (mut hand, _, subscription) = listening(lossless());
+    let of = |incarnation, sequence| Object {
+        number: FrameNumber::new(incarnation, sequence),
+        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
+    };
+    let come = |hand: &mut Hand, object| {
+        hand.give(Input::Object { subscription, object });
+    };
+    come(&mut hand, of(900, 0));
+    come(&mut hand, of(900, 3));
+    assert_eq!(heard(&mut hand), [(0, Some(gap(1, 0, GapReason::PublisherRestarted)))]);
+    // A relay may remember a group of a process that is over. It begins no other one.
+    come(&mut hand, of(500, 0));
+    come(&mut hand, of(500, 1));
+    come(&mut hand, of(400, 2));
+    come(&mut hand, of(500, 1));
+    assert_eq!(heard(&mut hand), []);
+    // What the former process had left to say when it ended is lost with it; what came of it is not.
+    come(&mut hand, of(500, 2));
+    let reason = GapReason::PublisherRestarted;
+    let lost = Gap { at: FrameNumber::new(900, 1), frames: 2, reason };
+    assert_eq!(heard(&mut hand), [(3, Some(lost))]);
+    hand.pass_alive(MS * 250);
+    let (fetch, first, last) = asked(&mut hand);
+    assert_eq!((first, last), (Location::new(500, 0), Location::new(501, u64::MAX)));
+    hand.give(Input::FetchedObject { fetch, object: of(900, 4) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 0) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 1) });
+    let anew = Gap { at: FrameNumber::new(900, 4), frames: 0, reason };
+    assert_eq!(heard(&mut hand), [(0, Some(anew)), (1, None), (2, None)]);
+    (4..8).for_each(|sequence| come(&mut hand, of(900, sequence)));
+    come(&mut hand, of(500, 3));
+    assert_eq!(heard(&mut hand), [(3, None)], "nobody goes back");
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(900, 9) });
+    assert!(!hand.events().contains(&Event::TrackFinished { track: BOB }));
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(500, 4) });
+    assert!(hand.events().contains(&Event::TrackFinished { track: BOB }));
+}
+
+#[test]
 fn numbers_that_cannot_be_are_a_gap_and_not_a_wait() {
     let (mut hand, _, subscription) = listening(lossless());
     let odd = |location, sequence| Object { location, ..numbered(location, sequence, 0) };

@@ -48,6 +48,8 @@ pub struct Answer {
 pub struct Heard {
     pub came: BTreeMap<FrameNumber, Object>,
     pub delivered: Option<FrameNumber>,
+    /// The publisher's processes that frames of were delivered.
+    pub lives: BTreeSet<u64>,
     pub live: bool,
 }
 
