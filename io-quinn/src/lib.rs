@@ -40,6 +40,7 @@
 //! [`Call`] is the way in; [`PublishedTrack`] and [`SubscribedTrack`] are its handles; [`Network`]
 //! is the seam where another network than the host's plugs in.
 
+mod acknowledged;
 mod call;
 mod call_config;
 mod cause;

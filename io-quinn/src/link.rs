@@ -13,6 +13,7 @@ use moq_transport::session::{Publisher, Session, Subscriber};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::acknowledged;
 use crate::cause;
 use crate::dial::{Established, RECEIVE_WINDOW};
 use crate::driver::Arrival;
@@ -84,7 +85,7 @@ impl Link {
         Input::PathReport {
             session: self.id,
             received: stats.udp_rx.datagrams,
-            acknowledged: stats.frame_rx.acks,
+            acknowledged: acknowledged::packets(&self.connection),
             rtt_micros: u64::try_from(stats.path.rtt.as_micros()).unwrap_or(u64::MAX),
         }
     }

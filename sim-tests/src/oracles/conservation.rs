@@ -1,5 +1,6 @@
 //! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
 
+use holdline_core::Outcome;
 use holdline_sim::{FaultPlan, Record};
 
 pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
@@ -25,7 +26,10 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
             let counters = track.counters;
             let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
             let taken = counters.accepted - counters.dropped_finished;
-            if (counters.accepted, taken) != (said, counters.sent + counters.kept_back)
+            // A call that fails takes no more, and what comes at that very moment is not taken.
+            let failed = matches!(summary.outcome, Outcome::Failed(_));
+            let accepted = counters.accepted + u64::from(failed && counters.accepted < said);
+            if (accepted, taken) != (said, counters.sent + counters.kept_back)
                 || taken != counters.held + evicted
             {
                 return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use holdline_core::{ErrorCode, Event, Outcome, StateName, Timestamp};
-use holdline_sim::{FaultPlan, Life, Record};
+use holdline_sim::{FaultKind, FaultPlan, Life, Record};
 
 /// An outage that may be longer than the window of the policy ends the call, as it should.
 const WINDOW_MS: u64 = 25_000;
@@ -20,8 +20,8 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
         let life = participant.last();
         if let Some((_, since)) = lost.filter(|(lost, _)| *lost == who) {
-            gives_up(life, Timestamp::from_millis(since))
-                .map_err(|how| format!("p{who}: {how}"))?;
+            let (since, awake) = (Timestamp::from_millis(since), awake(plan, who));
+            gives_up(life, since, awake).map_err(|how| format!("p{who}: {how}"))?;
             continue;
         }
         if let Some(Outcome::Failed(error)) = life.summary.as_ref().map(|s| &s.outcome) {
@@ -48,8 +48,15 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     Ok(())
 }
 
+/// From when on a participant is suspended no more.
+fn awake(plan: &FaultPlan, who: usize) -> Timestamp {
+    let suspend = FaultKind::Suspend { participant: who as u64 };
+    let suspended = plan.faults.iter().filter(|fault| fault.kind == suspend);
+    Timestamp::from_millis(suspended.map(|fault| fault.at_ms + fault.for_ms).max().unwrap_or(0))
+}
+
 /// Whoever is cut off for good is told so, in time.
-fn gives_up(life: &Life, since: Timestamp) -> Result<(), String> {
+fn gives_up(life: &Life, since: Timestamp, awake: Timestamp) -> Result<(), String> {
     let ended = life.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
     let Some((at, _)) = ended else { return Err("its call has not ended".into()) };
     let setup = [ErrorCode::RelayUnreachable, ErrorCode::SetupTimeout];
@@ -59,7 +66,8 @@ fn gives_up(life: &Life, since: Timestamp) -> Result<(), String> {
         Some(Outcome::Failed(error)) if setup.contains(&error.code) => {}
         other => return Err(format!("cut off for good, its call ended as {other:?}")),
     }
-    let bound = since.max(life.since) + GIVES_UP_WITHIN;
+    // Whoever is suspended notices nothing meanwhile.
+    let bound = since.max(life.since).max(awake) + GIVES_UP_WITHIN;
     if *at > bound {
         return Err(format!("cut off at {since}, it gave up only at {at}"));
     }
