@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::backoff::Budget;
+use crate::canary::{Canary, plants};
 use crate::desk::{Desk, earlier};
 use crate::dial::Dial;
 use crate::error::{Cause, CauseKind};
@@ -59,7 +60,8 @@ impl Campaign {
         desk: &mut Desk<'_>,
     ) -> Self {
         let policy = &desk.config.policy;
-        let left = policy.window.saturating_sub(budget.spent);
+        let overrun = if plants(desk.config, Canary::WindowOverrun) { 10 } else { 1 };
+        let left = policy.window.saturating_sub(budget.spent) * overrun;
         let mut campaign = Self {
             incident,
             started: desk.now,
@@ -127,6 +129,7 @@ impl Campaign {
         any
     }
 
+    #[cfg(debug_assertions)]
     pub(crate) fn in_flight(&self) -> usize {
         self.dials.len()
     }

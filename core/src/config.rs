@@ -57,6 +57,10 @@ pub struct Config {
     pub catch_up: u8,
     /// If set, this is no call but the test before one: with ourselves, through the relay (R30).
     pub pre_call: Option<PreCallConfig>,
+    /// The bug that is planted.
+    #[cfg(feature = "canaries")]
+    #[serde(skip)]
+    pub canary: Option<crate::canary::Canary>,
 }
 
 impl Config {
@@ -95,6 +99,8 @@ impl Config {
             group_duration: Duration::from_secs(1),
             catch_up: 4,
             pre_call: None,
+            #[cfg(feature = "canaries")]
+            canary: None,
         }
     }
 

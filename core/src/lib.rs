@@ -37,6 +37,7 @@ extern crate std;
 mod answer;
 mod backoff;
 mod campaign;
+mod canary;
 mod config;
 mod credentials;
 mod delivery;
@@ -81,6 +82,8 @@ mod supervisor;
 mod time;
 mod window;
 
+#[doc(hidden)]
+pub use canary::Canary;
 pub use config::{Config, ConfigError, validate_name};
 pub use credentials::{Credential, Token};
 pub use delivery::{Delivery, Retention};

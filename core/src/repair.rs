@@ -12,9 +12,12 @@ use crate::media::{FrameNumber, Location};
 use crate::output::Output;
 use crate::time::Timestamp;
 
-/// How long a FETCH may bring nothing. A relay does not notice by itself for 10 s that the
+/// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
 /// publisher, whom it asks, has gone.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often that is doubled after failures: on a line whose queue takes longer, asking anew each time would
+/// only make the queue longer.
+const DOUBLINGS: u32 = 2;
 
 /// How a FETCH ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +106,7 @@ impl Repair {
 
     pub(crate) fn ask(&mut self, request: Request, place: Place, desk: &mut Desk<'_>) {
         let id = FetchId(desk.mint.next());
-        let progress_by = desk.now + PATIENCE;
+        let progress_by = desk.now + self.patience();
         self.asking = Asking::Asked(InFlight { id, request, objects: 0, progress_by });
         let Place { session, namespace, name } = place;
         let Request { first, last, .. } = request;
@@ -112,10 +115,15 @@ impl Repair {
 
     /// An object came by it.
     pub(crate) fn progress(&mut self, now: Timestamp) {
+        let patience = self.patience();
         if let Asking::Asked(fetch) = &mut self.asking {
             fetch.objects = fetch.objects.saturating_add(1);
-            fetch.progress_by = now + PATIENCE;
+            fetch.progress_by = now + patience;
         }
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE * (1 << self.failures.min(DOUBLINGS))
     }
 
     /// It ended. If that went well, the next may be asked for at once.

@@ -121,10 +121,11 @@ impl Conditions {
         })
     }
 
-    /// How many bytes a second come through, each way.
-    pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<u64> {
-        let rates = self.of(who, at).filter_map(|kind| match kind {
-            FaultKind::Bandwidth { kbits, .. } => Some(kbits * 1_000 / 8),
+    /// How many bytes a second come through, each way, and until when no more do.
+    pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<(u64, u64)> {
+        let narrow = self.participants[who].iter().filter(|fault| fault.at(at));
+        let rates = narrow.filter_map(|fault| match fault.kind {
+            FaultKind::Bandwidth { kbits, .. } => Some((kbits * 1_000 / 8, fault.to)),
             _ => None,
         });
         rates.min()

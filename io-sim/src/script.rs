@@ -50,7 +50,16 @@ impl Script {
             (begin, begin + chance.between(0, 1_000_000))
         });
         let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
-        let given_up = plan.lost_for_good().map_or(0, |(_, since)| since * 1_000 + GIVING_UP);
+        let given_up = plan.lost_for_good().map_or(0, |(who, since)| {
+            // A new process, or one that was suspended, notices only then.
+            let later = plan.faults.iter().filter(|fault| {
+                let sleeps =
+                    matches!(fault.kind, FaultKind::Restart { .. } | FaultKind::Suspend { .. });
+                sleeps && fault.kind.participant() == Some(who)
+            });
+            let later = later.map(|fault| span(fault).1).max().unwrap_or(0);
+            later.max(since * 1_000) + GIVING_UP
+        });
         Self {
             seed: plan.seed,
             topology: plan.topology.clone(),

@@ -107,12 +107,10 @@ fn state_at(life: &Life, at: Timestamp) -> StateName {
 
 /// For each fault that passes and that nothing else follows too soon, and for each two that it came between:
 /// how long after its end, in milliseconds, the first frame was heard that had been said since.
-pub fn recoveries<'a>(
-    plan: &'a FaultPlan,
-    record: &Record,
-) -> impl Iterator<Item = (&'a Fault, u64)> {
+pub(crate) fn recoveries<'a>(plan: &'a FaultPlan, record: &Record) -> Vec<(&'a Fault, u64)> {
     let mut found = Vec::new();
     let spoken = plan.topology.speech_ms.max(plan.healed_ms());
+    let lost = plan.lost_for_good().map(|(who, _)| who as usize);
     for fault in plan.faults.iter().filter(|fault| fault.interrupts()) {
         let end = fault.at_ms + fault.for_ms;
         let alone = |other: &Fault| {
@@ -130,6 +128,9 @@ pub fn recoveries<'a>(
                 let speaker = record.participants[track.speaker].last();
                 let begun = life.since.max(speaker.since) + std::time::Duration::from_secs(3);
                 let heals = Timestamp::from_millis(end);
+                if lost.is_some_and(|lost| lost == who || lost == track.speaker) {
+                    continue;
+                }
                 let concerns = between.contains(&who) || between.contains(&track.speaker);
                 if !concerns || Timestamp::from_millis(fault.at_ms) < begun {
                     continue;
@@ -141,7 +142,7 @@ pub fn recoveries<'a>(
             }
         }
     }
-    found.into_iter()
+    found
 }
 
 #[cfg(test)]

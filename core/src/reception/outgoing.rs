@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Reception, Wait};
+use crate::canary::{Canary, plants};
 use crate::delivery::Delivery;
 use crate::desk::Desk;
 use crate::event::Event;
@@ -147,7 +148,7 @@ impl Reception {
     }
 
     pub(super) fn tell_gap(&mut self, desk: &mut Desk<'_>) -> Option<Gap> {
-        let gap = self.gaps.take();
+        let gap = self.gaps.take().filter(|_| !plants(desk.config, Canary::GapUntold));
         if let Some(gap) = gap {
             desk.out.event(Event::Gap { track: self.track, gap });
         }

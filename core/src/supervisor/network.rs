@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::Supervisor;
 use crate::campaign::Standing;
+use crate::canary::{Canary, plants};
 use crate::desk::desk;
 use crate::error::{Cause, ErrorCode};
 use crate::followed::Followed;
@@ -133,6 +134,9 @@ impl Supervisor {
     }
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
+        let outdated = plants(&self.config, Canary::OutdatedSessionBelieved);
+        let present = self.state.session_mut().map(|present| present.id);
+        let session = present.filter(|_| outdated).unwrap_or(session);
         if let State::Live { search, .. } = &mut self.state {
             search.session_closed(session, desk!(self));
         }
@@ -164,6 +168,11 @@ impl Supervisor {
 
     pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
         let now = self.now;
+        let counters = if plants(&self.config, Canary::UplinkUnwatched) {
+            Counters { acknowledged: counters.received, ..counters }
+        } else {
+            counters
+        };
         if let Some(current) = self.session_with(session) {
             current.liveness.report(now, counters);
             current.migration.rtt(rtt);

@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::Supervisor;
 use crate::backoff::Budget;
 use crate::campaign::{Campaign, Incident};
+use crate::canary::{Canary, plants};
 use crate::desk::desk;
 use crate::dial::Dial;
 use crate::error::{Cause, CauseKind};
@@ -129,6 +130,9 @@ impl Supervisor {
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
         }
         self.credentials.accepted(&session.relay);
+        if plants(&self.config, Canary::BudgetResetOnConnect) {
+            self.budget = Budget::default();
+        }
         let stable_at = Some(self.now + self.config.policy.stable_after);
         // Time without a session is nobody's silence.
         self.last_media = self.now;
@@ -293,8 +297,11 @@ impl Supervisor {
         if !self.published.is_empty() {
             session.want_namespace(&mut self.next_epoch, desk!(self));
         }
-        for followed in &mut self.followed {
-            followed.attach(id, desk!(self));
+        let forgets = plants(&self.config, Canary::FollowingForgotten);
+        if !forgets || self.telemetry.incidents == 0 {
+            for followed in &mut self.followed {
+                followed.attach(id, desk!(self));
+            }
         }
         self.follow_participants();
     }

@@ -59,6 +59,8 @@ impl World {
                 self.participants[who].process.as_mut()?.conns.remove(&session);
                 self.send_up(id, 0, Request::Close);
                 self.conns[id.0].open = false;
+                // It may have ended by itself at that moment, and that is heard only now.
+                self.at(self.now.as_micros() + 1_000, What::Outdated(who, session));
             }
             Output::ProbePath { session } => {
                 let id = self.conn(who, session)?;

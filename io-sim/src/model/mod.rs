@@ -72,6 +72,8 @@ enum What {
     Counted(ConnId),
     RelayForgets(ConnId),
     ParticipantForgets(ConnId),
+    /// A session ended that the participant has left.
+    Outdated(usize, SessionId),
     RelayCrashes(usize),
     NetworkChanged(usize),
     Killed(usize),
@@ -93,19 +95,30 @@ struct World {
 
 /// Plays a plan.
 pub fn run(plan: &FaultPlan) -> Record {
+    World::new(plan).play()
+}
+
+/// Likewise, with a bug planted in everybody's calls.
+#[cfg(feature = "canaries")]
+pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Record {
     let mut world = World::new(plan);
-    while let Some((at, what)) = world.agenda.next() {
-        world.now = Timestamp::from_micros(at);
-        world.happen(what);
-    }
-    Record {
-        participants: world.participants.into_iter().map(|p| p.record).collect(),
-        cells: world.cells.into_names(),
-        digest: world.digest.finish(),
-    }
+    world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
+    world.play()
 }
 
 impl World {
+    fn play(mut self) -> Record {
+        while let Some((at, what)) = self.agenda.next() {
+            self.now = Timestamp::from_micros(at);
+            self.happen(what);
+        }
+        Record {
+            participants: self.participants.into_iter().map(|p| p.record).collect(),
+            cells: self.cells.into_names(),
+            digest: self.digest.finish(),
+        }
+    }
+
     fn new(plan: &FaultPlan) -> Self {
         let script = Arc::new(Script::new(plan));
         let participant = |who| Participant::new(who, Arc::clone(&script));
@@ -189,6 +202,10 @@ impl World {
                     let cause = Cause::new(CauseKind::TimedOut);
                     self.tell(who, Input::SessionClosed { session, cause });
                 }
+            }
+            What::Outdated(who, session) => {
+                let cause = Cause::new(CauseKind::ClosedByRelay);
+                self.tell(who, Input::SessionClosed { session, cause });
             }
             What::RelayCrashes(relay) => {
                 let life = self.relays[relay].life + 1;

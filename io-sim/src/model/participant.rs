@@ -19,6 +19,9 @@ pub(super) struct Participant {
     script: Arc<Script>,
     pub(super) process: Option<Process>,
     pub(super) record: ParticipantRecord,
+    /// The bug that is planted in its calls.
+    #[cfg(feature = "canaries")]
+    pub(super) canary: Option<holdline_core::Canary>,
 }
 
 pub(super) struct Process {
@@ -36,7 +39,14 @@ const FIRST_HEARD: u64 = 100;
 
 impl Participant {
     pub(super) fn new(who: usize, script: Arc<Script>) -> Self {
-        Self { who, script, process: None, record: ParticipantRecord::default() }
+        Self {
+            who,
+            script,
+            process: None,
+            record: ParticipantRecord::default(),
+            #[cfg(feature = "canaries")]
+            canary: None,
+        }
     }
 
     /// Begins a process; gives what its application asks for first.
@@ -47,6 +57,10 @@ impl Participant {
             config.relays.push(format!("relay-{relay}"));
         }
         config.first_epoch = script.wall_clock(self.who, now.as_micros());
+        #[cfg(feature = "canaries")]
+        {
+            config.canary = self.canary;
+        }
         let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
         let seed = script.seed(self.who, life);
         let call = Supervisor::new(config, seed, now).expect("a valid configuration");

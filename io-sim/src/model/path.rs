@@ -43,9 +43,11 @@ impl Paths {
         let (chance, busy_until) = &mut self.lanes[who][way as usize];
         let latency = conditions.latency(who, now);
         let mut arrives = now + latency + chance.between(0, 200 + latency / 20);
-        if let Some(bandwidth) = conditions.bandwidth(who, now) {
+        if let Some((bandwidth, until)) = conditions.bandwidth(who, now) {
             let begins = (*busy_until).max(now);
-            *busy_until = begins + (bytes as u64 + OVERHEAD) * 1_000_000 / bandwidth.max(1);
+            let through = begins + (bytes as u64 + OVERHEAD) * 1_000_000 / bandwidth.max(1);
+            // What the sender holds back goes out at once when the line is wide again.
+            *busy_until = through.min(until.max(now));
             arrives += *busy_until - now;
         }
         // A packet with a bit turned over is a packet lost.

@@ -289,7 +289,8 @@ impl Lane {
         {
             return [None, None];
         }
-        let Some(through) = self.queue(conditions.bandwidth(who, now), length, now) else {
+        let bandwidth = conditions.bandwidth(who, now).map(|(bandwidth, _)| bandwidth);
+        let Some(through) = self.queue(bandwidth, length, now) else {
             return [None, None];
         };
         // What comes to a suspended process waits for it, and what it would have sent is sent then.

@@ -1,9 +1,11 @@
 //! The laws, one file each.
 
+mod budget;
 mod conservation;
 mod continuity;
 mod liveness;
 mod punctuality;
+mod recovery;
 
 use holdline_sim::{FaultPlan, Record};
 
@@ -19,11 +21,13 @@ pub struct Broken {
 /// A law of the house.
 type Law = fn(&FaultPlan, &Record) -> Result<(), String>;
 
-const LAWS: [(&str, Law); 4] = [
+const LAWS: [(&str, Law); 6] = [
+    ("budget", budget::judge),
     ("continuity", continuity::judge),
     ("conservation", conservation::judge),
     ("liveness", liveness::judge),
     ("punctuality", punctuality::judge),
+    ("recovery", recovery::judge),
 ];
 
 /// Which laws a run has broken.

@@ -4,20 +4,28 @@
 use std::time::Duration;
 
 use holdline_core::Timestamp;
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultKind, FaultPlan, Record};
 
 /// What a track is allowed by default.
 const BUDGET: Duration = Duration::from_millis(500);
 /// How long a listener may take to come back and to know again how fast frames can be.
 const SETTLING: Duration = Duration::from_secs(6);
 
+/// How long a listener that has just joined may take for the latter.
+const JOINING: Duration = Duration::from_secs(3);
+/// How exactly simulated hosts keep time: a tick of the simulation, and timers of a millisecond.
+const GRAIN: Duration = Duration::from_millis(10);
+
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    let latency = |who: usize| Duration::from_millis(plan.topology.latency_ms[who]);
     let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + SETTLING;
     for (who, participant) in record.participants.iter().enumerate() {
         for track in participant.last().tracks.iter().filter(|track| track.name != "lossless") {
-            let path = latency(who) + latency(track.speaker);
-            let bound = BUDGET + path + path / 10 + Duration::from_millis(1);
+            let path = path(plan, who) + path(plan, track.speaker);
+            let bound = BUDGET + path + path / 10 + GRAIN;
+            // Who joins hears what the relay remembers of the present, up to a second of it, and only then
+            // how fast frames can be.
+            let joined = track.heard.first().map_or(settled, |heard| heard.at + JOINING);
+            let settled = settled.max(joined);
             for heard in track.heard.iter().filter(|heard| heard.at > settled) {
                 let late = heard.at - Timestamp::from_micros(heard.captured_at);
                 if late > bound {
@@ -30,4 +38,18 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a participant's own line costs one way, with what stays wrong with it.
+fn path(plan: &FaultPlan, who: usize) -> Duration {
+    let base = plan.topology.latency_ms[who];
+    let stays = plan.faults.iter().filter(|fault| fault.is_lasting());
+    let stays = stays.filter(|fault| fault.kind.participant() == Some(who as u64));
+    let more = stays.map(|fault| match fault.kind {
+        FaultKind::Latency { by_ms, .. } | FaultKind::Reordering { by_ms, .. } => by_ms,
+        // What is sent again, and what waits behind it.
+        FaultKind::Loss { .. } | FaultKind::Corruption { .. } => base * 4,
+        _ => 0,
+    });
+    Duration::from_millis(base + more.sum::<u64>())
 }

@@ -1,0 +1,35 @@
+//! Attempts are counted on: a call that drops soon after it was recovered has used up what it had used
+//! before, and only a session that was up for long makes the budget whole (R8).
+
+use std::time::Duration;
+
+use holdline_core::{Event, Timestamp};
+use holdline_sim::{FaultPlan, Record};
+
+/// For how long a session must be up; a little less, because the budget is counted from readiness on.
+const STABLE: Duration = Duration::from_secs(9);
+
+pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
+    for (who, participant) in record.participants.iter().enumerate() {
+        for life in &participant.lives {
+            let mut used = 0;
+            let mut recovered: Option<Timestamp> = None;
+            for (at, event) in &life.events {
+                match event {
+                    Event::AttemptStarted { incident: Some(_), attempt, .. } => {
+                        let soon = recovered.is_some_and(|recovered| *at - recovered < STABLE);
+                        if soon && *attempt <= used {
+                            return Err(format!(
+                                "p{who}: attempt {attempt} at {at}, after {used} were used"
+                            ));
+                        }
+                        used = *attempt;
+                    }
+                    Event::Recovered { .. } => recovered = Some(*at),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Each planted bug is found within its budget of seeds: the oracles bite.
+//!
+//! `cargo test --package holdline-sim-tests --features canaries --test canaries`
+
+use std::panic::catch_unwind;
+
+use holdline_core::Canary;
+use holdline_sim::{FaultPlan, model};
+use holdline_sim_tests::oracles::all;
+
+/// How many seeds a bug may hide in.
+const BUDGET: u64 = 400;
+
+/// Which law a bug breaks that is planted in the calls of that seed.
+fn broken(canary: Canary, seed: u64) -> Option<String> {
+    let plan = FaultPlan::generate(seed);
+    // The core has laws of its own, and panics where one is broken.
+    match catch_unwind(|| model::run_with(&plan, canary)) {
+        Ok(record) => all(&plan, &record).first().map(|broken| broken.law.to_owned()),
+        Err(_) => Some("an invariant of the core".to_owned()),
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut hidden = Vec::new();
+    for canary in Canary::ALL {
+        match (0..BUDGET).find_map(|seed| broken(canary, seed).map(|law| (seed, law))) {
+            Some((seed, law)) => println!("{canary:?}: found by seed {seed}, breaks {law}"),
+            None => hidden.push(canary),
+        }
+    }
+    let _ = std::panic::take_hook();
+    assert!(hidden.is_empty(), "not found in {BUDGET} seeds: {hidden:?}");
+}
+
+#[test]
+fn nothing_is_found_where_nothing_is_planted() {
+    for seed in 0..BUDGET {
+        let plan = FaultPlan::generate(seed);
+        assert_eq!(all(&plan, &model::run(&plan)), [], "seed {seed}");
+    }
+}
