@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdline_core::{Event, StateName, Timestamp};
 use holdline_sim::{Fault, FaultPlan, Life, Record};
 
-/// How long nothing else may go wrong after a fault for the way back to be that fault's, in milliseconds.
-const ALONE_MS: u64 = 3_000;
+/// How long nothing else may go wrong before a fault and after it for the way back to be that fault's, in
+/// milliseconds.
+const ALONE_BEFORE_MS: u64 = 3_000;
+const ALONE_AFTER_MS: u64 = 9_000;
 
 /// What was met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,10 +117,10 @@ pub(crate) fn recoveries<'a>(plan: &'a FaultPlan, record: &Record) -> Vec<(&'a F
         let end = fault.at_ms + fault.for_ms;
         let alone = |other: &Fault| {
             std::ptr::eq(other, fault)
-                || other.at_ms > end + ALONE_MS
-                || other.at_ms + other.for_ms < end
+                || other.at_ms > end + ALONE_AFTER_MS
+                || other.at_ms + other.for_ms + ALONE_BEFORE_MS < fault.at_ms
         };
-        if !plan.faults.iter().all(alone) || end + ALONE_MS > spoken {
+        if !plan.faults.iter().all(alone) || end + ALONE_AFTER_MS > spoken {
             continue;
         }
         let between = concerned(plan, fault);

@@ -17,13 +17,17 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
             for (at, event) in &life.events {
                 match event {
                     Event::AttemptStarted { incident: Some(_), attempt, .. } => {
-                        let soon = recovered.is_some_and(|recovered| *at - recovered < STABLE);
-                        if soon && *attempt <= used {
+                        if *attempt <= used {
                             return Err(format!(
                                 "p{who}: attempt {attempt} at {at}, after {used} were used"
                             ));
                         }
                         used = *attempt;
+                    }
+                    Event::IncidentStarted { .. }
+                        if recovered.is_some_and(|recovered| *at - recovered >= STABLE) =>
+                    {
+                        used = 0;
                     }
                     Event::Recovered { .. } => recovered = Some(*at),
                     _ => {}

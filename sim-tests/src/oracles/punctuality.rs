@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use holdline_core::Timestamp;
+use holdline_core::{Event, Timestamp};
 use holdline_sim::{FaultKind, FaultPlan, Record};
 
 /// What a track is allowed by default.
@@ -13,8 +13,8 @@ const SETTLING: Duration = Duration::from_secs(6);
 
 /// How long a listener that has just joined may take for the latter.
 const JOINING: Duration = Duration::from_secs(3);
-/// How exactly simulated hosts keep time: a tick of the simulation, and timers of a millisecond.
-const GRAIN: Duration = Duration::from_millis(10);
+/// How exactly a listener can know how fast frames can be: to the time of the shortest frame.
+const GRAIN: Duration = Duration::from_millis(20);
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + SETTLING;
@@ -22,11 +22,16 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
         for track in participant.last().tracks.iter().filter(|track| track.name != "lossless") {
             let path = path(plan, who) + path(plan, track.speaker);
             let bound = BUDGET + path + path / 10 + GRAIN;
+            let ready = participant.last().events.iter().filter_map(|(at, event)| match event {
+                Event::TrackReady { track: id, .. } if Some(*id) == track.track => Some(*at),
+                _ => None,
+            });
+            let ready: Vec<Timestamp> = ready.collect();
             // Who joins hears what the relay remembers of the present, up to a second of it, and only then
             // how fast frames can be.
-            let joined = track.heard.first().map_or(settled, |heard| heard.at + JOINING);
-            let settled = settled.max(joined);
-            for heard in track.heard.iter().filter(|heard| heard.at > settled) {
+            let joins =
+                |at: Timestamp| ready.iter().any(|ready| at >= *ready && at < *ready + JOINING);
+            for heard in track.heard.iter().filter(|h| h.at > settled && !joins(h.at)) {
                 let late = heard.at - Timestamp::from_micros(heard.captured_at);
                 if late > bound {
                     return Err(format!(
