@@ -23,8 +23,8 @@ pub enum Canary {
     FollowingForgotten,
     /// Only what comes in is watched, not whether what goes out arrives.
     UplinkUnwatched,
-    /// A new session publishes under the namespace of the one before it.
-    EpochReused,
+    /// What is missing is waited for, but never asked for.
+    RepairNotAsked,
     /// A recovery may take ten times as long as the policy says.
     WindowOverrun,
 }
@@ -38,7 +38,7 @@ impl Canary {
         Self::GapUntold,
         Self::FollowingForgotten,
         Self::UplinkUnwatched,
-        Self::EpochReused,
+        Self::RepairNotAsked,
         Self::WindowOverrun,
     ];
 }

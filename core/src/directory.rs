@@ -104,6 +104,11 @@ impl Directory {
         &relays[(self.home + attempt as usize) % relays.len()]
     }
 
+    /// The relay of the last stable session.
+    pub(crate) fn home<'a>(&'a self, config: &'a Config) -> &'a str {
+        self.relay(0, config)
+    }
+
     /// A session with `relay` has proven stable.
     pub(crate) fn settle_on(&mut self, relay: &str, config: &Config) {
         self.home = self.relays(config).iter().position(|known| known == relay).unwrap_or(0);

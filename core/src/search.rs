@@ -1,9 +1,11 @@
 //! Looking for the others on other relays (R13): both sides of a call may have lost their relay
 //! and come back on different ones.
 //!
-//! The rule is fixed and needs no agreement. Whoever has the greater name is polite: it looks soon.
-//! The other one stays where it is, and looks only after a patience that is long enough for the
-//! polite one to have come. So two that look for each other do not pass each other for ever.
+//! The rule is fixed and needs no agreement. Whoever came here from another relay lately looks at once:
+//! the others may still be there, and will not notice for as long as that relay remembers us. Of those that
+//! stayed where they were, whoever has the greater name is polite: it looks soon. The other one looks only
+//! after a patience that is long enough for the polite one to have come. So two that look for each other
+//! do not pass each other for ever: who has moved once is not there lately for long.
 
 use alloc::string::String;
 use alloc::vec;
@@ -18,6 +20,8 @@ use crate::output::Output;
 use crate::presence::LOOK;
 use crate::time::Timestamp;
 
+/// How soon one looks that has moved, counted from when the other counts as missing.
+const MOVED: Duration = Duration::from_millis(300);
 /// How soon the polite one looks, counted from when the other counts as missing.
 const POLITE: Duration = Duration::from_secs(1);
 /// How soon the other one does.
@@ -31,7 +35,9 @@ const AGREE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) participants: Vec<String>,
-    /// Whether it is we who should look first.
+    /// Whether we came from another relay lately.
+    pub(crate) moved: bool,
+    /// Whether it is we who should look first, of those that did not.
     pub(crate) polite: bool,
 }
 
@@ -81,7 +87,11 @@ impl Search {
         let Some(missing) = missing else { return self.stop(desk) };
         match &self.phase {
             Phase::Idle => {
-                let patience = if missing.polite { POLITE } else { PATIENT };
+                let patience = match missing {
+                    Missing { moved: true, .. } => MOVED,
+                    Missing { polite: true, .. } => POLITE,
+                    Missing { .. } => PATIENT,
+                };
                 self.phase = Phase::Pausing { until: desk.now + patience };
             }
             Phase::Pausing { until } if desk.now >= *until => {

@@ -4,7 +4,6 @@ use alloc::string::{String, ToString as _};
 use alloc::vec;
 use core::time::Duration;
 
-use crate::canary::{Canary, plants};
 use crate::credentials::Issue;
 use crate::desk::Desk;
 use crate::dial::Dial;
@@ -127,9 +126,7 @@ impl Session {
 
     fn publish_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
         let epoch = *next_epoch;
-        if !plants(desk.config, Canary::EpochReused) {
-            *next_epoch = next_epoch.saturating_add(1);
-        }
+        *next_epoch = next_epoch.saturating_add(1);
         self.namespace = Namespace::Requested { epoch };
         desk.out.push(Output::PublishNamespace {
             session: self.id,

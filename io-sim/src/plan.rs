@@ -351,6 +351,12 @@ impl Topology {
     }
 }
 
+/// What says how to read the rest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// A plan that cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -440,8 +446,16 @@ impl FaultPlan {
 
     /// Reads a plan, and refuses one that cannot be played.
     pub fn from_toml(text: &str) -> Result<Self, PlanError> {
-        let plan: Self =
-            toml::from_str(text).map_err(|error| PlanError::Unreadable(error.to_string()))?;
+        let unreadable = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+            let line = before.lines().count().max(1);
+            PlanError::Unreadable(format!("line {line}: {}", error.message().replace('\n', " ")))
+        };
+        let Versioned { version } = toml::from_str(text).map_err(unreadable)?;
+        if version != Self::VERSION {
+            return Err(PlanError::Version(version));
+        }
+        let plan: Self = toml::from_str(text).map_err(unreadable)?;
         plan.validate().map(|()| plan)
     }
 

@@ -1,6 +1,7 @@
 //! Asking for what is missing of a track.
 
 use super::Reception;
+use crate::canary::{Canary, plants};
 use crate::delivery::Delivery;
 use crate::desk::Desk;
 use crate::media::Location;
@@ -10,7 +11,10 @@ use crate::time::Timestamp;
 impl Reception {
     /// Asks for what is missing, if anything is and it is time; whether it did.
     pub(crate) fn ask(&mut self, place: impl FnOnce() -> Place, desk: &mut Desk<'_>) -> bool {
-        let Some(request) = self.wanted(desk.now) else { return false };
+        let wanted = self.wanted(desk.now);
+        let Some(request) = wanted.filter(|_| !plants(desk.config, Canary::RepairNotAsked)) else {
+            return false;
+        };
         self.pulse.asked();
         self.repair.ask(request, place(), desk);
         true

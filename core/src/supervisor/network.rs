@@ -130,7 +130,11 @@ impl Supervisor {
             .map(|followed| followed.participant.clone())
             .collect();
         let polite = participants.iter().any(|other| *other < self.config.participant);
-        Some(Missing { participants, polite })
+        let moved = match &self.state {
+            State::Live { session, .. } => session.relay != self.directory.home(&self.config),
+            _ => false,
+        };
+        Some(Missing { participants, moved, polite })
     }
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {

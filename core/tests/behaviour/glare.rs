@@ -276,6 +276,17 @@ fn one_that_starts_on_the_wrong_relay_finds_the_other_while_it_rings() {
     }
 }
 
+/// The others do not notice for as long as their relay remembers who has gone.
+#[test]
+fn one_that_had_to_move_looks_back_at_once() {
+    for lost in [0, 1] {
+        let outages = vec![cut(lost, "north", 5_000, 9_000)];
+        let mut world = World::new(&["alice", "bob"], 1, outages);
+        world.run(Duration::from_millis(12_500));
+        assert!(world.everybody_is_here(), "{:?}", world.relays());
+    }
+}
+
 #[test]
 fn three_gather_on_one_relay_and_whoever_is_really_gone_does_not_move_the_others() {
     for seed in 0..100 {

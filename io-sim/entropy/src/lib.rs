@@ -3,8 +3,8 @@
 //! Libraries draw randomness from the operating system: hash maps their keys, TLS its ephemeral keys,
 //! QUIC its connection identifiers. Two runs of a seed are the same to the byte only if all of that is
 //! drawn from the seed. So this crate stands in for the C library's `getrandom`, `getentropy`,
-//! `syscall(SYS_getrandom)` and `clock_gettime(CLOCK_REALTIME)`, on the threads that [`seeded`] starts and
-//! on no others. Monotonic clocks are left alone.
+//! `syscall(SYS_getrandom)` and `clock_gettime`, on the threads that [`seeded`] starts and
+//! on no others. The monotonic clock of such a thread goes with its wall clock.
 //!
 //! It takes effect in whatever program it is linked into, on x86-64 Linux; [`seeded`] refuses to run where
 //! it does not.
@@ -137,7 +137,7 @@ mod symbols {
     /// As the system call's.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
-        if clock == libc::CLOCK_REALTIME
+        if matches!(clock, libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC)
             && !time.is_null()
             && let Some(run) = RUN.try_with(std::cell::Cell::get).ok().flatten()
         {

@@ -1,0 +1,76 @@
+//! The command `holdline-sim`: what it says, and its exit codes.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_holdline-sim")).args(arguments).output().expect("started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_one_line_that_names_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let odd = folder.path().join("odd.toml");
+    std::fs::write(&odd, "version = 7\n").expect("written");
+    let odd = odd.to_string_lossy().into_owned();
+    for (arguments, named) in [
+        (&["run", "--seeds", "5"][..], "--seeds"),
+        (&["run", "--seeds", "5..5"], "--seeds"),
+        (&["run", "--seeds", "0..1", "--shard", "3/2"], "--shard"),
+        (&["run", "--seeds", "0..1", "--jobs", "0"], "--jobs"),
+        (&["run", "--seeds", "0..1", "--model", "--json", "/nowhere/at/all"], "--json"),
+        (&["run"], "--seeds"),
+        (&["replay", "/nowhere/plan.toml"], "/nowhere/plan.toml"),
+        (&["replay", &odd], "odd.toml"),
+        (&["shrink", "1", "--model"], "breaks no law"),
+        (&["dance"], "dance"),
+    ] {
+        let output = run(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.lines().count() == 1 && said.contains(named), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_campaign_says_what_it_met_and_writes_a_line_for_each_seed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seeds.jsonl");
+    let path = file.to_string_lossy().into_owned();
+    let output = run(&["run", "--seeds", "10..30", "--shard", "1/2", "--model", "--json", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("0 broke a law"), "{}", text(&output.stdout));
+    let lines: Vec<serde_json::Value> = std::fs::read_to_string(&file)
+        .expect("written")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let mut seeds: Vec<u64> = lines.iter().filter_map(|line| line["seed"].as_u64()).collect();
+    seeds.sort_unstable();
+    assert_eq!(seeds, (10..30).step_by(2).collect::<Vec<_>>());
+    assert_eq!(lines.last().expect("some")["summary"]["played"], 10);
+}
+
+#[test]
+fn a_seed_is_told_with_its_plan_and_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("run.html");
+    let path = page.to_string_lossy().into_owned();
+    let output = run(&["replay", "3", "--model", "--trace", "--report", &path]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for expected in ["seed = 3", "StateChanged", "Every law held.", "digest "] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let page = std::fs::read_to_string(page).expect("written");
+    assert!(page.contains("<svg") && page.contains("Seed 3"));
+}
+
+#[test]
+fn each_seed_is_the_same_run_each_time() {
+    let output = run(&["verify-determinism", "--seeds", "0..3"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
