@@ -96,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn the_fastest_counts_for_two_seconds_after_those_in_which_it_came_and_not_a_moment_longer() {
+        let mut lateness = Lateness::default();
+        for (at, delay) in [(0, 0), (2_000, 10), (4_000, 10)] {
+            lateness.arrived(Timestamp::from_millis(at + delay), at * 1_000);
+        }
+        // The third came 2 s after the second, which had begun to be gathered anew.
+        assert_eq!(late(&lateness, 4_030, 4_000), 30 - 10);
+    }
+
+    #[test]
     fn an_absurd_clock_is_only_a_number() {
         let mut lateness = Lateness::default();
         for captured in [u64::MAX, 0, 1 << 63, u64::MAX / 3] {

@@ -88,3 +88,20 @@ impl Pulse {
         news
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_wants_attention_a_second_after_the_last_frame_until_the_publisher_is_to_be_asked() {
+        let (at, mut pulse) = (Timestamp::from_millis, Pulse::default());
+        assert_eq!(pulse.deadline(), None);
+        pulse.heard(at(500));
+        assert_eq!(pulse.deadline(), Some(at(1_500)));
+        pulse.advance(at(1_499));
+        assert!(!pulse.is_wanted());
+        pulse.advance(at(1_500));
+        assert_eq!((pulse.is_wanted(), pulse.deadline()), (true, None));
+    }
+}

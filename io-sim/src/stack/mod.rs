@@ -6,6 +6,7 @@
 
 mod certificate;
 mod clock;
+mod errors;
 mod ether;
 mod network;
 mod participant;
@@ -21,6 +22,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use holdline_sim_entropy as entropy;
 
 use self::certificate::Certificate;
+use self::errors::Errors;
 use self::ether::Ether;
 use self::network::relay_name;
 use self::participant::{Diary, Participant};
@@ -44,6 +46,9 @@ pub enum RunError {
     /// Something panicked.
     #[error("a panic: {0}")]
     Panic(String),
+    /// Something was logged as an error.
+    #[error("an error was logged: {0}")]
+    Logged(String),
     /// A process ended that should not.
     #[error("a process failed: {0}")]
     Process(String),
@@ -62,7 +67,13 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     }
     let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
     let played = entropy::seeded(entropy, wall_clock(Duration::ZERO), || {
-        catch_unwind(AssertUnwindSafe(|| play(plan)))
+        let errors = Errors::default();
+        let played = catch_unwind(AssertUnwindSafe(|| errors.listen(|| play(plan))));
+        (played, errors.first())
+    });
+    let played = played.map(|(played, logged)| match (played, logged) {
+        (Ok(Ok(_)), Some(error)) => Ok(Err(RunError::Logged(error))),
+        (played, _) => played,
     });
     match played {
         Ok(Ok(record)) => record,

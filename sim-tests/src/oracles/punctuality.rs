@@ -8,8 +8,9 @@ use holdline_sim::{FaultKind, FaultPlan, Record};
 
 /// What a track is allowed by default.
 const BUDGET: Duration = Duration::from_millis(500);
-/// How long a listener may take to come back and to know again how fast frames can be.
-const SETTLING: Duration = Duration::from_secs(6);
+/// How long it may take to come back, to know again how fast frames can be, and for congestion control to
+/// find the line's width anew: CUBIC takes some seconds to grow back after many losses (RFC 9438, section 4.2).
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// How long a listener that has just joined may take for the latter.
 const JOINING: Duration = Duration::from_secs(3);

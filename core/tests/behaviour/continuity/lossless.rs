@@ -159,6 +159,65 @@ fn where_the_relay_does_not_do_this_what_is_missing_is_told_at_once_and_not_aske
 }
 
 #[test]
+fn where_the_relay_does_not_do_this_nobody_waits_after_another_subscription_either() {
+    let (mut hand, session, _) = listening(lossless());
+    unheard(&mut hand, 1, 1, 1);
+    lost_for(&mut hand, session, MS * 500);
+    let subscription = come_back(&mut hand, 2, 0);
+    let fetch = asked(&mut hand).0;
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Unsupported });
+    heard(&mut hand);
+    unheard(&mut hand, 2, 1, 1);
+    hand.give(Input::SubscriptionEnded { subscription }).pass_alive(MS * 100);
+    come_back(&mut hand, 3, 0);
+    hand.pass_alive(MS * 1);
+    assert_eq!(heard(&mut hand), [(4, Some(gap(3, 1, GapReason::Unanswered)))]);
+}
+
+#[test]
+fn a_request_that_brings_nothing_is_given_up_when_its_time_is_over_and_made_again_after_a_pause() {
+    let (mut hand, _, subscription) = listening(lossless());
+    unheard(&mut hand, 1, 1, 1);
+    hand.pass_alive(MS * 33).object(subscription, 1, 2);
+    hand.pass_alive(SECOND * 5);
+    let asked = hand.take(|output| matches!(output, Output::Fetch { .. }).then_some(()));
+    let given_up = hand.take(|output| matches!(output, Output::CancelFetch { .. }).then_some(()));
+    assert_eq!(given_up[0].0 - asked[0].0, SECOND * 2);
+    let pause = asked[1].0 - given_up[0].0;
+    assert!(pause >= MS * 50 && pause <= MS * 100, "{pause:?}");
+}
+
+#[test]
+fn what_was_being_asked_for_is_asked_for_on_the_next_session() {
+    let (mut hand, session, _) = listening(lossless());
+    unheard(&mut hand, 1, 1, 3);
+    let session = lost_for(&mut hand, session, MS * 500);
+    come_back(&mut hand, 2, 0);
+    let (first, ..) = asked(&mut hand);
+    lost_for(&mut hand, session, SECOND);
+    come_back(&mut hand, 3, 0);
+    assert_ne!(asked(&mut hand).0, first);
+}
+
+#[test]
+fn a_publisher_that_is_elsewhere_now_is_asked_there() {
+    let (mut hand, session, _) = listening(lossless());
+    unheard(&mut hand, 1, 1, 3);
+    lost_for(&mut hand, session, MS * 500);
+    let watch = hand.watching.expect("followed");
+    come_back(&mut hand, 2, 0);
+    let (fetch, ..) = asked(&mut hand);
+    hand.give(Input::EpochAdded { watch, epoch: 501 });
+    let given_up = hand.take(|output| match output {
+        Output::CancelFetch { fetch } => Some(*fetch),
+        _ => None,
+    });
+    assert_eq!(given_up.iter().map(|(_, fetch)| *fetch).collect::<Vec<_>>(), [fetch]);
+    come_back(&mut hand, 3, 0);
+    assert_ne!(asked(&mut hand).0, fetch);
+}
+
+#[test]
 fn what_finds_no_room_is_not_lost_but_asked_for_when_there_is() {
     let little = Retention { frames: 2, ..Retention::lossless() };
     let (mut hand, session, _) = listening(lossless().retaining(little));

@@ -130,6 +130,39 @@ fn few_answers_go_out_at_once_and_the_others_wait() {
 }
 
 #[test]
+fn a_request_that_is_made_twice_is_answered_once_and_none_outlives_its_session() {
+    let (mut hand, session) = after_saying(40, Retention::lossless());
+    ask(&mut hand, session, 7);
+    ask(&mut hand, session, 7);
+    let accepted = |hand: &mut Hand| {
+        hand.take(|output| matches!(output, Output::AcceptFetch { .. }).then_some(())).len()
+    };
+    assert_eq!(accepted(&mut hand), 1);
+    hand.pass_alive(MS * 20);
+    assert_eq!(replayed(&mut hand, 7).len(), 5, "not twice as fast");
+    hand.lose(session);
+    let next = hand.next_dial().session;
+    hand.agree_on(next);
+    hand.out.clear();
+    hand.pass_alive(SECOND);
+    assert!(replayed(&mut hand, 7).is_empty(), "whoever asked has another session now");
+    ask(&mut hand, next, 7);
+    assert_eq!(accepted(&mut hand), 1);
+}
+
+#[test]
+fn an_answer_of_exactly_half_a_megabyte_is_said_whole() {
+    let (mut hand, session) = after_saying(0, Retention::lossless());
+    for size in [500_000, 24_288, 1] {
+        let frame = Frame::new(0, Bytes::from(vec![0; size]));
+        hand.give(Input::Send { track: MIC, frame });
+    }
+    ask(&mut hand, session, 1);
+    hand.pass_alive(MS * 100);
+    assert_eq!(replayed(&mut hand, 1).len(), 2);
+}
+
+#[test]
 fn a_track_that_is_not_published_is_refused_and_an_empty_one_answered_with_nothing() {
     let (mut hand, session) = after_saying(0, Retention::lossless());
     let (name, first) = (String::from("screen"), Location::new(0, 0));
