@@ -14,8 +14,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::headers;
 
-/// The priority of every subgroup: the middle, so that others can be put before or after it.
-pub(crate) const PRIORITY: u8 = 127;
+/// The priority of every subgroup. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH
+/// have 0 and a greater number goes first: with any other one, media that waits for a narrow line would
+/// hold up every request behind it, and what is missing could not be asked for.
+pub(crate) const PRIORITY: u8 = 0;
 
 /// One published track on one session.
 pub(crate) struct Publication {

@@ -2,6 +2,7 @@
 
 use holdline_sim_tests::judge;
 use holdline_sim_tests::shrink::shrink;
+use indicatif::ProgressBar;
 
 use super::{Failure, ShrinkArgs, plan, world, write};
 
@@ -15,10 +16,14 @@ pub(super) fn run(args: ShrinkArgs) -> Result<(), Failure> {
         return Err(Failure::Unusable(format!("{}: it breaks no law", args.plan)));
     };
     let mut tried = 0_u64;
+    let progress = ProgressBar::new_spinner();
     let small = shrink(plan, |candidate| {
         tried += 1;
+        progress.set_message(format!("{tried} tries, {} faults", candidate.faults.len()));
+        progress.tick();
         law(candidate.clone()) == Some(broken)
     });
+    progress.finish_and_clear();
     let text = small.to_toml().map_err(|error| Failure::DidNotHold(error.to_string()))?;
     eprintln!("{} faults break {broken}, after {tried} tries", small.faults.len());
     match &args.out {

@@ -8,9 +8,11 @@ use holdline_sim::{FaultKind, FaultPlan, Record};
 
 /// What a track is allowed by default.
 const BUDGET: Duration = Duration::from_millis(500);
-/// How long it may take to come back, to know again how fast frames can be, and for congestion control to
-/// find the line's width anew: CUBIC takes some seconds to grow back after many losses (RFC 9438, section 4.2).
-const SETTLING: Duration = Duration::from_secs(10);
+/// How long a listener may take to come back and to know again how fast frames can be.
+const SETTLING: Duration = Duration::from_secs(6);
+/// How much longer with video, which needs a wide line: after many losses congestion control takes some seconds
+/// to find its width anew (RFC 9438, section 4.2).
+const WIDENING: Duration = Duration::from_secs(4);
 
 /// How long a listener that has just joined may take for the latter.
 const JOINING: Duration = Duration::from_secs(3);
@@ -18,7 +20,8 @@ const JOINING: Duration = Duration::from_secs(3);
 const GRAIN: Duration = Duration::from_millis(20);
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + SETTLING;
+    let settling = if plan.topology.video { SETTLING + WIDENING } else { SETTLING };
+    let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + settling;
     for (who, participant) in record.participants.iter().enumerate() {
         for track in participant.last().tracks.iter().filter(|track| track.name != "lossless") {
             let path = path(plan, who) + path(plan, track.speaker);
