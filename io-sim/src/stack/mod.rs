@@ -1,7 +1,7 @@
 //! The production driver, quinn and moq-transport as they are, and the real relay, on a simulated network.
 //!
 //! Hosts, their time, and the death and return of processes are turmoil's; packets and what befalls them
-//! are [`ether`]'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
+//! are `ether.rs`'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
 //! each time.
 
 mod certificate;

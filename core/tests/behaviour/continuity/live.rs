@@ -67,6 +67,18 @@ fn a_live_track_waits_for_what_is_missing_until_what_waits_would_be_too_late() {
 }
 
 #[test]
+fn a_frame_that_is_too_late_itself_keeps_nothing_waiting() {
+    let (mut hand, _, subscription) = listening(live());
+    hand.pass_alive(SECOND);
+    let now = hand.now - holdline_core::Timestamp::ZERO;
+    for (object, ago) in [(1, MS * 600), (2, MS * 0)] {
+        let object = captured(&mut hand, 1, object, now - ago);
+        hand.give(Input::Object { subscription, object });
+    }
+    assert_eq!(heard(&mut hand), [(2, Some(gap(1, 1, GapReason::TooLate)))]);
+}
+
+#[test]
 fn a_live_track_with_no_room_lets_the_past_go() {
     let little = Retention { frames: 2, ..Retention::live() };
     let (mut hand, _, subscription) = listening(live().retaining(little));

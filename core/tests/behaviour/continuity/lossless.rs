@@ -188,6 +188,34 @@ fn a_request_that_brings_nothing_is_given_up_when_its_time_is_over_and_made_agai
 }
 
 #[test]
+fn each_repair_is_told_when_its_hole_is_closed_and_with_its_own_frames() {
+    let (mut hand, _, subscription) = listening(lossless());
+    unheard(&mut hand, 1, 1, 2);
+    hand.object(subscription, 1, 3);
+    unheard(&mut hand, 1, 4, 1);
+    hand.object(subscription, 1, 5).pass_alive(MS * 250);
+    let repaired = |hand: &mut Hand| -> Vec<u64> {
+        let events = hand.events().into_iter();
+        let frames = events.filter_map(|event| match event {
+            Event::TrackRepaired { frames, .. } => Some(frames),
+            _ => None,
+        });
+        frames.collect()
+    };
+    let (fetch, first, last) = asked(&mut hand);
+    assert_eq!((first, last), (Location::new(1, 1), Location::new(1, 2)));
+    fetched(&mut hand, fetch, 1, 1);
+    assert!(repaired(&mut hand).is_empty());
+    fetched(&mut hand, fetch, 1, 2);
+    assert_eq!(repaired(&mut hand), [2]);
+    complete(&mut hand, fetch);
+    hand.pass_alive(MS * 250);
+    let (fetch, ..) = asked(&mut hand);
+    fetched(&mut hand, fetch, 1, 4);
+    assert_eq!(repaired(&mut hand), [1]);
+}
+
+#[test]
 fn what_was_being_asked_for_is_asked_for_on_the_next_session() {
     let (mut hand, session, _) = listening(lossless());
     unheard(&mut hand, 1, 1, 3);

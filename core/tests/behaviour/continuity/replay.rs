@@ -151,6 +151,20 @@ fn a_request_that_is_made_twice_is_answered_once_and_none_outlives_its_session()
 }
 
 #[test]
+fn an_answer_ends_where_it_was_to_end_even_if_all_of_it_was_let_go_of() {
+    let little = Retention { frames: 5, ..Retention::lossless() };
+    let (mut hand, session) = after_saying(5, little);
+    ask(&mut hand, session, 7);
+    for _ in 0..5 {
+        hand.send();
+    }
+    hand.pass_alive(MS * 100);
+    assert!(replayed(&mut hand, 7).iter().all(|(_, sequence)| *sequence < 5));
+    let ended = hand.take(|output| matches!(output, Output::EndFetch { .. }).then_some(()));
+    assert_eq!(ended.len(), 1);
+}
+
+#[test]
 fn an_answer_of_exactly_half_a_megabyte_is_said_whole() {
     let (mut hand, session) = after_saying(0, Retention::lossless());
     for size in [500_000, 24_288, 1] {
