@@ -71,7 +71,7 @@ fn a_frame_that_is_too_late_itself_keeps_nothing_waiting() {
     let (mut hand, _, subscription) = listening(live());
     hand.pass_alive(SECOND);
     let now = hand.now - holdline_core::Timestamp::ZERO;
-    for (object, ago) in [(1, MS * 600), (2, MS * 0)] {
+    for (object, ago) in [(1, MS * 600), (2, Duration::ZERO)] {
         let object = captured(&mut hand, 1, object, now - ago);
         hand.give(Input::Object { subscription, object });
     }
