@@ -234,6 +234,8 @@ impl Supervisor {
                 let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
                 let mut campaign = self.start_recovery(incident, Duration::ZERO);
                 campaign.cancel(desk!(self));
+                // Who came to meet somebody has not been moved by an outage: it does not look back.
+                self.directory.settle_on(&dial.relay, &self.config);
                 self.join(dial, campaign, lookouts);
             }
             other => self.state = other,
