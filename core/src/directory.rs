@@ -77,7 +77,8 @@ pub(crate) struct Directory {
     list: Option<Vec<String>>,
     expires: Timestamp,
     asked: Option<(RequestId, Timestamp)>,
-    /// The relay of the last stable session: an incident's first attempt goes there.
+    /// The relay of the last stable session, or where we came to meet somebody since: an incident's first
+    /// attempt goes there.
     home: usize,
 }
 
@@ -104,12 +105,12 @@ impl Directory {
         &relays[(self.home + attempt as usize) % relays.len()]
     }
 
-    /// The relay of the last stable session.
+    /// Where an incident's first attempt goes.
     pub(crate) fn home<'a>(&'a self, config: &'a Config) -> &'a str {
         self.relay(0, config)
     }
 
-    /// A session with `relay` has proven stable.
+    /// `relay` is where we belong: a session with it has proven stable, or the others are there.
     pub(crate) fn settle_on(&mut self, relay: &str, config: &Config) {
         self.home = self.relays(config).iter().position(|known| known == relay).unwrap_or(0);
     }

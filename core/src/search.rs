@@ -1,11 +1,12 @@
 //! Looking for the others on other relays (R13): both sides of a call may have lost their relay
 //! and come back on different ones.
 //!
-//! The rule is fixed and needs no agreement. Whoever came here from another relay lately looks at once:
-//! the others may still be there, and will not notice for as long as that relay remembers us. Of those that
-//! stayed where they were, whoever has the greater name is polite: it looks soon. The other one looks only
-//! after a patience that is long enough for the polite one to have come. So two that look for each other
-//! do not pass each other for ever: who has moved once is not there lately for long.
+//! The rule is fixed and needs no agreement. Whoever an outage has moved to this relay looks at once: the
+//! others may be where it was, and will not notice for as long as that relay remembers it. (Who came here to
+//! meet somebody does not: they would chase each other for ever.) Of those that stayed where they were,
+//! whoever has the greater name is polite: it looks soon. The other one looks only after a patience that is
+//! long enough for the polite one to have come. So two that look for each other do not pass each other for
+//! ever.
 
 use alloc::string::String;
 use alloc::vec;
@@ -35,7 +36,7 @@ const AGREE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) participants: Vec<String>,
-    /// Whether we came from another relay lately.
+    /// Whether an outage has moved us here lately.
     pub(crate) moved: bool,
     /// Whether it is we who should look first, of those that did not.
     pub(crate) polite: bool,

@@ -86,31 +86,33 @@ impl Conditions {
         self.latencies[who] + more.sum::<u64>()
     }
 
+    /// The least of what the faults in force say, if any does.
+    fn least(&self, who: usize, at: u64, says: impl Fn(&FaultKind) -> Option<u64>) -> Option<u64> {
+        self.of(who, at).filter_map(says).min()
+    }
+
     /// One in how many packets is lost.
     pub(crate) fn loss(&self, who: usize, at: u64) -> Option<u64> {
-        let lost = self.of(who, at).filter_map(|kind| match kind {
+        self.least(who, at, |kind| match kind {
             FaultKind::Loss { one_in, .. } => Some(*one_in),
             _ => None,
-        });
-        lost.min()
+        })
     }
 
     /// One in how many packets is not what was sent.
     pub(crate) fn corruption(&self, who: usize, at: u64) -> Option<u64> {
-        let spoilt = self.of(who, at).filter_map(|kind| match kind {
+        self.least(who, at, |kind| match kind {
             FaultKind::Corruption { one_in, .. } => Some(*one_in),
             _ => None,
-        });
-        spoilt.min()
+        })
     }
 
     /// One in how many packets comes twice.
     pub(crate) fn duplication(&self, who: usize, at: u64) -> Option<u64> {
-        let doubled = self.of(who, at).filter_map(|kind| match kind {
+        self.least(who, at, |kind| match kind {
             FaultKind::Duplication { one_in, .. } => Some(*one_in),
             _ => None,
-        });
-        doubled.min()
+        })
     }
 
     /// One in how many packets takes longer than those behind it, and by how much.
@@ -133,11 +135,10 @@ impl Conditions {
 
     /// The longest packet that comes through, in bytes of UDP payload.
     pub(crate) fn longest_packet(&self, who: usize, at: u64) -> Option<u64> {
-        let limits = self.of(who, at).filter_map(|kind| match kind {
+        self.least(who, at, |kind| match kind {
             FaultKind::SmallPackets { bytes, .. } => Some(*bytes),
             _ => None,
-        });
-        limits.min()
+        })
     }
 
     /// How often a participant's address on the Internet has changed so far.

@@ -1,7 +1,8 @@
 //! Calls in a simulated network.
 //!
-//! A [`FaultPlan`] is data: who takes part, and what breaks when. [`model::run`] plays it over the
-//! bare state machines on a model of the network, and returns a [`Record`] of what everybody saw.
+//! A [`FaultPlan`] is data: who takes part, and what breaks when. [`stack::run`] plays it with the production
+//! driver, real QUIC and the real relay on a simulated network, [`model::run`] over the bare state machines on
+//! a model of the network. Both return a [`Record`] of what everybody saw.
 
 mod chance;
 mod conditions;

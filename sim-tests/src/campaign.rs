@@ -31,13 +31,8 @@ pub struct Played {
 
 /// Plays one seed.
 pub fn play(world: World, seed: u64) -> Played {
-    play_plan(world, FaultPlan::generate(seed))
-}
-
-/// Plays one plan.
-pub fn play_plan(world: World, plan: FaultPlan) -> Played {
-    let (seed, begun) = (plan.seed, Instant::now());
-    let (broken, coverage, digest) = match judge(world, plan) {
+    let begun = Instant::now();
+    let (broken, coverage, digest) = match judge(world, FaultPlan::generate(seed)) {
         Ok(verdict) => {
             let coverage = Coverage::of(&verdict.plan, &verdict.record);
             (verdict.broken, coverage, Some(verdict.record.digest))

@@ -67,7 +67,10 @@ impl Summary {
         );
         for (family, times) in &self.coverage.recovery {
             let at = |share| times.per_mille(share).unwrap_or_default();
-            let longest = times.longest().unwrap_or_default();
+            let longest = times.longest().map_or(String::new(), |ms| match ms {
+                u64::MAX => "never".into(),
+                ms => ms.to_string(),
+            });
             let _ = writeln!(
                 text,
                 "{family:<16}{:>8}{:>8}{:>8}{:>8}{longest:>9}",

@@ -43,3 +43,20 @@ impl Visit for Text {
         let _ = write!(self.0, " {}={value:?}", field.name());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_ours_is_heard_and_nothing_else() {
+        let errors = Errors::default();
+        errors.listen(|| {
+            tracing::error!(target: "moq_transport::serve", "a stream ended");
+            tracing::warn!(target: "holdline_quinn", "odd");
+        });
+        assert_eq!(errors.first(), None);
+        errors.listen(|| tracing::error!(target: "holdline_quinn::link", why = 7, "lost"));
+        assert_eq!(errors.first().as_deref(), Some("holdline_quinn::link message=lost why=7"));
+    }
+}

@@ -31,7 +31,7 @@ enum Command {
     Replay(ReplayArgs),
     /// Make the plan of a failure as small as it goes while the same law is broken.
     Shrink(ShrinkArgs),
-    /// Play each seed four times, in two processes and on two threads, and compare every byte.
+    /// Play each seed three times, in two processes, on one thread and two, and compare every byte.
     VerifyDeterminism(VerifyArgs),
 }
 

@@ -1,0 +1,153 @@
+//! The plan of a seed.
+
+use super::{FOREVER_MS, Fault, FaultKind, FaultPlan, Side, Topology};
+use crate::chance::{Chance, Stream};
+
+/// Draws a fault of a family.
+type Family = fn(&Topology, &mut Chance) -> FaultKind;
+
+/// What a seed may draw from.
+const FAMILIES: [Family; 16] = [
+    |topology, chance| FaultKind::Partition {
+        participant: topology.someone(chance),
+        side: chance.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
+    },
+    |topology, chance| FaultKind::Latency {
+        participant: topology.someone(chance),
+        by_ms: chance.between(10, 400),
+    },
+    |topology, chance| FaultKind::Loss {
+        participant: topology.someone(chance),
+        one_in: chance.between(3, 50),
+    },
+    |topology, chance| FaultKind::Duplication {
+        participant: topology.someone(chance),
+        one_in: chance.between(1, 20),
+    },
+    |topology, chance| FaultKind::Reordering {
+        participant: topology.someone(chance),
+        one_in: chance.between(2, 20),
+        by_ms: chance.between(1, 100),
+    },
+    |topology, chance| FaultKind::Corruption {
+        participant: topology.someone(chance),
+        one_in: chance.between(3, 50),
+    },
+    |topology, chance| FaultKind::Bandwidth {
+        participant: topology.someone(chance),
+        kbits: chance.between(64, 1_000),
+    },
+    |topology, chance| FaultKind::SmallPackets {
+        participant: topology.someone(chance),
+        bytes: chance.between(600, 1_300),
+    },
+    |topology, chance| FaultKind::Rebinding { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::NetworkChange {
+        participant: topology.someone(chance),
+        announced: !chance.one_in(4),
+    },
+    |topology, chance| FaultKind::Suspend { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::Restart { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::ClockJump {
+        participant: topology.someone(chance),
+        by_ms: chance.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]),
+    },
+    |topology, chance| FaultKind::RelayCrash { relay: topology.some_relay(chance) },
+    |topology, chance| FaultKind::SlowRelay { relay: topology.some_relay(chance) },
+    |topology, chance| FaultKind::RefusingRelay { relay: topology.some_relay(chance) },
+];
+
+/// What may stay to the end: a call can live with it, or must end.
+const LASTING: [Family; 6] = [
+    |topology, chance| FaultKind::Latency {
+        participant: topology.someone(chance),
+        by_ms: chance.between(10, 150),
+    },
+    |topology, chance| FaultKind::Loss {
+        participant: topology.someone(chance),
+        one_in: chance.between(20, 100),
+    },
+    |topology, chance| FaultKind::Duplication {
+        participant: topology.someone(chance),
+        one_in: chance.between(2, 20),
+    },
+    |topology, chance| FaultKind::Reordering {
+        participant: topology.someone(chance),
+        one_in: chance.between(5, 50),
+        by_ms: chance.between(1, 30),
+    },
+    // One relay of several may stay away; the only one is as good as a partition of everybody.
+    |topology, chance| {
+        if topology.relays > 1 {
+            FaultKind::RelayCrash { relay: topology.some_relay(chance) }
+        } else {
+            FaultKind::Corruption {
+                participant: topology.someone(chance),
+                one_in: chance.between(20, 100),
+            }
+        }
+    },
+    |topology, chance| FaultKind::Partition {
+        participant: topology.someone(chance),
+        side: chance.one_of(&[Side::Up, Side::Down, Side::Both]),
+    },
+];
+
+impl Topology {
+    fn someone(&self, chance: &mut Chance) -> u64 {
+        chance.between(0, self.participants - 1)
+    }
+
+    fn some_relay(&self, chance: &mut Chance) -> u64 {
+        chance.between(0, self.relays - 1)
+    }
+}
+
+impl FaultPlan {
+    /// The plan of a seed. Each seed leaves out whole families of faults, so that the others come in
+    /// greater numbers (swarm testing, Groce et al., ISSTA 2012).
+    pub fn generate(seed: u64) -> Self {
+        let mut chance = Chance::new(seed, Stream::Topology);
+        let participants = if chance.one_in(4) { 3 } else { 2 };
+        let relays = if chance.one_in(4) { 2 } else { 1 };
+        let topology = Topology {
+            participants,
+            relays,
+            latency_ms: (0..participants).map(|_| chance.between(5, 80)).collect(),
+            frame_ms: chance.one_of(&[20, 40, 60, 100]),
+            speech_ms: 40_000,
+            video: chance.one_in(4),
+        };
+        let mut chance = Chance::new(seed, Stream::Faults);
+        let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
+        let mut faults: Vec<Fault> = Vec::new();
+        if !families.is_empty() {
+            for _ in 0..chance.between(0, 8) {
+                let family = chance.one_of(&families);
+                let kind = family(&topology, &mut chance);
+                let near = chance.one_in(3).then(|| faults.last().copied()).flatten();
+                let at_ms = match near {
+                    // What is hardest is what comes while something else begins or ends.
+                    Some(other) => {
+                        let edge = chance.one_of(&[other.at_ms, other.end_ms()]);
+                        (edge + chance.between(0, 1_000)).saturating_sub(500)
+                    }
+                    None => chance.between(0, 20_000),
+                };
+                let for_ms = match chance.between(0, 15) {
+                    0 => chance.between(10_000, 16_000),
+                    1..=4 => chance.between(3_000, 10_000),
+                    _ => chance.between(50, 3_000),
+                };
+                faults.push(Fault { at_ms, for_ms, kind });
+            }
+        }
+        if chance.one_in(4) {
+            let kind = chance.one_of(&LASTING)(&topology, &mut chance);
+            let at_ms = chance.between(0, 20_000);
+            faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
+        }
+        faults.sort_by_key(|fault| fault.at_ms);
+        Self { version: Self::VERSION, seed, topology, faults }
+    }
+}
