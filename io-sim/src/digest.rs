@@ -1,30 +1,30 @@
-//! FNV-1a (Fowler, Noll, Vo; RFC 9923), 64 bits, over everything that happens in a run.
+//! A hash over everything that happens in a run: the same in two runs of one build if they are the same.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Digest(u64);
+use rustc_hash::FxHasher;
 
-impl Default for Digest {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
+#[derive(Clone, Default)]
+pub(crate) struct Digest(FxHasher);
 
 impl Digest {
     pub(crate) fn add(&mut self, what: impl Hash) {
-        what.hash(self);
+        what.hash(&mut self.0);
+    }
+
+    /// Bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    pub(crate) fn finish(&self) -> u64 {
+        self.0.finish()
     }
 }
 
-impl Hasher for Digest {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({:016x})", self.finish())
     }
 }

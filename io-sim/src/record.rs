@@ -81,7 +81,7 @@ pub struct Record {
     pub participants: Vec<ParticipantRecord>,
     /// In which state of a call which input came, by its name; known of the model only.
     pub cells: BTreeSet<(StateName, String)>,
-    /// FNV-1a over everything that happened, with its time: two runs of a plan have the same.
+    /// A hash over everything that happened, with its time: two runs of a plan in one build have the same.
     pub digest: u64,
 }
 

@@ -117,7 +117,8 @@ impl Supervisor {
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = self.now.max(now);
         self.fire_deadlines();
-        if !self.state.name().is_final() {
+        // A tick says no more than the time, and that has had its effect.
+        if !self.state.name().is_final() && !matches!(input, Input::Tick) {
             self.take(input);
             self.complete_joining();
             self.repair_tracks();

@@ -5,23 +5,25 @@ use std::mem::{Discriminant, discriminant};
 
 use holdline_core::{Input, StateName};
 
-/// A handful: looked through from the front, where those that come most often soon are.
 #[derive(Debug, Default)]
-pub(super) struct Cells(Vec<(StateName, Discriminant<Input>, String)>);
+pub(super) struct Cells {
+    /// For each state, in the order of coming.
+    known: [Vec<Discriminant<Input>>; StateName::ALL.len()],
+    names: BTreeSet<(StateName, String)>,
+}
 
 impl Cells {
     pub(super) fn meet(&mut self, state: StateName, input: &Input) {
+        let known = &mut self.known[state as usize];
         let kind = discriminant(input);
-        let known = self.0.iter().position(|(s, k, _)| (*s, *k) == (state, kind));
-        match known {
-            Some(0) => {}
-            Some(place) => self.0.swap(place, place / 2),
-            None => self.0.push((state, kind, name(input))),
+        if !known.contains(&kind) {
+            known.push(kind);
+            self.names.insert((state, name(input)));
         }
     }
 
     pub(super) fn into_names(self) -> BTreeSet<(StateName, String)> {
-        self.0.into_iter().map(|(state, _, name)| (state, name)).collect()
+        self.names
     }
 }
 

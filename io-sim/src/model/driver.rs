@@ -11,31 +11,56 @@ impl World {
     /// Tells a call, carries out what it says, and wakes it when it wants to be. One that is
     /// suspended is woken afterwards; one that is not there hears nothing.
     pub(super) fn tell(&mut self, who: usize, input: Input) {
+        self.tell_all(who, [input]);
+    }
+
+    /// The same, one after another.
+    pub(super) fn tell_all(&mut self, who: usize, inputs: impl IntoIterator<Item = Input>) {
         let mut answers = VecDeque::new();
-        let mut next = Some(input);
-        while let Some(input) = next {
-            let Some(process) = &mut self.participants[who].process else { return };
-            self.cells.meet(process.call.state(), &input);
-            process.call.handle(self.now, input);
-            while let Some(output) =
-                self.participants[who].process.as_mut().and_then(|p| p.call.poll_output())
-            {
-                self.add_to_digest(who, &output);
-                self.participants[who].note(self.now, &output);
-                answers.extend(self.carry_out(who, output));
+        for input in inputs {
+            let mut next = Some(input);
+            while let Some(input) = next {
+                let Some(process) = &mut self.participants[who].process else { return };
+                self.cells.meet(process.call.state(), &input);
+                process.call.handle(self.now, input);
+                while let Some(output) =
+                    self.participants[who].process.as_mut().and_then(|p| p.call.poll_output())
+                {
+                    self.add_to_digest(who, &output);
+                    self.participants[who].note(self.now, &output);
+                    answers.extend(self.carry_out(who, output));
+                }
+                next = answers.pop_front();
             }
-            next = answers.pop_front();
         }
+        self.see_to_wake(who);
+    }
+
+    /// Sees to it that a call is woken in time. Deadlines mostly move away: then the alarm that is set
+    /// already is set anew when it goes off.
+    pub(super) fn see_to_wake(&mut self, who: usize) {
         let Some(process) = &mut self.participants[who].process else { return };
-        let wake = process.call.deadline().map(|deadline| deadline.at);
-        let suspended = |at: Timestamp| {
-            let until = self.script.conditions.suspended_until(who, at.as_micros());
-            until.map_or(at, Timestamp::from_micros)
-        };
-        let wake = wake.map(|at| suspended(at.max(self.now)));
-        let before = std::mem::replace(&mut process.wake, wake);
-        if let Some(at) = wake.filter(|at| before != Some(*at)) {
+        let Some(deadline) = process.call.deadline() else { return };
+        let at = deadline.at.max(self.now);
+        let until = self.script.conditions.suspended_until(who, at.as_micros());
+        let at = until.map_or(at, Timestamp::from_micros);
+        if process.alarm.is_none_or(|alarm| at < alarm) {
+            process.alarm = Some(at);
             self.at(at.as_micros(), What::Wake(who));
+        }
+    }
+
+    /// An alarm goes off, perhaps one that a sooner one has replaced.
+    pub(super) fn wake(&mut self, who: usize) {
+        let Some(process) = &mut self.participants[who].process else { return };
+        if process.alarm != Some(self.now) {
+            return;
+        }
+        process.alarm = None;
+        if process.call.deadline().is_some_and(|deadline| deadline.at <= self.now) {
+            self.tell(who, Input::Tick);
+        } else {
+            self.see_to_wake(who);
         }
     }
 

@@ -12,7 +12,6 @@ mod participant;
 mod path;
 mod relay;
 
-use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
@@ -169,12 +168,7 @@ impl World {
         match what {
             What::Begin(who) => self.begin(who),
             What::Speak(who, life) => self.speak(who, life),
-            What::Wake(who) => {
-                let process = self.participants[who].process.as_ref();
-                if process.is_some_and(|process| process.wake == Some(self.now)) {
-                    self.tell(who, Input::Tick);
-                }
-            }
+            What::Wake(who) => self.wake(who),
             What::Connected(id) => {
                 let conn = &mut self.conns[id.0];
                 if !conn.open || self.relays[conn.relay].life != conn.life {
@@ -219,9 +213,8 @@ impl World {
             What::Killed(who) => self.killed(who),
             What::Finish => {
                 for who in 0..self.participants.len() {
-                    for input in self.participants[who].finish() {
-                        self.tell(who, input);
-                    }
+                    let inputs = self.participants[who].finish();
+                    self.tell_all(who, inputs);
                 }
             }
             What::Close => {
@@ -241,9 +234,8 @@ impl World {
             return;
         }
         let life = self.participants[who].record.lives.len();
-        for input in self.participants[who].begin(self.now) {
-            self.tell(who, input);
-        }
+        let inputs = self.participants[who].begin(self.now);
+        self.tell_all(who, inputs);
         self.at(speaks, What::Speak(who, life));
     }
 
@@ -258,9 +250,8 @@ impl World {
             self.at(until, What::Speak(who, life));
             return;
         }
-        for input in self.participants[who].speak(self.now) {
-            self.tell(who, input);
-        }
+        let inputs = self.participants[who].speak(self.now);
+        self.tell_all(who, inputs);
         self.at(now + self.script.topology.frame_ms * 1_000, What::Speak(who, life));
     }
 

@@ -28,8 +28,8 @@ pub(super) struct Process {
     pub(super) call: Supervisor,
     pub(super) conns: BTreeMap<SessionId, ConnId>,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
-    /// When it is woken next; an earlier wake-up is out of date.
-    pub(super) wake: Option<Timestamp>,
+    /// When it is woken next.
+    pub(super) alarm: Option<Timestamp>,
     /// How many frames it has said.
     frames: u64,
 }
@@ -68,7 +68,7 @@ impl Participant {
             call,
             conns: BTreeMap::new(),
             publications: BTreeMap::new(),
-            wake: None,
+            alarm: None,
             frames: 0,
         });
 

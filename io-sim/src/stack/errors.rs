@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
 
 /// The errors logged so far.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +17,7 @@ pub(super) struct Errors(Arc<Mutex<Vec<String>>>);
 impl Errors {
     /// Does something, and listens to what it logs on this thread.
     pub(super) fn listen<T>(&self, run: impl FnOnce() -> T) -> T {
-        let heard = self.clone().with_filter(LevelFilter::ERROR);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(heard), run)
+        tracing::subscriber::with_default(self.clone(), run)
     }
 
     pub(super) fn first(&self) -> Option<String> {
@@ -25,15 +25,38 @@ impl Errors {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Errors {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if !event.metadata().target().starts_with("holdline") {
-            return;
-        }
+/// Wants to hear of nothing else, not of spans either: what nobody listens to costs nothing.
+impl Subscriber for Errors {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::ERROR)
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let is_error = metadata.is_event() && *metadata.level() == Level::ERROR;
+        is_error && metadata.target().starts_with("holdline")
+    }
+
+    fn event(&self, event: &Event<'_>) {
         let mut text = Text(event.metadata().target().to_owned());
         event.record(&mut text);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.0);
     }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 struct Text(String);

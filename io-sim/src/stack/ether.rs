@@ -4,7 +4,6 @@
 //! here, from a stream of chance for each way of each participant.
 
 use std::collections::{BTreeMap, BinaryHeap};
-use std::hash::Hasher as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -237,7 +236,7 @@ impl Air {
         }
         let from = self.sockets[id.0].address;
         self.digest.add((now, from, to));
-        self.digest.write(payload);
+        self.digest.bytes(payload);
         let Some(receiver) = self.receiver(to, now) else {
             return [None, None];
         };

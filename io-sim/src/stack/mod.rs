@@ -14,7 +14,6 @@ mod relay;
 mod socket;
 
 use std::collections::BTreeSet;
-use std::hash::Hasher as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -28,12 +27,12 @@ use self::network::relay_name;
 use self::participant::{Diary, Participant};
 use crate::chance::{Chance, Stream};
 use crate::digest::Digest;
-use crate::plan::{FaultKind, FaultPlan};
+use crate::plan::{FaultKind, FaultPlan, Topology};
 use crate::record::Record;
 use crate::script::{BEGINNING_MS, Script, name, restarts};
 
-/// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.
-const TICK: Duration = Duration::from_millis(5);
+/// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
+const LONGEST_TICK: u64 = 20;
 /// How long goodbyes may take after everything is over.
 const GOODBYES: Duration = Duration::from_secs(3);
 
@@ -65,6 +64,7 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
                    .cargo/config.toml";
         return Err(RunError::NotRepeatable(why.into()));
     }
+    relay::prepare().map_err(|error| RunError::Process(error.to_string()))?;
     let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
     let played = entropy::seeded(entropy, wall_clock(Duration::ZERO), || {
         let errors = Errors::default();
@@ -91,9 +91,8 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
     let mut sim = turmoil::Builder::new()
         .rng_seed(Chance::new(plan.seed, Stream::Topology).draw())
         .epoch(UNIX_EPOCH + wall_clock(Duration::ZERO))
-        .tick_duration(TICK)
+        .tick_duration(tick(&plan.topology))
         .simulation_duration(Duration::MAX)
-        .enable_tokio_io()
         .build();
     for which in 0..plan.topology.relays as usize {
         let (script, ether, tls) = (Arc::clone(&script), ether.clone(), tls.clone());
@@ -157,6 +156,12 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
         }
     }
     Ok(Record { participants, cells: BTreeSet::new(), digest: digest.finish() })
+}
+
+/// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.
+fn tick(topology: &Topology) -> Duration {
+    let shortest = topology.latency_ms.iter().min().copied().unwrap_or(LONGEST_TICK);
+    Duration::from_millis(shortest.clamp(1, LONGEST_TICK))
 }
 
 /// The right time since 1970.

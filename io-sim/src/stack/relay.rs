@@ -1,7 +1,9 @@
 //! The real relay, on a simulated socket.
 
+use std::cell::Cell;
+use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use moq_native_ietf::{Client, quic, tls};
@@ -10,11 +12,30 @@ use moq_relay_ietf::{
     NamespaceRegistration, RelayConfig, ScopeConfig, SessionConfig,
 };
 use moq_transport::coding::TrackNamespace;
+use tokio::runtime::{EnterGuard, Runtime};
 
 use super::clock;
 use super::ether::{Ether, Site};
 use super::socket::SimSocket;
 use crate::script::Script;
+
+/// Where quinn registers the host's socket before it takes ours. The hosts of a run have no event loop of
+/// their own: they would ask the kernel at each step whether something had come.
+static EVENT_LOOP: OnceLock<Runtime> = OnceLock::new();
+
+thread_local! {
+    /// While this thread is in `EVENT_LOOP` instead of the host's own runtime.
+    static REGISTERING: Cell<Option<EnterGuard<'static>>> = const { Cell::new(None) };
+}
+
+/// To be called before the randomness of a run begins, whose first draws would be other ones else.
+pub(crate) fn prepare() -> io::Result<()> {
+    if EVENT_LOOP.get().is_none() {
+        let fresh = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _ = EVENT_LOOP.set(fresh);
+    }
+    Ok(())
+}
 
 /// Runs until it is killed.
 pub(crate) async fn serve(
@@ -23,13 +44,19 @@ pub(crate) async fn serve(
     ether: Ether,
     tls: tls::Config,
 ) -> turmoil::Result {
-    // quinn asks the host for a socket before it takes ours. No packet ever goes through this one.
+    let event_loop = EVENT_LOOP.get().ok_or("nothing was prepared")?;
+    // No packet ever goes through this one.
     let unused = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let config = quic::Config::with_socket(unused, None, tls.clone())
-        .with_socket_wrapper(move |_| SimSocket::bind(&ether, Site::Relay(which)));
+    let config = quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
+        REGISTERING.take();
+        SimSocket::bind(&ether, Site::Relay(which))
+    });
+    REGISTERING.set(Some(event_loop.enter()));
+    let endpoint = quic::Endpoint::new(config);
+    REGISTERING.take();
     let relay = RelayConfig {
         bind: None,
-        endpoints: vec![quic::Endpoint::new(config)?],
+        endpoints: vec![endpoint?],
         tls,
         qlog_dir: None,
         mlog_dir: None,
