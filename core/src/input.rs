@@ -28,6 +28,8 @@ pub enum Input {
         name: String,
         /// What it carries.
         kind: MediaKind,
+        /// How its listeners want it.
+        delivery: Delivery,
         /// How much of it is kept, to be said again.
         retention: Retention,
     },
@@ -246,8 +248,8 @@ pub enum Input {
 impl Input {
     /// The application publishes `what`.
     pub fn publish(track: TrackId, what: Track) -> Self {
-        let Track { name, kind, retention, .. } = what;
-        Self::Publish { track, name, kind, retention }
+        let Track { name, kind, delivery, retention } = what;
+        Self::Publish { track, name, kind, delivery, retention }
     }
 
     /// The application listens to `what` of `participant`.

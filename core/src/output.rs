@@ -72,6 +72,9 @@ pub enum Output {
         publication: PublicationId,
         /// The track's name.
         name: String,
+        /// Whether its frames go before everything else that waits to be sent on the session: what is
+        /// said now before what is said again.
+        expedited: bool,
     },
     /// Publish a namespace (PUBLISH_NAMESPACE) and serve its tracks to whoever subscribes.
     PublishNamespace {

@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use crate::delivery::Retention;
+use crate::delivery::{Delivery, Retention};
 use crate::desk::Desk;
 use crate::history::History;
 use crate::id::{PublicationId, SessionId, TrackId};
@@ -29,8 +29,11 @@ pub(crate) struct PublishedTrack {
     pub(crate) id: TrackId,
     name: String,
     kind: MediaKind,
+    /// Live speech goes first: it is small, and worth nothing later. Video would leave no room on a narrow
+    /// line for what is to be asked of the relay.
+    expedited: bool,
     publication: Publication,
-    failures: u32,
+    failures: u16,
     /// Where the next frame goes. Groups rise for as long as the track lives.
     next_location: Location,
     next_number: FrameNumber,
@@ -52,13 +55,15 @@ impl PublishedTrack {
         id: TrackId,
         name: String,
         kind: MediaKind,
-        retention: Retention,
+        (delivery, retention): (Delivery, Retention),
         first_epoch: u64,
     ) -> Self {
+        let expedited = kind == MediaKind::Audio && matches!(delivery, Delivery::Live { .. });
         Self {
             id,
             name,
             kind,
+            expedited,
             publication: Publication::Wanted,
             failures: 0,
             next_location: Location::new(first_epoch, 0),
@@ -98,7 +103,8 @@ impl PublishedTrack {
         let publication = PublicationId(desk.mint.next());
         self.publication = Publication::Offered(publication);
         self.group_since = None;
-        desk.out.push(Output::PublishTrack { session, publication, name: self.name.clone() });
+        let (name, expedited) = (self.name.clone(), self.expedited);
+        desk.out.push(Output::PublishTrack { session, publication, name, expedited });
         self.end_sent = false;
         self.send_end(publication, desk);
     }
@@ -121,7 +127,7 @@ impl PublishedTrack {
     pub(crate) fn ended(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
         if self.publication == Publication::Offered(publication) {
             self.failures = self.failures.saturating_add(1);
-            self.publication = Publication::Ended { retry_at: desk.retry_at(self.failures) };
+            self.publication = Publication::Ended { retry_at: desk.retry_at(self.failures.into()) };
         }
     }
 

@@ -1,7 +1,8 @@
 //! Saying again what a listener has missed: answers to FETCH, from the histories (R21).
 //!
-//! An answer goes out frame by frame, a few times faster than the frames were given, so that it never
-//! makes a burst in front of what is said now.
+//! An answer goes out frame by frame, as fast as the frames were given at first and a few times faster
+//! soon, so that it never makes a burst in front of what is said now: after an outage the path's congestion
+//! window is small, and grows only as it is used.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -27,6 +28,9 @@ const MOST_FRAMES: usize = 1_000;
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(100);
 
+/// How long an answer goes out as fast as life, then twice as fast, and so on.
+const GEAR: Duration = Duration::from_millis(250);
+
 /// A FETCH that was asked of us: the session, and the number that it has there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -49,6 +53,7 @@ struct Going {
     /// The sequence number of the next frame, and that after the last one.
     next: u64,
     end: u64,
+    since: Timestamp,
     due: Timestamp,
 }
 
@@ -102,7 +107,7 @@ impl Replays {
                 replay.say(published, desk);
             }
         }
-        self.0.retain(|replay| replay.going.is_none_or(|going| going.next < going.end));
+        self.drop_ended();
         self.begin(published, desk);
     }
 
@@ -113,14 +118,22 @@ impl Replays {
                 replay.begin(published, desk);
             }
         }
+        self.drop_ended();
+    }
+
+    /// Between outages they take no memory.
+    fn drop_ended(&mut self) {
         self.0.retain(|replay| replay.going.is_none_or(|going| going.next < going.end));
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
     }
 }
 
 impl Replay {
     /// Says what the answer will be, from what there is now.
     fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
-        let mut going = Going { next: 0, end: 0, due: desk.now };
+        let mut going = Going { next: 0, end: 0, since: desk.now, due: desk.now };
         let mut last = None;
         if let Some(track) = published.iter_mut().find(|track| track.id == self.track) {
             let mut bytes = 0;
@@ -162,7 +175,9 @@ impl Replay {
             let (object, given_at) = (kept.object.clone(), kept.given_at);
             let after = track.history(desk.now).at_or_after(going.next).map(|kept| kept.given_at);
             let pause = after.map_or(Duration::ZERO, |after| after - given_at);
-            let pause = pause / u32::from(desk.config.catch_up);
+            let gear = (desk.now - going.since).as_micros() / GEAR.as_micros() + 1;
+            let most = u32::from(desk.config.catch_up);
+            let pause = pause / u32::try_from(gear).unwrap_or(most).min(most);
             going.due = desk.now + pause.clamp(SHORTEST, LONGEST);
             track.note_replayed();
             desk.out.push(Output::FetchObject { session, request, object });

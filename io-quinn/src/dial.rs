@@ -10,8 +10,8 @@ use holdline_core::{Cause, CauseKind, Token};
 use moq_transport::session::{Publisher, Session, Subscriber, Transport};
 use moq_transport::setup::AuthorizationToken;
 
-use crate::acknowledged::Listened;
 use crate::cause;
+use crate::congestion::Controllers;
 use crate::network::Network;
 use crate::relay_url::RelayUrl;
 
@@ -57,7 +57,7 @@ impl Dialer {
             .keep_alive_interval(Some(probe_interval))
             .receive_window(RECEIVE_WINDOW.into())
             .initial_rtt(INITIAL_RTT)
-            .congestion_controller_factory(Arc::new(Listened::default()))
+            .congestion_controller_factory(Arc::new(Controllers::default()))
             // A path that has grown its packets may not fit the next one (TURN, a tunnel).
             .mtu_discovery_config(None);
         let mut client = quinn::ClientConfig::new(Arc::new(tls));

@@ -182,9 +182,9 @@ impl Driver {
                     link.migrate(Arc::clone(&self.network));
                 }
             }
-            Output::PublishTrack { session, publication, name } => {
+            Output::PublishTrack { session, publication, name, expedited } => {
                 if let Some(link) = world.links.get_mut(&session) {
-                    let outcome = link.publish_track(publication, name);
+                    let outcome = link.publish_track(publication, name, expedited);
                     world.note(publication, outcome);
                 }
             }

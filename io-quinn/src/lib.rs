@@ -40,10 +40,10 @@
 //! [`Call`] is the way in; [`PublishedTrack`] and [`SubscribedTrack`] are its handles; [`Network`]
 //! is the seam where another network than the host's plugs in.
 
-mod acknowledged;
 mod call;
 mod call_config;
 mod cause;
+mod congestion;
 mod dial;
 mod directory;
 mod driver;

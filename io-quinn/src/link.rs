@@ -13,8 +13,8 @@ use moq_transport::session::{Publisher, Session, Subscriber};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::acknowledged;
 use crate::cause;
+use crate::congestion;
 use crate::dial::{Established, RECEIVE_WINDOW};
 use crate::driver::Arrival;
 use crate::fetch::{self, Asked, Part, Range};
@@ -85,17 +85,20 @@ impl Link {
         Input::PathReport {
             session: self.id,
             received: stats.udp_rx.datagrams,
-            acknowledged: acknowledged::packets(&self.connection),
+            acknowledged: congestion::acknowledged(&self.connection),
             rtt_micros: u64::try_from(stats.path.rtt.as_micros()).unwrap_or(u64::MAX),
         }
     }
 
     /// Moves the connection to a fresh local socket.
     pub(crate) fn migrate(&mut self, network: Arc<dyn Network>) {
-        let (endpoint, remote) = (self.endpoint.clone(), self.connection.remote_address());
+        let (endpoint, connection) = (self.endpoint.clone(), self.connection.clone());
         self.tasks.spawn(async move {
-            let moved = match network.bind(remote).await {
-                Ok(socket) => endpoint.rebind_abstract(socket),
+            let moved = match network.bind(connection.remote_address()).await {
+                Ok(socket) => {
+                    congestion::moves(&connection);
+                    endpoint.rebind_abstract(socket)
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = moved {
@@ -108,11 +111,12 @@ impl Link {
         &mut self,
         id: PublicationId,
         name: String,
+        expedited: bool,
     ) -> Result<(), ServeError> {
         // The namespace of a local track is only ever logged; subscribers name their own.
         let (writer, reader) = Track::new(TrackNamespace::new(), name.clone()).produce();
         let groups = writer.subgroups()?;
-        self.publications.insert(id, Publication::new(groups));
+        self.publications.insert(id, Publication::new(groups, expedited));
         self.catalogue.send_modify(|catalogue| {
             let catalogue = Arc::make_mut(catalogue);
             catalogue.retain(|(other, _)| *other != name);

@@ -14,20 +14,24 @@ use tokio::sync::{mpsc, watch};
 
 use crate::headers;
 
-/// The priority of every subgroup. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH
-/// have 0 and a greater number goes first: with any other one, media that waits for a narrow line would
-/// hold up every request behind it, and what is missing could not be asked for.
+/// The priority of subgroups. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH have 0
+/// and a greater number goes first: with any other one, media that waits for a narrow line holds up every
+/// request behind it, and what is missing cannot be asked for.
 pub(crate) const PRIORITY: u8 = 0;
+/// That of tracks that go before everything else, requests too.
+const EXPEDITED: u8 = 1;
 
 /// One published track on one session.
 pub(crate) struct Publication {
     groups: SubgroupsWriter,
     current: Option<SubgroupWriter>,
+    priority: u8,
 }
 
 impl Publication {
-    pub(crate) fn new(groups: SubgroupsWriter) -> Self {
-        Self { groups, current: None }
+    pub(crate) fn new(groups: SubgroupsWriter, expedited: bool) -> Self {
+        let priority = if expedited { EXPEDITED } else { PRIORITY };
+        Self { groups, current: None, priority }
     }
 
     pub(crate) fn send(&mut self, object: Object) -> Result<(), ServeError> {
@@ -60,7 +64,7 @@ impl Publication {
             Some(_) | None => self.groups.create(Subgroup {
                 group_id: location.group,
                 subgroup_id: 0,
-                priority: PRIORITY,
+                priority: self.priority,
             })?,
         };
         let group = self.current.insert(group);

@@ -1,8 +1,10 @@
 //! What everybody does in a run, whatever the world it is played in: who speaks and listens, when, and
 //! what is said.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use holdline_core::{Frame, Track};
+use holdline_core::{Frame, Retention, Track};
 
 use crate::chance::{Chance, Stream};
 use crate::conditions::{Conditions, span};
@@ -25,7 +27,14 @@ pub(crate) struct Voice {
     pub(crate) name: &'static str,
     /// How long its frames are, in bytes.
     bytes: usize,
-    video: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Lossless { history: Duration },
+    Live,
+    Video,
 }
 
 /// The run of a plan, as everybody in it knows it.
@@ -34,6 +43,8 @@ pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) topology: Topology,
     pub(crate) conditions: Conditions,
+    /// The tracks that everybody speaks on.
+    voices: Vec<Voice>,
     /// When each participant begins its call and when it begins to speak, in microseconds.
     begins: Vec<(u64, u64)>,
     /// When everybody has said everything, in microseconds.
@@ -64,6 +75,7 @@ impl Script {
             seed: plan.seed,
             topology: plan.topology.clone(),
             conditions: Conditions::new(plan),
+            voices: voices(&plan.topology),
             begins: begins.collect(),
             said,
             over: (said + AFTERMATH).max(given_up),
@@ -84,14 +96,9 @@ impl Script {
         self.begins[who]
     }
 
-    /// The tracks that everybody speaks on.
-    pub(crate) fn voices(&self) -> &'static [Voice] {
-        const VOICES: [Voice; 3] = [
-            Voice { name: "lossless", bytes: 40, video: false },
-            Voice { name: "live", bytes: 160, video: false },
-            Voice { name: "video", bytes: 1_500, video: true },
-        ];
-        if self.topology.video { &VOICES } else { &VOICES[..2] }
+    /// What everybody speaks on.
+    pub(crate) fn voices(&self) -> &[Voice] {
+        &self.voices
     }
 
     /// Frame `number` of a participant, in one of its lives, on one of its tracks.
@@ -107,7 +114,7 @@ impl Script {
         payload[8] = u8::try_from(who).unwrap_or(u8::MAX);
         payload[9] = u8::try_from(life).unwrap_or(u8::MAX);
         payload[10] = voice.name.as_bytes()[1];
-        let keyframe = voice.video && number.is_multiple_of(KEYFRAME_EVERY);
+        let keyframe = voice.kind == Kind::Video && number.is_multiple_of(KEYFRAME_EVERY);
         let payload = Bytes::from(payload);
         if keyframe { Frame::key(at, payload) } else { Frame::new(at, payload) }
     }
@@ -125,12 +132,25 @@ impl Script {
     }
 }
 
+fn voices(topology: &Topology) -> Vec<Voice> {
+    let recorded = usize::try_from(topology.lossless_bytes).unwrap_or(usize::MAX);
+    let kind = Kind::Lossless { history: Duration::from_millis(topology.history_ms) };
+    let lossless = Voice { name: "lossless", bytes: recorded, kind };
+    let live = Voice { name: "live", bytes: 160, kind: Kind::Live };
+    let video = Voice { name: "video", bytes: 1_500, kind: Kind::Video };
+    if topology.video { vec![lossless, live, video] } else { vec![lossless, live] }
+}
+
 impl Voice {
     pub(crate) fn track(&self) -> Track {
-        match self {
-            Self { name: "lossless", .. } => Track::audio(self.name).lossless(),
-            Self { video: true, .. } => Track::video(self.name),
-            Self { .. } => Track::audio(self.name),
+        match self.kind {
+            Kind::Lossless { history } => {
+                let track = Track::audio(self.name).lossless();
+                let retention = Retention { age: history, ..track.retention };
+                track.retaining(retention)
+            }
+            Kind::Live => Track::audio(self.name),
+            Kind::Video => Track::video(self.name),
         }
     }
 }

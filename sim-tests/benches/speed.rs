@@ -25,6 +25,8 @@ fn main() {
                 frame_ms,
                 speech_ms: SPEECH_MS,
                 video: false,
+                lossless_bytes: Topology::SPEECH_BYTES,
+                history_ms: Topology::HISTORY_MS,
             },
             faults: Vec::new(),
         };

@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use holdline_sim::FaultPlan;
-
 use crate::coverage::Coverage;
 use crate::oracles::Broken;
 use crate::{World, judge};
@@ -32,7 +30,7 @@ pub struct Played {
 /// Plays one seed.
 pub fn play(world: World, seed: u64) -> Played {
     let begun = Instant::now();
-    let (broken, coverage, digest) = match judge(world, FaultPlan::generate(seed)) {
+    let (broken, coverage, digest) = match judge(world, world.plan(seed)) {
         Ok(verdict) => {
             let coverage = Coverage::of(&verdict.plan, &verdict.record);
             (verdict.broken, coverage, Some(verdict.record.digest))

@@ -2,9 +2,10 @@
 //! soon media came back after each kind of fault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use holdline_core::{Event, StateName, Timestamp};
-use holdline_sim::{Fault, FaultPlan, Life, Record};
+use holdline_sim::{Fault, FaultPlan, Heard, Life, Record, TrackRecord};
 
 /// How long nothing else may go wrong before a fault and after it for the way back to be that fault's, in
 /// milliseconds.
@@ -107,44 +108,65 @@ fn state_at(life: &Life, at: Timestamp) -> StateName {
     state.last().unwrap_or(StateName::Idle)
 }
 
-/// For each fault that passes and that nothing else follows too soon, and for each two that it came between:
-/// how long after its end, in milliseconds, the first frame was heard that had been said since.
-pub(crate) fn recoveries<'a>(plan: &'a FaultPlan, record: &Record) -> Vec<(&'a Fault, u64)> {
-    let mut found = Vec::new();
+/// Each fault that passes and that nothing else comes near, with each live track that it came between, and
+/// who listens to it.
+pub(crate) fn alone<'a>(
+    plan: &'a FaultPlan,
+    record: &'a Record,
+) -> impl Iterator<Item = (&'a Fault, (usize, &'a TrackRecord))> {
     let spoken = plan.topology.speech_ms.max(plan.healed_ms());
-    let lost = plan.lost_for_good().map(|(who, _)| who as usize);
-    for fault in plan.faults.iter().filter(|fault| fault.interrupts()) {
+    let alone = move |fault: &&Fault| {
+        let fault: &Fault = fault;
         let end = fault.at_ms + fault.for_ms;
-        let alone = |other: &Fault| {
+        let far = |other: &Fault| {
             std::ptr::eq(other, fault)
                 || other.at_ms > end + ALONE_AFTER_MS
                 || other.at_ms + other.for_ms + ALONE_BEFORE_MS < fault.at_ms
         };
-        if !plan.faults.iter().all(alone) || end + ALONE_AFTER_MS > spoken {
-            continue;
-        }
-        let between = concerned(plan, fault);
-        for (who, listener) in record.participants.iter().enumerate() {
-            let life = listener.last();
-            for track in life.tracks.iter().filter(|track| track.name == "live") {
-                let speaker = record.participants[track.speaker].last();
-                let begun = life.since.max(speaker.since) + std::time::Duration::from_secs(3);
-                let heals = Timestamp::from_millis(end);
-                if lost.is_some_and(|lost| lost == who || lost == track.speaker) {
-                    continue;
-                }
-                let concerns = between.contains(&who) || between.contains(&track.speaker);
-                if !concerns || Timestamp::from_millis(fault.at_ms) < begun {
-                    continue;
-                }
-                let fresh = |heard: &&holdline_sim::Heard| heard.captured_at >= heals.as_micros();
-                let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
-                let ms = after.map_or(u64::MAX, |after| after.as_millis() as u64);
-                found.push((fault, ms));
+        fault.interrupts() && end + ALONE_AFTER_MS <= spoken && plan.faults.iter().all(far)
+    };
+    plan.faults.iter().filter(alone).flat_map(|fault| {
+        let tracks = between(plan, record, fault);
+        tracks.into_iter().map(move |track| (fault, track))
+    })
+}
+
+/// The live tracks that a fault came between, of calls that had been up for some time.
+fn between<'a>(
+    plan: &FaultPlan,
+    record: &'a Record,
+    fault: &Fault,
+) -> Vec<(usize, &'a TrackRecord)> {
+    let (concerned, lost) = (concerned(plan, fault), plan.lost_for_good());
+    let is_lost = |who: usize| lost.is_some_and(|(lost, _)| lost == who as u64);
+    let mut tracks = Vec::new();
+    for (who, listener) in record.participants.iter().enumerate() {
+        let life = listener.last();
+        for track in life.tracks.iter().filter(|track| track.name == "live") {
+            let speaker = record.participants[track.speaker].last();
+            let begun = life.since.max(speaker.since) + Duration::from_millis(ALONE_BEFORE_MS);
+            let concerns = concerned.contains(&who) || concerned.contains(&track.speaker);
+            let lost = is_lost(who) || is_lost(track.speaker);
+            if concerns && !lost && Timestamp::from_millis(fault.at_ms) >= begun {
+                tracks.push((who, track));
             }
         }
     }
-    found
+    tracks
+}
+
+/// For each fault that nothing else comes near, and each two that it came between: how long after its end,
+/// in milliseconds, the first frame was heard that had been said since.
+pub(crate) fn recoveries<'a>(
+    plan: &'a FaultPlan,
+    record: &'a Record,
+) -> impl Iterator<Item = (&'a Fault, u64)> {
+    alone(plan, record).map(|(fault, (_, track))| {
+        let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
+        let fresh = |heard: &&Heard| heard.captured_at >= heals.as_micros();
+        let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
+        (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
+    })
 }
 
 #[cfg(test)]

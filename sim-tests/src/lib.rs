@@ -22,6 +22,17 @@ pub enum World {
     Stack,
 }
 
+impl World {
+    /// What a seed is in it.
+    pub fn plan(self, seed: u64) -> FaultPlan {
+        let plan = FaultPlan::generate(seed);
+        match self {
+            Self::Model => plan.thinned(),
+            Self::Stack => plan,
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Verdict {

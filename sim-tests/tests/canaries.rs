@@ -5,7 +5,8 @@
 use std::panic::catch_unwind;
 
 use holdline_core::Canary;
-use holdline_sim::{FaultPlan, model};
+use holdline_sim::model;
+use holdline_sim_tests::World;
 use holdline_sim_tests::oracles::all;
 
 /// How many seeds a bug may hide in.
@@ -13,7 +14,7 @@ const BUDGET: u64 = 400;
 
 /// Which law a bug breaks that is planted in the calls of that seed.
 fn broken(canary: Canary, seed: u64) -> Option<String> {
-    let plan = FaultPlan::generate(seed);
+    let plan = World::Model.plan(seed);
     // The core has laws of its own, and panics where one is broken.
     match catch_unwind(|| model::run_with(&plan, canary)) {
         Ok(record) => all(&plan, &record).first().map(|broken| broken.law.to_owned()),
@@ -38,7 +39,7 @@ fn every_planted_bug_is_found() {
 #[test]
 fn nothing_is_found_where_nothing_is_planted() {
     for seed in 0..BUDGET {
-        let plan = FaultPlan::generate(seed);
+        let plan = World::Model.plan(seed);
         assert_eq!(all(&plan, &model::run(&plan)), [], "seed {seed}");
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use holdline_core::{Event, Outcome, StateName};
-use holdline_sim::{FaultPlan, Life, Record};
+use holdline_sim::{Fault, FaultKind, FaultPlan, Heard, Life, Record, Side, Topology, TrackRecord};
 use holdline_sim_tests::{Verdict, World, judge};
 
 /// The plans of a folder, by name.
@@ -135,4 +136,64 @@ fn both_worlds_agree_on_generated_plans() {
         let stack = played(&name, World::Stack, plan);
         assert_eq!(endings(&model.record), endings(&stack.record), "{name}");
     }
+}
+
+/// R21: live frames come no later while what was missed is said again than they come without it, by more than
+/// one frame's time. The other run is the same one, but for histories that hold nothing.
+#[test]
+fn what_is_said_again_does_not_hold_up_what_is_said_now() {
+    let mut latest = Vec::new();
+    for (kind, latency_ms) in [
+        (FaultKind::Partition { participant: 0, side: Side::Both }, [25, 40]),
+        (FaultKind::Partition { participant: 1, side: Side::Down }, [43, 74]),
+        (FaultKind::NetworkChange { participant: 1, announced: true }, [43, 74]),
+        (FaultKind::Suspend { participant: 0 }, [10, 60]),
+        (FaultKind::RelayCrash { relay: 0 }, [70, 60]),
+    ] {
+        let topology = Topology {
+            participants: 2,
+            relays: 1,
+            latency_ms: latency_ms.to_vec(),
+            frame_ms: 20,
+            speech_ms: 30_000,
+            video: false,
+            // 256 kbit/s: what is missed in 10 s is 320 kB.
+            lossless_bytes: 640,
+            history_ms: 20_000,
+        };
+        let faults = vec![Fault { at_ms: 6_000, for_ms: 10_000, kind }];
+        let plan = FaultPlan { version: 1, seed: 1, topology, faults };
+        let mut forgetful = plan.clone();
+        forgetful.topology.history_ms = 1;
+        let family = kind.family();
+        let (said_again, not) =
+            (played(family, World::Stack, plan), played(family, World::Stack, forgetful));
+        assert!(missing(&said_again.record) == 0 && missing(&not.record) > 400, "{family}");
+        let pairs = live(&said_again.record).zip(live(&not.record));
+        let later = pairs.flat_map(|(track, twin)| {
+            let settled = |heard: &&Heard| heard.captured_at > 16_500_000;
+            let heard = track.heard.iter().filter(settled);
+            heard.filter_map(|heard| {
+                let twin = twin.heard.iter().find(|other| other.number == heard.number)?;
+                Some(heard.at.as_micros().saturating_sub(twin.at.as_micros()))
+            })
+        });
+        latest.push((family, Duration::from_micros(later.max().expect("heard"))));
+    }
+    println!("{latest:?}");
+    // Latency is drawn for each packet, up to 4 ms each way.
+    let bound = Duration::from_millis(20 + 8);
+    assert!(latest.iter().all(|(_, later)| *later <= bound), "{latest:?}");
+}
+
+fn live(record: &Record) -> impl Iterator<Item = &TrackRecord> {
+    let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
+    tracks.filter(|track| track.name == "live")
+}
+
+/// How many frames of lossless tracks were told to be missing.
+fn missing(record: &Record) -> u64 {
+    let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
+    let heard = tracks.filter(|track| track.name == "lossless").flat_map(|track| &track.heard);
+    heard.filter_map(|heard| heard.gap).map(|gap| gap.frames).sum()
 }

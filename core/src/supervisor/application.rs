@@ -30,15 +30,17 @@ impl Supervisor {
         track: TrackId,
         name: String,
         kind: MediaKind,
-        retention: Retention,
+        (delivery, retention): (Delivery, Retention),
     ) {
-        let valid = retention.validate().map_err(|error| error.to_string());
+        let valid = delivery.validate().and_then(|()| retention.validate());
+        let valid = valid.map_err(|error| error.to_string());
         if let Err(problem) = valid.and_then(|()| self.publishable(track, &name)) {
             self.out.event(Event::TrackRefused { track, problem });
             return;
         }
-        let published = PublishedTrack::new(track, name, kind, retention, self.config.first_epoch);
-        self.published.push(published);
+        let first_epoch = self.config.first_epoch;
+        let wanted = (delivery, retention);
+        self.published.push(PublishedTrack::new(track, name, kind, wanted, first_epoch));
         self.attach_tracks();
     }
 

@@ -18,8 +18,8 @@ impl Supervisor {
         match input {
             Input::Tick => {}
             Input::Connect => self.connect(),
-            Input::Publish { track, name, kind, retention } => {
-                self.publish(track, name, kind, retention)
+            Input::Publish { track, name, kind, delivery, retention } => {
+                self.publish(track, name, kind, (delivery, retention))
             }
             Input::Subscribe { track, participant, name, kind, delivery, retention } => {
                 self.subscribe(track, participant, name, kind, (delivery, retention))

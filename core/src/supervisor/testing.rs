@@ -20,10 +20,11 @@ impl Supervisor {
         self.out.push(Output::CheckHost);
         let ourselves = self.config.participant.clone();
         let name = String::from(TRACK_NAME);
-        self.publish(OUTWARD, name.clone(), MediaKind::Data, Retention::live());
         // What is lost must be seen as lost.
         let delivery = Delivery::Live { budget: limit.min(Delivery::LONGEST_BUDGET) };
-        self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, (delivery, Retention::live()));
+        let wanted = (delivery, Retention::live());
+        self.publish(OUTWARD, name.clone(), MediaKind::Data, wanted);
+        self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, wanted);
     }
 
     pub(super) fn advance_test(&mut self) {

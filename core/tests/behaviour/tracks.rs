@@ -22,6 +22,32 @@ fn what_is_asked_for_before_there_is_a_session_is_carried_out_once_there_is_one(
 }
 
 #[test]
+fn live_speech_goes_before_everything_else_and_nothing_else_does() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    hand.out.clear();
+    let budget = Duration::from_millis(300);
+    let tracks = [
+        Track::audio("speech"),
+        Track::audio("speech, tight").live(budget),
+        Track::audio("recording").lossless(),
+        Track::video("camera"),
+    ];
+    for (id, track) in (50..).zip(tracks) {
+        hand.give(Input::publish(TrackId(id), track));
+    }
+    let offered = hand.take(|output| match output {
+        Output::PublishTrack { session: on, name, expedited, .. } if *on == session => {
+            Some((name.clone(), *expedited))
+        }
+        _ => None,
+    });
+    let offered: Vec<(String, bool)> = offered.into_iter().map(|(_, offered)| offered).collect();
+    let expected =
+        [("speech", true), ("speech, tight", true), ("recording", false), ("camera", false)];
+    assert_eq!(offered, expected.map(|(name, expedited)| (name.to_owned(), expedited)));
+}
+
+#[test]
 fn a_track_that_ends_while_the_session_is_healthy_is_asked_for_again_without_reconnecting() {
     let (mut hand, _) = Hand::live(Policy::interactive(), 1);
     let (first, _) = hand.subscription().expect("subscribed");

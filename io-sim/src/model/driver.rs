@@ -96,7 +96,7 @@ impl World {
                 let rtt_micros = latency * 2;
                 return Some(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
-            Output::PublishTrack { session, publication, name } => {
+            Output::PublishTrack { session, publication, name, .. } => {
                 let track = self.index(&name);
                 let process = self.participants[who].process.as_mut()?;
                 process.publications.insert(publication, (session, track));

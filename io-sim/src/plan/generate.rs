@@ -103,21 +103,42 @@ impl Topology {
     }
 }
 
+/// One plan in so many keeps its frames when it is thinned.
+const DENSE: u64 = 64;
+/// So many frames are one in the others.
+const THINNED: u64 = 10;
+
 impl FaultPlan {
+    /// The same for the model of the network, whose runs are spent on frames while what they are for are
+    /// decisions: in all plans but a few, frames last longer.
+    #[must_use]
+    pub fn thinned(mut self) -> Self {
+        if !self.seed.is_multiple_of(DENSE) {
+            self.topology.frame_ms *= THINNED;
+        }
+        self
+    }
+
     /// The plan of a seed. Each seed leaves out whole families of faults, so that the others come in
     /// greater numbers (swarm testing, Groce et al., ISSTA 2012).
     pub fn generate(seed: u64) -> Self {
         let mut chance = Chance::new(seed, Stream::Topology);
         let participants = if chance.one_in(4) { 3 } else { 2 };
         let relays = if chance.one_in(4) { 2 } else { 1 };
-        let topology = Topology {
+        let mut topology = Topology {
             participants,
             relays,
             latency_ms: (0..participants).map(|_| chance.between(5, 80)).collect(),
             frame_ms: chance.one_of(&[20, 40, 60, 100]),
             speech_ms: 40_000,
             video: chance.one_in(4),
+            lossless_bytes: Topology::SPEECH_BYTES,
+            history_ms: Topology::HISTORY_MS,
         };
+        // Some speech as it is recorded: 16 bits, 16,000 times a second, for 20 ms.
+        if !topology.video && chance.one_in(4) {
+            topology.lossless_bytes = 640;
+        }
         let mut chance = Chance::new(seed, Stream::Faults);
         let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
         let mut faults: Vec<Fault> = Vec::new();

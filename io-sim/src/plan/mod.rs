@@ -38,6 +38,28 @@ pub struct Topology {
     /// Whether everybody has a video track, too.
     #[serde(default)]
     pub video: bool,
+    /// How long a frame of the lossless track is, in bytes: 40, as speech is coded, if nothing else is said.
+    #[serde(default = "Topology::speech_bytes")]
+    pub lossless_bytes: u64,
+    /// For how long everybody remembers what it said on it, in milliseconds: 20,000 if nothing else is said.
+    #[serde(default = "Topology::history_ms")]
+    pub history_ms: u64,
+}
+
+impl Topology {
+    /// A frame of coded speech: 16 kbit/s for 20 ms.
+    pub const SPEECH_BYTES: u64 = 40;
+
+    /// As long as histories are if an application says nothing else.
+    pub const HISTORY_MS: u64 = 20_000;
+
+    fn speech_bytes() -> u64 {
+        Self::SPEECH_BYTES
+    }
+
+    fn history_ms() -> u64 {
+        Self::HISTORY_MS
+    }
 }
 
 /// Something that breaks for a while.
@@ -320,8 +342,16 @@ impl FaultPlan {
 
     /// Refuses what cannot be played.
     pub fn validate(&self) -> Result<(), PlanError> {
-        let Topology { participants, relays, latency_ms, frame_ms, speech_ms, video: _ } =
-            &self.topology;
+        let Topology {
+            participants,
+            relays,
+            latency_ms,
+            frame_ms,
+            speech_ms,
+            video: _,
+            lossless_bytes,
+            history_ms,
+        } = &self.topology;
         let ensure = |ok: bool, problem: &str| {
             if ok { Ok(()) } else { Err(PlanError::Impossible(problem.into())) }
         };
@@ -340,6 +370,14 @@ impl FaultPlan {
         )?;
         ensure((5..=1_000).contains(frame_ms), "topology.frame_ms must be between 5 and 1,000")?;
         ensure(*speech_ms <= 600_000, "topology.speech_ms must be at most 600,000")?;
+        ensure(
+            (16..=16_384).contains(lossless_bytes),
+            "topology.lossless_bytes must be between 16 and 16,384",
+        )?;
+        ensure(
+            (1..=60_000).contains(history_ms),
+            "topology.history_ms must be between 1 and 60,000",
+        )?;
         for fault in &self.faults {
             let known = match fault.kind.concerns() {
                 Concerns::Participant(participant) => participant < *participants,

@@ -47,10 +47,11 @@ pub(crate) async fn serve(
     let event_loop = EVENT_LOOP.get().ok_or("nothing was prepared")?;
     // No packet ever goes through this one.
     let unused = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let config = quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
-        REGISTERING.take();
-        SimSocket::bind(&ether, Site::Relay(which))
-    });
+    let config =
+        quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
+            REGISTERING.take();
+            SimSocket::bind(&ether, Site::Relay(which))
+        });
     REGISTERING.set(Some(event_loop.enter()));
     let endpoint = quic::Endpoint::new(config);
     REGISTERING.take();

@@ -147,10 +147,10 @@ fn world(model: bool) -> World {
     if model { World::Model } else { World::Stack }
 }
 
-/// The plan that an argument names: a seed's, or a file's.
-fn plan(given: &str) -> Result<FaultPlan, Failure> {
+/// The plan that an argument names: what a seed is in that world, or a file's.
+fn plan(given: &str, world: World) -> Result<FaultPlan, Failure> {
     if let Ok(seed) = given.parse() {
-        return Ok(FaultPlan::generate(seed));
+        return Ok(world.plan(seed));
     }
     let unusable = |problem: String| Failure::Unusable(format!("{given}: {problem}"));
     let text = std::fs::read_to_string(given).map_err(|error| unusable(error.to_string()))?;

@@ -7,7 +7,7 @@ use holdline_sim_tests::judge;
 use super::{Failure, ReplayArgs, plan, world, write};
 
 pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
-    let plan = plan(&args.plan)?;
+    let plan = plan(&args.plan, world(args.model))?;
     println!("{}", plan.to_toml().map_err(|error| Failure::Unusable(error.to_string()))?);
     let verdict = judge(world(args.model), plan)
         .map_err(|error| Failure::DidNotHold(format!("{}: {error}", args.plan)))?;

@@ -7,7 +7,8 @@ use indicatif::ProgressBar;
 use super::{Failure, ShrinkArgs, plan, world, write};
 
 pub(super) fn run(args: ShrinkArgs) -> Result<(), Failure> {
-    let (plan, world) = (plan(&args.plan)?, world(args.model));
+    let world = world(args.model);
+    let plan = plan(&args.plan, world)?;
     let law = |plan| match judge(world, plan) {
         Ok(verdict) => verdict.broken.first().map(|broken| broken.law),
         Err(_) => Some("completion"),

@@ -4,11 +4,11 @@
 use holdline_core::FrameNumber;
 use holdline_sim::{FaultPlan, ParticipantRecord, Record, TrackRecord};
 
-/// How long outages may be in all for a history of 20 s to cover them, with time to come back.
-const COVERED_MS: u64 = 12_000;
+/// How much longer a history must be than all outages together to cover them: the time to come back.
+const COMING_BACK_MS: u64 = 8_000;
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    let covered = plan.outage_ms() <= COVERED_MS;
+    let covered = plan.outage_ms() + COMING_BACK_MS <= plan.topology.history_ms;
     for (listener, participant) in record.participants.iter().enumerate() {
         for track in participant.lives.iter().flat_map(|life| &life.tracks) {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);

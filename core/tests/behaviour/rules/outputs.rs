@@ -37,7 +37,7 @@ impl Rules {
             Output::ProbePath { session } | Output::Migrate { session } => {
                 self.on(*session);
             }
-            Output::PublishTrack { session, publication, name } => {
+            Output::PublishTrack { session, publication, name, .. } => {
                 self.mint(publication.0);
                 self.lately.publications.push(*publication);
                 let session = self.on(*session);

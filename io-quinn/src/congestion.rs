@@ -1,0 +1,182 @@
+//! quinn's own congestion controller, CUBIC (RFC 9438), told when its connection moves, and listened to.
+//!
+//! **Moves.** What was sent on the old path says nothing of the new one (RFC 9000, section 9.4). quinn does
+//! not know that when it is the client that moves: after an outage its window is full of what was lost, and it
+//! says nothing on a fresh socket until a probe timeout that has doubled several times. So each move makes
+//! room for as much as a probe (RFC 9002, section 6.2.4), and the first packet that arrives begins anew.
+//!
+//! **Acknowledgements.** QUIC implementations count the ACK frames that came, but a relay that hears nothing
+//! any more goes on saying what it heard last, in every packet of media it sends. What is acknowledged *anew*
+//! only the congestion controller is told, so it is counted there, of the path that the connection is on.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use quinn::congestion::{Controller, ControllerFactory, Cubic, CubicConfig};
+use quinn_proto::RttEstimator;
+use quinn_proto::congestion::ControllerMetrics;
+
+/// How many packets a probe may take.
+const PROBE: u64 = 2;
+
+/// How much may be sent on a new path before anything has arrived, in bytes: 32 packets, as in Chromium. quinn's
+/// ten (RFC 9002, section 7.2) grow too slowly for what is said again after an outage, beside what is said
+/// now, because quinn counts only what comes while it waits to send.
+const INITIAL_WINDOW: u64 = 32 * 1_200;
+
+/// Makes the controllers of new connections.
+#[derive(Debug)]
+pub(crate) struct Controllers {
+    cubic: Arc<CubicConfig>,
+}
+
+impl Default for Controllers {
+    fn default() -> Self {
+        let mut cubic = CubicConfig::default();
+        cubic.initial_window(INITIAL_WINDOW);
+        Self { cubic: Arc::new(cubic) }
+    }
+}
+
+impl ControllerFactory for Controllers {
+    fn build(self: Arc<Self>, now: Instant, mtu: u16) -> Box<dyn Controller> {
+        let cubic = Cubic::new(Arc::clone(&self.cubic), now, mtu);
+        Box::new(Watched {
+            config: Arc::clone(&self.cubic),
+            cubic: Box::new(cubic),
+            mtu,
+            moves: Arc::default(),
+            path: 0,
+            since: now,
+            arrived: 0,
+            acknowledged: 0,
+        })
+    }
+}
+
+/// How many of our packets were acknowledged, each on the path that the connection was on then.
+pub(crate) fn acknowledged(connection: &quinn::Connection) -> u64 {
+    watched(connection).map_or(0, |watched| watched.acknowledged)
+}
+
+/// The connection is about to move to another socket.
+pub(crate) fn moves(connection: &quinn::Connection) {
+    if let Some(watched) = watched(connection) {
+        watched.moves.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A copy of a connection's controller. What it shares with the original is how often it moved.
+fn watched(connection: &quinn::Connection) -> Option<Box<Watched>> {
+    connection.congestion_state().into_any().downcast().ok()
+}
+
+struct Watched {
+    config: Arc<CubicConfig>,
+    cubic: Box<dyn Controller>,
+    mtu: u16,
+    /// How often the connection has moved: said from outside.
+    moves: Arc<AtomicU64>,
+    /// After how many moves the last packet was sent, and when the first one was after so many.
+    path: u64,
+    since: Instant,
+    /// After how many moves the last packet was sent that arrived.
+    arrived: u64,
+    /// How many of our packets were.
+    acknowledged: u64,
+}
+
+impl Watched {
+    fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
+    }
+
+    /// Whether a packet was sent on the path that the connection is on.
+    fn is_of_this_path(&self, sent: Instant) -> bool {
+        self.path == self.moves() && sent >= self.since
+    }
+}
+
+impl Controller for Watched {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        let moves = self.moves();
+        if self.path != moves {
+            (self.path, self.since) = (moves, now);
+        }
+        self.cubic.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        rtt: &RttEstimator,
+    ) {
+        if !self.is_of_this_path(sent) {
+            return;
+        }
+        if self.arrived != self.path {
+            self.arrived = self.path;
+            self.cubic = Box::new(Cubic::new(Arc::clone(&self.config), now, self.mtu));
+        }
+        self.acknowledged += 1;
+        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(
+        &mut self,
+        now: Instant,
+        in_flight: u64,
+        app_limited: bool,
+        largest_packet_num_acked: Option<u64>,
+    ) {
+        self.cubic.on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+    }
+
+    fn on_congestion_event(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        is_persistent_congestion: bool,
+        lost_bytes: u64,
+    ) {
+        if self.is_of_this_path(sent) {
+            self.cubic.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+        }
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.mtu = new_mtu;
+        self.cubic.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        let probes = self.moves() - self.arrived;
+        self.cubic.window() + probes * PROBE * u64::from(self.mtu)
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.cubic.metrics()
+    }
+
+    fn clone_box(&self) -> Box<dyn Controller> {
+        Box::new(Self {
+            config: Arc::clone(&self.config),
+            cubic: self.cubic.clone_box(),
+            moves: Arc::clone(&self.moves),
+            ..*self
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.cubic.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
