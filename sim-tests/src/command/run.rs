@@ -95,10 +95,14 @@ fn line(played: &Played) -> serde_json::Value {
         .iter()
         .map(|broken| json!({ "law": broken.law, "how": broken.how }))
         .collect();
+    let back = played.coverage.recovery.iter();
+    let back: serde_json::Map<_, _> =
+        back.map(|(family, times)| ((*family).to_owned(), json!(times.longest()))).collect();
     json!({
         "seed": played.seed,
         "holds": played.broken.is_empty(),
         "broken": broken,
+        "longest_ms": back,
         "digest": played.digest.map(|digest| format!("{digest:016x}")),
         "took_ms": u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
     })
