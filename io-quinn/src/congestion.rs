@@ -97,6 +97,17 @@ impl Watched {
     fn is_of_this_path(&self, sent: Instant) -> bool {
         self.path == self.moves() && sent >= self.since
     }
+
+    /// A packet has been acknowledged. Whether that says anything of the path.
+    fn arrives(&mut self, now: Instant, sent: Instant) -> bool {
+        let says = self.is_of_this_path(sent);
+        if says && self.arrived != self.path {
+            self.arrived = self.path;
+            self.cubic = Box::new(Cubic::new(Arc::clone(&self.config), now, self.mtu));
+        }
+        self.acknowledged += u64::from(says);
+        says
+    }
 }
 
 impl Controller for Watched {
@@ -116,15 +127,9 @@ impl Controller for Watched {
         app_limited: bool,
         rtt: &RttEstimator,
     ) {
-        if !self.is_of_this_path(sent) {
-            return;
+        if self.arrives(now, sent) {
+            self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
         }
-        if self.arrived != self.path {
-            self.arrived = self.path;
-            self.cubic = Box::new(Cubic::new(Arc::clone(&self.config), now, self.mtu));
-        }
-        self.acknowledged += 1;
-        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
     fn on_end_acks(
@@ -178,5 +183,73 @@ impl Controller for Watched {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const MTU: u16 = 1_200;
+    const STEP: Duration = Duration::from_millis(100);
+
+    fn watched(now: Instant) -> Box<Watched> {
+        let controller = Arc::new(Controllers::default()).build(now, MTU);
+        controller.into_any().downcast().expect("ours")
+    }
+
+    #[test]
+    fn each_move_makes_room_for_a_probe_until_one_arrives() {
+        let start = Instant::now();
+        let mut path = watched(start);
+        path.on_sent(start, 1_000, 1);
+        assert_eq!(path.window(), INITIAL_WINDOW);
+        for moves in 1..=3 {
+            path.moves.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(path.window(), INITIAL_WINDOW + moves * 2 * u64::from(MTU));
+        }
+        path.on_sent(start + STEP, 1_000, 2);
+        assert!(path.arrives(start + STEP * 2, start + STEP));
+        assert_eq!(path.window(), INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn what_was_sent_before_a_move_proves_nothing_and_costs_nothing() {
+        let start = Instant::now();
+        let mut path = watched(start);
+        path.on_sent(start, 1_000, 1);
+        assert!(path.arrives(start + STEP, start));
+        path.moves.fetch_add(1, Ordering::Relaxed);
+        assert!(!path.arrives(start + STEP * 2, start), "nothing was sent yet on the new path");
+        path.on_sent(start + STEP * 2, 1_000, 2);
+        assert!(!path.arrives(start + STEP * 3, start));
+        path.on_congestion_event(start + STEP * 3, start, true, 1_000);
+        assert_eq!(path.window(), INITIAL_WINDOW + 2 * u64::from(MTU), "still only a probe");
+        assert_eq!(path.acknowledged, 1);
+        assert!(path.arrives(start + STEP * 4, start + STEP * 2));
+        assert_eq!((path.acknowledged, path.window()), (2, INITIAL_WINDOW));
+    }
+
+    #[test]
+    fn a_path_that_was_narrow_is_forgotten_with_its_socket() {
+        let start = Instant::now();
+        let mut path = watched(start);
+        path.on_sent(start, 1_000, 1);
+        path.on_congestion_event(start + STEP, start, true, 1_000);
+        assert!(path.window() < INITIAL_WINDOW / 2, "it has effect on the path that it is of");
+        path.moves.fetch_add(1, Ordering::Relaxed);
+        path.on_sent(start + STEP * 2, 1_000, 2);
+        assert!(path.arrives(start + STEP * 3, start + STEP * 2));
+        assert_eq!(path.window(), INITIAL_WINDOW);
+    }
+
+    #[test]
+    fn a_copy_is_told_of_moves_of_the_original() {
+        let path = watched(Instant::now());
+        let copy: Box<Watched> = path.clone_box().into_any().downcast().expect("ours");
+        copy.moves.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(path.moves(), 1);
     }
 }

@@ -138,6 +138,20 @@ fn both_worlds_agree_on_generated_plans() {
     }
 }
 
+/// R9: an outage that is over as soon as it is noticed. What it has swallowed fills the congestion window of
+/// whoever spoke into it, and what was sent before it may be acknowledged after it: it took 1.9 s once.
+#[test]
+fn who_was_cut_off_for_as_long_as_it_takes_to_notice_is_heard_again_within_a_second() {
+    let plan = plan("short-partition");
+    let heals = plan.healed_ms();
+    let verdict = played("short-partition", World::Stack, plan);
+    let listener = verdict.record.participants[0].last();
+    let heard = &listener.tracks.iter().find(|track| track.name == "live").expect("there").heard;
+    let fresh = heard.iter().find(|heard| heard.captured_at >= heals * 1_000).expect("heard");
+    let after = fresh.at.as_micros() / 1_000 - heals;
+    assert!(after < 1_000, "{after} ms after the end of it");
+}
+
 /// R21: live frames come no later while what was missed is said again than they come without it, by more than
 /// one frame's time. The other run is the same one, but for histories that hold nothing.
 #[test]

@@ -65,7 +65,7 @@ const LASTING: [Family; 6] = [
     },
     |topology, chance| FaultKind::Loss {
         participant: topology.someone(chance),
-        one_in: chance.between(20, 100),
+        one_in: topology.bearable(chance),
     },
     |topology, chance| FaultKind::Duplication {
         participant: topology.someone(chance),
@@ -83,7 +83,7 @@ const LASTING: [Family; 6] = [
         } else {
             FaultKind::Corruption {
                 participant: topology.someone(chance),
-                one_in: chance.between(20, 100),
+                one_in: topology.bearable(chance),
             }
         }
     },
@@ -100,6 +100,12 @@ impl Topology {
 
     fn some_relay(&self, chance: &mut Chance) -> u64 {
         chance.between(0, self.relays - 1)
+    }
+
+    /// One in how many packets may be lost for good. What a path carries falls with the root of it: video
+    /// needs more, and a publisher does not drop yet what it cannot send.
+    fn bearable(&self, chance: &mut Chance) -> u64 {
+        if self.video { chance.between(200, 400) } else { chance.between(20, 100) }
     }
 }
 
@@ -135,6 +141,10 @@ impl FaultPlan {
             lossless_bytes: Topology::SPEECH_BYTES,
             history_ms: Topology::HISTORY_MS,
         };
+        // 300 kbit/s of video at most.
+        if topology.video {
+            topology.frame_ms = topology.frame_ms.max(40);
+        }
         // Some speech as it is recorded: 16 bits, 16,000 times a second, for 20 ms.
         if !topology.video && chance.one_in(4) {
             topology.lossless_bytes = 640;
