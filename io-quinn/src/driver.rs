@@ -105,6 +105,8 @@ impl Driver {
                 }
             }
         }
+        // Who sends is told at once that nobody takes it, not when the goodbyes are over.
+        self.commands.close();
         // Complete on disk before anybody hears that the call is over for good.
         drop(self.journal.take());
         while world.farewells.join_next().await.is_some() {}

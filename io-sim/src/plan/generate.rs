@@ -71,9 +71,10 @@ const LASTING: [Family; 6] = [
         participant: topology.someone(chance),
         one_in: chance.between(2, 20),
     },
+    // What overtakes others passes for a loss, too.
     |topology, chance| FaultKind::Reordering {
         participant: topology.someone(chance),
-        one_in: chance.between(5, 50),
+        one_in: if topology.video { topology.bearable(chance) } else { chance.between(5, 50) },
         by_ms: chance.between(1, 30),
     },
     // One relay of several may stay away; the only one is as good as a partition of everybody.
