@@ -1,7 +1,7 @@
 //! How much of a core a minute of a two-way call takes, in each world.
 //!
 //! Each of the two says fifty frames a second, as a voice of 20 ms frames does; then twice a second, as
-//! campaigns on the model do in most plans. Nothing fails in it. Prints the best of some rounds.
+//! in the thinnest plans of the model. Nothing fails in it. Prints the best of some rounds.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

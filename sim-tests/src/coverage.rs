@@ -108,14 +108,14 @@ fn state_at(life: &Life, at: Timestamp) -> StateName {
     state.last().unwrap_or(StateName::Idle)
 }
 
-/// Each fault that passes and that nothing else comes near, with each live track that it came between, and
-/// who listens to it.
-pub(crate) fn alone<'a>(
+/// For each fault that passes and that nothing else comes near, and each two that it came between: how long
+/// after its end, in milliseconds, the first frame was heard that had been said since.
+pub(crate) fn recoveries<'a>(
     plan: &'a FaultPlan,
     record: &'a Record,
-) -> impl Iterator<Item = (&'a Fault, (usize, &'a TrackRecord))> {
+) -> impl Iterator<Item = (&'a Fault, u64)> {
     let spoken = plan.topology.speech_ms.max(plan.healed_ms());
-    let alone = move |fault: &&Fault| {
+    let is_alone = move |fault: &&Fault| {
         let fault: &Fault = fault;
         let end = fault.at_ms + fault.for_ms;
         let far = |other: &Fault| {
@@ -125,18 +125,18 @@ pub(crate) fn alone<'a>(
         };
         fault.interrupts() && end + ALONE_AFTER_MS <= spoken && plan.faults.iter().all(far)
     };
-    plan.faults.iter().filter(alone).flat_map(|fault| {
-        let tracks = between(plan, record, fault);
-        tracks.into_iter().map(move |track| (fault, track))
+    plan.faults.iter().filter(is_alone).flat_map(|fault| {
+        let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
+        between(plan, record, fault).into_iter().map(move |track| {
+            let fresh = |heard: &&Heard| heard.captured_at >= heals.as_micros();
+            let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
+            (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
+        })
     })
 }
 
 /// The live tracks that a fault came between, of calls that had been up for some time.
-fn between<'a>(
-    plan: &FaultPlan,
-    record: &'a Record,
-    fault: &Fault,
-) -> Vec<(usize, &'a TrackRecord)> {
+fn between<'a>(plan: &FaultPlan, record: &'a Record, fault: &Fault) -> Vec<&'a TrackRecord> {
     let (concerned, lost) = (concerned(plan, fault), plan.lost_for_good());
     let is_lost = |who: usize| lost.is_some_and(|(lost, _)| lost == who as u64);
     let mut tracks = Vec::new();
@@ -148,25 +148,11 @@ fn between<'a>(
             let concerns = concerned.contains(&who) || concerned.contains(&track.speaker);
             let lost = is_lost(who) || is_lost(track.speaker);
             if concerns && !lost && Timestamp::from_millis(fault.at_ms) >= begun {
-                tracks.push((who, track));
+                tracks.push(track);
             }
         }
     }
     tracks
-}
-
-/// For each fault that nothing else comes near, and each two that it came between: how long after its end,
-/// in milliseconds, the first frame was heard that had been said since.
-pub(crate) fn recoveries<'a>(
-    plan: &'a FaultPlan,
-    record: &'a Record,
-) -> impl Iterator<Item = (&'a Fault, u64)> {
-    alone(plan, record).map(|(fault, (_, track))| {
-        let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
-        let fresh = |heard: &&Heard| heard.captured_at >= heals.as_micros();
-        let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
-        (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
-    })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl World {
 
     /// Sees to it that a call is woken in time. Deadlines mostly move away: then the alarm that is set
     /// already is set anew when it goes off.
-    pub(super) fn see_to_wake(&mut self, who: usize) {
+    fn see_to_wake(&mut self, who: usize) {
         let Some(process) = &mut self.participants[who].process else { return };
         let Some(deadline) = process.call.deadline() else { return };
         let at = deadline.at.max(self.now);
