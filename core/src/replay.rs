@@ -66,13 +66,13 @@ impl Replays {
         self.0.iter().filter_map(|replay| replay.going).map(|going| going.due).min()
     }
 
-    /// A listener asks for a part of a track.
+    /// A listener asks for a part of a track. It waits until answers begin.
     pub(crate) fn asked(
         &mut self,
         asked: Asked,
         name: &str,
         (first, last): (Location, Location),
-        published: &mut [PublishedTrack],
+        published: &[PublishedTrack],
         desk: &mut Desk<'_>,
     ) {
         let known = self.0.iter().any(|replay| replay.asked == asked);
@@ -81,7 +81,6 @@ impl Replays {
             _ if known => {}
             Some(track) if self.0.len() < MOST_AT_ONCE + MOST_WAITING => {
                 self.0.push(Replay { asked, track, first, last, going: None });
-                self.begin(published, desk);
             }
             Some(_) | None => {
                 let Asked { session, request } = asked;
@@ -98,6 +97,14 @@ impl Replays {
     /// The session is gone, and with it whoever asked on it.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// The path is back: what went out goes on as slowly as at first, and what was asked meanwhile begins.
+    pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        for going in self.0.iter_mut().filter_map(|replay| replay.going.as_mut()) {
+            going.since = desk.now;
+        }
+        self.begin(published, desk);
     }
 
     /// Says what is due: at most one frame of each answer.

@@ -152,10 +152,15 @@ impl Supervisor {
                 }
             }
             Input::FetchRequested { session, request, name, first, last } => {
-                if self.session_with(session).is_some() {
+                // What comes on a silent path is kept, and answered should the path come back.
+                let up = self.session_with(session).is_some();
+                let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
+                if up || silent {
                     let asked = Asked { session, request };
-                    let (range, published) = ((first, last), &mut self.published);
-                    self.replays.asked(asked, &name, range, published, desk!(self));
+                    self.replays.asked(asked, &name, (first, last), &self.published, desk!(self));
+                }
+                if up {
+                    self.replays.begin(&mut self.published, desk!(self));
                 }
             }
             Input::FetchCancelled { session, request } => {

@@ -104,6 +104,7 @@ impl Supervisor {
                 session.migration.no_longer();
                 self.go_live(session, &campaign, 0);
                 self.attach_tracks();
+                self.replays.resume(&mut self.published, desk!(self));
             }
             other @ (State::Idle
             | State::Connecting(_)

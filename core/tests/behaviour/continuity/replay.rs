@@ -238,6 +238,39 @@ fn an_answer_that_waits_for_its_turn_does_not_begin_on_a_silent_path() {
 }
 
 #[test]
+fn who_asks_while_the_path_is_silent_is_answered_once_it_is_back_and_as_slowly_as_at_first() {
+    let (mut hand, session) = after_saying(100, Retention::lossless());
+    ask(&mut hand, session, 1);
+    hand.pass_alive(MS * 300);
+    hand.pass_silent(MS * 400);
+    assert_eq!(hand.call.state(), holdline_core::StateName::Suspect);
+    replayed(&mut hand, 1);
+    hand.out.clear();
+    ask(&mut hand, session, 2);
+    ask(&mut hand, session, 3);
+    hand.give(Input::FetchCancelled { session, request: 3 });
+    assert!(hand.out.is_empty(), "{:?}", hand.out);
+    hand.pass_alive(MS * 201);
+    assert_eq!(hand.call.state(), holdline_core::StateName::Live);
+    let begun = hand.take(|output| match output {
+        Output::AcceptFetch { request, .. } => Some(*request),
+        _ => None,
+    });
+    assert_eq!(begun.len(), 1, "{begun:?}");
+    assert_eq!(begun[0].1, 2);
+    let since = begun[0].0;
+    let paces = [1, 2].map(|request| {
+        let said = hand.take(|output| match output {
+            Output::FetchObject { request: of, .. } if *of == request => Some(()),
+            _ => None,
+        });
+        let at = said.iter().map(|(at, ())| (*at - since).as_millis());
+        at.take(5).collect::<Vec<_>>()
+    });
+    assert_eq!(paces, [[0, 20, 40, 60, 80]; 2]);
+}
+
+#[test]
 fn what_is_kept_in_an_outage_stays_within_the_bytes_that_were_configured() {
     let bytes = 64 * 1024;
     let mut hand = Hand::new(Policy::patient(), 1);

@@ -80,12 +80,12 @@ impl Rules {
                 self.sessions.values_mut().any(|session| session.fetches.remove(fetch).is_some())
             }
             Input::FetchRequested { session, request, name, first, last } => {
-                let up = matches!(self.state, StateName::Joining | StateName::Live);
-                let session = self.sessions.get_mut(session).filter(|_| up);
-                session.is_some_and(|session| {
+                // Nothing is to be had on a later one, which only looks for the others.
+                let carries = self.sessions.first_entry().filter(|first| first.key() == session);
+                carries.is_some_and(|mut carries| {
                     let (name, first, last) = (name.clone(), *first, *last);
                     let answer = Answer { name, first, last, accepted: false, said: None };
-                    session.answers.entry(*request).or_insert(answer);
+                    carries.get_mut().answers.entry(*request).or_insert(answer);
                     true
                 })
             }

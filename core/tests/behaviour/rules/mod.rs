@@ -268,6 +268,12 @@ impl Rules {
             + telemetry.attempts_in_flight;
         assert_eq!(telemetry.attempts, attempts, "attempts are conserved");
         assert_eq!(telemetry.incidents_open, u64::from(self.incident.is_some()));
+        if matches!(self.state, StateName::Joining | StateName::Live) {
+            for answers in self.sessions.values().map(|session| &session.answers) {
+                let accepted = answers.values().filter(|answer| answer.accepted).count();
+                assert_eq!(accepted, answers.len().min(8), "who asks is answered, eight at a time");
+            }
+        }
         let sessions = match self.state {
             StateName::Idle | StateName::Connecting => 0..=0,
             StateName::Joining | StateName::Suspect => 1..=1,
