@@ -56,11 +56,11 @@ impl Session {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Timestamp {
-        let path = self.path_deadline();
+    /// When our namespace is to be published again.
+    pub(crate) fn namespace_deadline(&self) -> Option<Timestamp> {
         match self.namespace {
-            Namespace::Refused { retry_at } => path.min(retry_at),
-            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => path,
+            Namespace::Refused { retry_at } => Some(retry_at),
+            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => None,
         }
     }
 

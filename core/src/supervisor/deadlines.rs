@@ -56,7 +56,15 @@ pub struct Deadline {
 const MOST_AT_ONCE: usize = 32;
 
 impl Supervisor {
+    /// The next deadline, and whose it is.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
+        let State::Live { session, .. } = &self.state else { return self.agenda };
+        let path = (session.path_deadline(), Reason::Session);
+        Some(self.agenda.map_or(path, |agenda| first(path, agenda)))
+    }
+
+    /// The same, but for the path of a live session.
+    pub(super) fn next_on_agenda(&self) -> Option<(Timestamp, Reason)> {
         let wake = self.wake_of_state()?;
         let live = matches!(self.state, State::Live { .. });
         let test = self.pre_call.as_ref().map(|test| (test.deadline(live), Reason::Test));
@@ -70,12 +78,14 @@ impl Supervisor {
             State::Idle | State::Failed(_) | State::Closed(_) => return None,
             State::Connecting(campaign) => (campaign.deadline(), Reason::Attempt),
             State::Joining { session, deadline, .. } => {
-                first((*deadline, Reason::Join), (self.session_deadline(session), Reason::Session))
+                let path = (session.path_deadline(), Reason::Session);
+                let next = first((*deadline, Reason::Join), path);
+                self.request_deadline(session).map_or(next, |at| first(next, (at, Reason::Session)))
             }
             State::Live { session, stable_at, search } => {
-                let session = (self.session_deadline(session), Reason::Session);
-                let mut next = first(session, (self.monitor.deadline(), Reason::Quality));
+                let mut next = (self.monitor.deadline(), Reason::Quality);
                 for (at, reason) in [
+                    (self.request_deadline(session), Reason::Session),
                     (self.answer.deadline(), Reason::Answer),
                     (self.idle_at(), Reason::Idle),
                     (search.deadline(), Reason::Search),
@@ -101,15 +111,27 @@ impl Supervisor {
     /// Does all that is due, and what that makes due in turn.
     pub(super) fn fire_deadlines(&mut self) {
         for _ in 0..MOST_AT_ONCE {
-            if self.wake.is_none_or(|(at, _)| self.now < at) {
+            if self.next_wake().is_none_or(|(at, _)| self.now < at) {
                 return;
+            }
+            if let State::Live { session, .. } = &mut self.state
+                && self.agenda.is_none_or(|(at, _)| self.now < at)
+            {
+                session.advance_path(None, desk!(self));
+                continue;
             }
             self.advance_state();
             self.advance_receptions();
             self.advance_test();
-            self.repair_tracks();
-            self.wake = self.next_wake();
+            self.settle();
         }
+    }
+
+    /// Begins what has become possible, and works out what is due next.
+    pub(super) fn settle(&mut self) {
+        self.advance_search();
+        self.repair_tracks();
+        self.agenda = self.next_on_agenda();
     }
 
     fn advance_state(&mut self) {
@@ -142,7 +164,6 @@ impl Supervisor {
                     self.directory.settle_on(&session.relay, &self.config);
                 }
                 self.advance_session();
-                self.advance_search();
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
                     self.end(Outcome::Idle);
@@ -217,7 +238,8 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn session_deadline(&self, session: &Session) -> Timestamp {
+    /// When something is to be asked of the relay again, or of a publisher, or said again.
+    fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
         let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
         let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
         let watches = self
@@ -226,7 +248,7 @@ impl Supervisor {
             .filter_map(|followed| followed.deadline(self.config.rejoin_timeout));
         let replays = self.replays.deadline().into_iter();
         let all = tracks.chain(subscriptions).chain(watches).chain(replays);
-        all.fold(session.deadline(), Timestamp::min)
+        all.chain(session.namespace_deadline()).min()
     }
 }
 

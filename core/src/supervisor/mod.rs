@@ -64,8 +64,9 @@ pub struct Supervisor {
     last_media: Timestamp,
     record: CallRecord,
     pre_call: Option<PreCall>,
-    /// The next deadline, worked out at the end of each input from everything above.
-    wake: Option<(Timestamp, Reason)>,
+    /// The next deadline but for the path of a live session, worked out at the end of each input from everything
+    /// above. Paths are looked at ten times a second, and that moves no other deadline.
+    agenda: Option<(Timestamp, Reason)>,
     out: Outbox,
 }
 
@@ -99,7 +100,7 @@ impl Supervisor {
             last_media: now,
             record: CallRecord::default(),
             pre_call: None,
-            wake: None,
+            agenda: None,
             out: Outbox::default(),
             config: Arc::new(config),
         })
@@ -119,10 +120,14 @@ impl Supervisor {
         self.fire_deadlines();
         // A tick says no more than the time, and that has had its effect.
         if !self.state.name().is_final() && !matches!(input, Input::Tick) {
+            let of_path = matches!(input, Input::PathReport { .. });
+            let was_live = matches!(self.state, State::Live { .. });
             self.take(input);
-            self.complete_joining();
-            self.repair_tracks();
-            self.wake = self.next_wake();
+            // A path that goes on as it was changes nothing else.
+            if !of_path || !was_live || !matches!(self.state, State::Live { .. }) {
+                self.complete_joining();
+                self.settle();
+            }
             self.fire_deadlines();
         }
         #[cfg(debug_assertions)]
@@ -137,7 +142,7 @@ impl Supervisor {
     /// When to call `handle` with [`Input::Tick`] at the latest; `None` if only an input can
     /// change anything.
     pub fn deadline(&self) -> Option<Deadline> {
-        let (at, reason) = self.wake?;
+        let (at, reason) = self.next_wake()?;
         // In a release, a deadline that is due by mistake costs a tick, not a busy loop.
         Some(Deadline { at: at.max(self.now + Duration::from_micros(1)), reason })
     }
@@ -211,8 +216,8 @@ impl Supervisor {
     fn check_invariants(&self) {
         crate::invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
-        assert_eq!(self.wake, self.next_wake(), "the deadline is that of the state");
-        if let Some((at, reason)) = self.wake {
+        assert_eq!(self.agenda, self.next_on_agenda(), "the deadline is that of the state");
+        if let Some((at, reason)) = self.next_wake() {
             assert!(at > self.now, "the deadline ({reason:?}) must be later than now");
         }
     }

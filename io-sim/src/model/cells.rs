@@ -1,6 +1,7 @@
 //! The cells of the transition matrix that a run has met: in which state which input came.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
 use std::mem::{Discriminant, discriminant};
 
 use holdline_core::{Input, StateName};
@@ -29,6 +30,18 @@ impl Cells {
 
 /// The name of an input, which is where its `Debug` begins.
 fn name(input: &Input) -> String {
-    let text = format!("{input:?}");
-    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    let mut name = Name(String::new());
+    // Ends with an error where the name ends: there may be a whole frame behind it.
+    let _ = write!(name, "{input:?}");
+    name.0
+}
+
+struct Name(String);
+
+impl fmt::Write for Name {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = text.find(|c: char| !c.is_alphanumeric());
+        self.0.push_str(&text[..end.unwrap_or(text.len())]);
+        end.map_or(Ok(()), |_| Err(fmt::Error))
+    }
 }

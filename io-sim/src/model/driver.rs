@@ -1,7 +1,5 @@
 //! What the driver does: tells a call what happened, carries out what it says, wakes it in time.
 
-use std::collections::VecDeque;
-
 use holdline_core::{Input, Output, SessionId, Timestamp};
 
 use super::relay::{Request, TrackIndex};
@@ -16,11 +14,12 @@ impl World {
 
     /// The same, one after another.
     pub(super) fn tell_all(&mut self, who: usize, inputs: impl IntoIterator<Item = Input>) {
-        let mut answers = VecDeque::new();
         for input in inputs {
             let mut next = Some(input);
             while let Some(input) = next {
-                let Some(process) = &mut self.participants[who].process else { return };
+                let Some(process) = &mut self.participants[who].process else {
+                    return self.answers.clear();
+                };
                 self.cells.meet(process.call.state(), &input);
                 process.call.handle(self.now, input);
                 while let Some(output) =
@@ -28,9 +27,11 @@ impl World {
                 {
                     self.add_to_digest(who, &output);
                     self.participants[who].note(self.now, &output);
-                    answers.extend(self.carry_out(who, output));
+                    if let Some(answer) = self.carry_out(who, output) {
+                        self.answers.push_back(answer);
+                    }
                 }
-                next = answers.pop_front();
+                next = self.answers.pop_front();
             }
         }
         self.see_to_wake(who);
@@ -90,10 +91,13 @@ impl World {
             Output::ProbePath { session } => {
                 let id = self.conn(who, session)?;
                 self.probe(id);
-                let conn = &self.conns[id.0];
-                let latency = self.script.conditions.latency(who, self.now.as_micros());
+                let now = self.now.as_micros();
+                let rtt_micros = self.script.conditions.latency(who, now) * 2;
+                let conn = &mut self.conns[id.0];
+                let back = conn.probes.extract_if(.., |back| *back <= now).count() as u64;
+                conn.received += back;
+                conn.acknowledged += back;
                 let (received, acknowledged) = (conn.received, conn.acknowledged);
-                let rtt_micros = latency * 2;
                 return Some(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
             Output::PublishTrack { session, publication, name, .. } => {
@@ -183,6 +187,7 @@ impl World {
             known: false,
             received: 0,
             acknowledged: 0,
+            probes: Vec::new(),
             streams: [Vec::new(), Vec::new()],
             dying: false,
         });

@@ -12,6 +12,7 @@ mod participant;
 mod path;
 mod relay;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
@@ -44,9 +45,10 @@ struct Conn {
     open: bool,
     /// Whether the relay does.
     known: bool,
-    /// What the participant's counters say.
+    /// What the participant's counters say, and when the probes that are under way will have come back.
     received: u64,
     acknowledged: u64,
+    probes: Vec<u64>,
     /// When the last of each stream arrives, each way, as far as that is still to come.
     streams: [Vec<(u64, u64)>; 2],
     dying: bool,
@@ -68,7 +70,6 @@ enum What {
     Connected(ConnId),
     AtRelay(ConnId, Request),
     AtParticipant(ConnId, Reply),
-    Counted(ConnId),
     RelayForgets(ConnId),
     ParticipantForgets(ConnId),
     /// A session ended that the participant has left.
@@ -88,6 +89,8 @@ struct World {
     relays: Vec<Living>,
     participants: Vec<Participant>,
     conns: Vec<Conn>,
+    /// What calls are to be told at once, in answer to what they said; empty in between.
+    answers: VecDeque<Input>,
     cells: Cells,
     digest: Digest,
 }
@@ -128,6 +131,7 @@ impl World {
             relays: (0..plan.topology.relays).map(|_| Living::default()).collect(),
             participants: (0..script.participants()).map(participant).collect(),
             conns: Vec::new(),
+            answers: VecDeque::new(),
             cells: Cells::default(),
             digest: Digest::default(),
             script: Arc::clone(&script),
@@ -180,11 +184,6 @@ impl World {
             }
             What::AtRelay(id, request) => self.at_relay(id, request),
             What::AtParticipant(id, reply) => self.at_participant(id, reply),
-            What::Counted(id) => {
-                let conn = &mut self.conns[id.0];
-                conn.received += 1;
-                conn.acknowledged += 1;
-            }
             What::RelayForgets(id) => self.relay_forgets(id),
             What::ParticipantForgets(id) => {
                 let conn = &mut self.conns[id.0];

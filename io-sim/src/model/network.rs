@@ -52,14 +52,15 @@ impl World {
         }
     }
 
-    /// A probe counts when it has come back, if nothing was in its way.
+    /// Sends a probe, which counts when it has come back, if nothing was in its way.
     pub(super) fn probe(&mut self, id: ConnId) {
         let (who, known) = (self.conns[id.0].who, self.conns[id.0].known);
         let now = self.now.as_micros();
         let conditions = &self.script.conditions;
         let blocked = |way| conditions.blocked_until(who, way, now);
         if known && blocked(Way::Up).is_none() && blocked(Way::Down).is_none() {
-            self.at(now + conditions.latency(who, now) * 2, What::Counted(id));
+            let back = now + conditions.latency(who, now) * 2;
+            self.conns[id.0].probes.push(back);
         } else if blocked(Way::Up).is_some_and(|until| until - now > IDLE) {
             self.dies(id);
         }
