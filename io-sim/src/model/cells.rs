@@ -8,7 +8,7 @@ use holdline_core::{Input, StateName};
 
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    /// For each state, in the order of coming.
+    /// For each state.
     known: [Vec<Discriminant<Input>>; StateName::ALL.len()],
     names: BTreeSet<(StateName, String)>,
 }
@@ -17,9 +17,13 @@ impl Cells {
     pub(super) fn meet(&mut self, state: StateName, input: &Input) {
         let known = &mut self.known[state as usize];
         let kind = discriminant(input);
-        if !known.contains(&kind) {
-            known.push(kind);
-            self.names.insert((state, name(input)));
+        match known.iter().position(|other| *other == kind) {
+            // What comes often is found soon.
+            Some(place) => known.swap(place, place.saturating_sub(1)),
+            None => {
+                known.push(kind);
+                self.names.insert((state, name(input)));
+            }
         }
     }
 

@@ -9,32 +9,36 @@ impl World {
     /// Tells a call, carries out what it says, and wakes it when it wants to be. One that is
     /// suspended is woken afterwards; one that is not there hears nothing.
     pub(super) fn tell(&mut self, who: usize, input: Input) {
-        self.tell_all(who, [input]);
+        self.hand_in(who, input);
+        self.see_to_wake(who);
     }
 
     /// The same, one after another.
     pub(super) fn tell_all(&mut self, who: usize, inputs: impl IntoIterator<Item = Input>) {
-        for input in inputs {
-            let mut next = Some(input);
-            while let Some(input) = next {
-                let Some(process) = &mut self.participants[who].process else {
-                    return self.answers.clear();
-                };
-                self.cells.meet(process.call.state(), &input);
-                process.call.handle(self.now, input);
-                while let Some(output) =
-                    self.participants[who].process.as_mut().and_then(|p| p.call.poll_output())
-                {
-                    self.add_to_digest(who, &output);
-                    self.participants[who].note(self.now, &output);
-                    if let Some(answer) = self.carry_out(who, output) {
-                        self.answers.push_back(answer);
-                    }
-                }
-                next = self.answers.pop_front();
-            }
-        }
+        inputs.into_iter().for_each(|input| self.hand_in(who, input));
         self.see_to_wake(who);
+    }
+
+    /// Tells a call, carries out what it says, and tells it what that brings at once.
+    fn hand_in(&mut self, who: usize, mut input: Input) {
+        loop {
+            let Some(process) = &mut self.participants[who].process else {
+                return self.answers.clear();
+            };
+            self.cells.meet(process.call.state(), &input);
+            process.call.handle(self.now, input);
+            while let Some(output) =
+                self.participants[who].process.as_mut().and_then(|p| p.call.poll_output())
+            {
+                self.add_to_digest(who, &output);
+                self.participants[who].note(self.now, &output);
+                if let Some(answer) = self.carry_out(who, output) {
+                    self.answers.push_back(answer);
+                }
+            }
+            let Some(next) = self.answers.pop_front() else { return };
+            input = next;
+        }
     }
 
     /// Sees to it that a call is woken in time. Deadlines mostly move away: then the alarm that is set
@@ -43,6 +47,9 @@ impl World {
         let Some(process) = &mut self.participants[who].process else { return };
         let Some(deadline) = process.call.deadline() else { return };
         let at = deadline.at.max(self.now);
+        if process.alarm.is_some_and(|alarm| alarm <= at) {
+            return;
+        }
         let until = self.script.conditions.suspended_until(who, at.as_micros());
         let at = until.map_or(at, Timestamp::from_micros);
         if process.alarm.is_none_or(|alarm| at < alarm) {
