@@ -80,7 +80,7 @@ pub struct Record {
     /// Everybody.
     pub participants: Vec<ParticipantRecord>,
     /// In which state of a call which input came, by its name; known of the model only.
-    pub cells: BTreeSet<(StateName, String)>,
+    pub cells: BTreeSet<(StateName, &'static str)>,
     /// A hash over everything that happened, with its time: two runs of a plan in one build have the same.
     pub digest: u64,
 }

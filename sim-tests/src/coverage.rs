@@ -18,7 +18,7 @@ pub struct Coverage {
     /// How often a fault of a family began while a call that it concerns was in a state.
     pub faults: BTreeMap<(&'static str, StateName), u64>,
     /// The cells of the transition matrix: in which state which input came.
-    pub cells: BTreeSet<(StateName, String)>,
+    pub cells: BTreeSet<(StateName, &'static str)>,
     /// For each family of faults, how long after the end of a fault the first new frame was heard.
     pub recovery: BTreeMap<&'static str, Times>,
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use holdline_core::StateName;
+use holdline_sim::model::INPUTS;
 
 use crate::campaign::Played;
 use crate::coverage::Coverage;
@@ -96,11 +97,14 @@ impl Summary {
         }
         text.push('\n');
         if !self.coverage.cells.is_empty() {
-            let _ = writeln!(
-                text,
-                "\n{} cells of the transition matrix met",
-                self.coverage.cells.len()
-            );
+            let all = StateName::ALL.len() * INPUTS.len();
+            let met = self.coverage.cells.len();
+            let _ = writeln!(text, "\n{met} of {all} cells of the transition matrix met; not met:");
+            for state in StateName::ALL {
+                let missed = INPUTS.iter().filter(|i| !self.coverage.cells.contains(&(state, **i)));
+                let missed: Vec<&str> = missed.copied().collect();
+                let _ = writeln!(text, "{:<12}{}", name(state), missed.join(", "));
+            }
         }
         text
     }

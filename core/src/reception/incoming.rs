@@ -34,6 +34,11 @@ impl Reception {
             self.counters.repeated += 1;
             return;
         }
+        if self.is_too_late(&object, desk.now) {
+            // And so is all before it, whether the publisher has it or not.
+            self.take_in(object, desk);
+            return;
+        }
         self.start_before(number, object.location);
         while let Some(next) = self.window.next().filter(|next| *next < number) {
             if self.window.first_held().is_some_and(|held| held.number <= number) {

@@ -1,51 +1,53 @@
 //! The cells of the transition matrix that a run has met: in which state which input came.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
-use std::mem::{Discriminant, discriminant};
 
 use holdline_core::{Input, StateName};
 
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    /// For each state.
-    known: [Vec<Discriminant<Input>>; StateName::ALL.len()],
-    names: BTreeSet<(StateName, String)>,
+/// Lists the kinds of inputs once, and fails to compile if one is missing.
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        #[derive(Clone, Copy)]
+        enum Kind { $($kind),* }
+
+        /// The names of all inputs.
+        pub const INPUTS: &[&str] = &[$(stringify!($kind)),*];
+
+        fn kind(input: &Input) -> Kind {
+            match input { $(Input::$kind { .. } => Kind::$kind),* }
+        }
+    };
+}
+
+kinds! {
+    Connect, Publish, Subscribe, Send, Finish, MediaDeviceError, SafetyAlert, Unsubscribe, ReconnectNow, HostChecked,
+    NetworkChanged, Close, Tick, Connected, DialFailed, SessionClosed, PathReport, DirectoryAnswered,
+    CredentialAnswered, CredentialFailed, NamespaceAccepted, NamespaceRefused, PublicationEnded, WatchAccepted,
+    WatchEnded, EpochAdded, EpochRemoved, SubscriptionAccepted, SubscriptionEnded, Object, EndOfTrack, FetchedObject,
+    FetchEnded, FetchRequested, FetchCancelled,
+}
+
+#[derive(Debug)]
+pub(super) struct Cells([[bool; INPUTS.len()]; StateName::ALL.len()]);
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self([[false; INPUTS.len()]; StateName::ALL.len()])
+    }
 }
 
 impl Cells {
     pub(super) fn meet(&mut self, state: StateName, input: &Input) {
-        let known = &mut self.known[state as usize];
-        let kind = discriminant(input);
-        match known.iter().position(|other| *other == kind) {
-            // What comes often is found soon.
-            Some(place) => known.swap(place, place.saturating_sub(1)),
-            None => {
-                known.push(kind);
-                self.names.insert((state, name(input)));
-            }
-        }
+        self.0[state as usize][kind(input) as usize] = true;
     }
 
-    pub(super) fn into_names(self) -> BTreeSet<(StateName, String)> {
-        self.names
-    }
-}
-
-/// The name of an input, which is where its `Debug` begins.
-fn name(input: &Input) -> String {
-    let mut name = Name(String::new());
-    // Ends with an error where the name ends: there may be a whole frame behind it.
-    let _ = write!(name, "{input:?}");
-    name.0
-}
-
-struct Name(String);
-
-impl fmt::Write for Name {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = text.find(|c: char| !c.is_alphanumeric());
-        self.0.push_str(&text[..end.unwrap_or(text.len())]);
-        end.map_or(Ok(()), |_| Err(fmt::Error))
+    pub(super) fn into_names(self) -> BTreeSet<(StateName, &'static str)> {
+        let states = StateName::ALL.into_iter().zip(self.0);
+        states
+            .flat_map(|(state, met)| {
+                let met = INPUTS.iter().zip(met).filter(|(_, met)| *met);
+                met.map(move |(input, _)| (state, *input))
+            })
+            .collect()
     }
 }

@@ -19,6 +19,7 @@ use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
 
 use self::agenda::Agenda;
 use self::cells::Cells;
+pub use self::cells::INPUTS;
 use self::participant::Participant;
 use self::path::Paths;
 use self::relay::{Relay, Reply, Request};

@@ -79,6 +79,22 @@ fn a_frame_that_is_too_late_itself_keeps_nothing_waiting() {
 }
 
 #[test]
+fn what_a_publisher_keeps_no_more_is_skipped_and_not_lost_if_it_is_too_late_in_any_case() {
+    let (mut hand, _, _) = listening(live());
+    hand.pass_alive(SECOND);
+    let (fetch, first, _) = asked(&mut hand);
+    assert_eq!(first, Location::new(1, 1), "a look after a second of silence");
+    unheard(&mut hand, 1, 1, 10);
+    let now = hand.now - holdline_core::Timestamp::ZERO;
+    for (object, ago) in [(9, MS * 600), (11, MS * 100)] {
+        let object = captured(&mut hand, 1, object, now - ago);
+        hand.give(Input::FetchedObject { fetch, object });
+    }
+    assert_eq!(heard(&mut hand), [(11, Some(gap(1, 10, GapReason::TooLate)))]);
+    assert_eq!((counters(&hand).skipped, counters(&hand).lost), (9, 1), "one could have been had");
+}
+
+#[test]
 fn a_live_track_with_no_room_lets_the_past_go() {
     let little = Retention { frames: 2, ..Retention::live() };
     let (mut hand, _, subscription) = listening(live().retaining(little));

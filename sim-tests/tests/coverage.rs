@@ -1,0 +1,59 @@
+//! Every cell of the transition matrix is met by campaigns, or `docs/CELLS.md` says why not.
+
+use std::collections::BTreeSet;
+
+use holdline_core::StateName;
+use holdline_sim::model::INPUTS;
+use holdline_sim_tests::World;
+use holdline_sim_tests::campaign::{self, play};
+
+const SEEDS: u64 = 10_000;
+
+type Cell = (StateName, &'static str);
+
+/// The cells that a row of the table lists.
+fn listed(row: &'static str) -> Vec<Cell> {
+    let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+    let [_, states, inputs, why, _] = columns[..] else { panic!("three columns: {row}") };
+    assert!(!why.is_empty(), "a reason: {row}");
+    let of = |name: &str| {
+        let state = StateName::ALL.into_iter().find(|state| state.to_string() == name);
+        state.unwrap_or_else(|| panic!("{name} is no state"))
+    };
+    let states: Vec<StateName> = match states {
+        "every" => StateName::ALL.to_vec(),
+        some => some.split(", ").map(of).collect(),
+    };
+    let known = |input: &str| assert!(INPUTS.contains(&input), "{input} is no input");
+    let inputs = inputs.split(", ").inspect(|input| known(input));
+    inputs.flat_map(|input| states.iter().map(move |state| (*state, input))).collect()
+}
+
+#[test]
+fn every_cell_is_met_or_it_is_said_why_not() {
+    let table = include_str!("../../docs/CELLS.md").lines().filter(|line| line.starts_with("| "));
+    let mut not_met = BTreeSet::new();
+    for cell in table.skip(1).flat_map(listed) {
+        assert!(not_met.insert(cell), "{cell:?} is listed twice");
+    }
+    let mut met = BTreeSet::new();
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    campaign::run(World::Model, (0..SEEDS).collect(), jobs, |played| {
+        met.extend(played.coverage.cells);
+    })
+    .expect("none hangs");
+    let met_after_all: Vec<&Cell> = met.intersection(&not_met).collect();
+    assert!(met_after_all.is_empty(), "met, and listed as not met: {met_after_all:?}");
+    let all = StateName::ALL.into_iter().flat_map(|state| INPUTS.iter().map(move |i| (state, *i)));
+    let forgotten: Vec<Cell> =
+        all.filter(|cell| !met.contains(cell) && !not_met.contains(cell)).collect();
+    assert!(forgotten.is_empty(), "neither met nor listed: {forgotten:?}");
+}
+
+#[test]
+fn a_run_meets_what_every_call_meets() {
+    let cells = play(World::Model, 0).coverage.cells;
+    for cell in [(StateName::Idle, "Connect"), (StateName::Live, "Object")] {
+        assert!(cells.contains(&cell), "{cell:?}");
+    }
+}
