@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_missing_in_front_of_an_end_that_has_been_reached() {
+        let mut window = window();
+        assert_eq!(come(&mut window, 1, 0), [0]);
+        window.end_at(FrameNumber::new(1, 3));
+        assert_eq!(window.hole().map(|hole| hole.frames), Some(2));
+        window.end_at(FrameNumber::new(1, 1));
+        assert_eq!((window.hole(), window.is_over()), (None, true));
+    }
+
+    #[test]
     fn frames_come_out_once_and_in_order_whatever_the_order_in_which_they_come_in() {
         let mut window = window();
         assert_eq!(come(&mut window, 1, 0), [0]);

@@ -53,6 +53,18 @@ fn a_live_track_asks_for_what_can_still_be_in_time() {
 }
 
 #[test]
+fn what_follows_a_frame_that_was_said_as_long_ago_as_the_budget_is_not_asked_for() {
+    for (away, asks) in [(MS * 399, 1), (MS * 400, 0)] {
+        let (mut hand, session, _) = listening(live());
+        hand.pass_alive(MS * 100);
+        unheard(&mut hand, 1, 1, 5);
+        lost_for(&mut hand, session, away);
+        come_back(&mut hand, 2, 0);
+        assert_eq!(fetches(&mut hand).len(), asks, "after {away:?}");
+    }
+}
+
+#[test]
 fn a_live_track_waits_for_what_is_missing_until_what_waits_would_be_too_late() {
     let (mut hand, _, subscription) = listening(live());
     hand.pass_alive(MS * 300);
