@@ -11,6 +11,7 @@ pub(crate) enum Stream {
     Faults = 2,
     Script = 3,
     Entropy = 4,
+    Requests = 5,
     /// And one for each way of each participant, from here on.
     Packets = 16,
     /// And one for each life of each participant, from here on.

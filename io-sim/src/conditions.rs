@@ -9,6 +9,13 @@ pub(crate) enum Way {
     Down,
 }
 
+/// What a host or a person may tell a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hint {
+    NetworkChanged,
+    ReconnectNow,
+}
+
 /// A fault that is somewhere in force, from and to, in microseconds from the start.
 #[derive(Clone, Copy, Debug)]
 struct InForce {
@@ -173,11 +180,14 @@ impl Conditions {
         Self::until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
     }
 
-    /// When a participant's host says that its network has changed.
-    pub(crate) fn network_changes(&self, who: usize) -> impl Iterator<Item = u64> {
+    /// What a participant's call is told from outside, and when.
+    pub(crate) fn hints(&self, who: usize) -> impl Iterator<Item = (u64, Hint)> {
         let faults = self.participants[who].iter();
         faults.filter_map(|fault| match fault.kind {
-            FaultKind::NetworkChange { announced: true, .. } => Some(fault.to),
+            FaultKind::NetworkChange { announced: true, .. } => {
+                Some((fault.to, Hint::NetworkChanged))
+            }
+            FaultKind::Reconnect { .. } => Some((fault.from, Hint::ReconnectNow)),
             _ => None,
         })
     }
@@ -229,7 +239,8 @@ impl FaultKind {
             | Self::NetworkChange { participant, .. }
             | Self::Suspend { participant }
             | Self::Restart { participant }
-            | Self::ClockJump { participant, .. } => Concerns::Participant(participant),
+            | Self::ClockJump { participant, .. }
+            | Self::Reconnect { participant } => Concerns::Participant(participant),
             Self::RelayCrash { relay }
             | Self::SlowRelay { relay }
             | Self::RefusingRelay { relay } => Concerns::Relay(relay),

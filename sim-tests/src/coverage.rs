@@ -100,7 +100,7 @@ fn concerned(plan: &FaultPlan, fault: &Fault) -> Vec<usize> {
 }
 
 fn state_at(life: &Life, at: Timestamp) -> StateName {
-    let changes = life.events.iter().take_while(|(when, _)| *when <= at);
+    let changes = life.events.iter().take_while(|(when, _)| *when < at);
     let state = changes.filter_map(|(_, event)| match event {
         Event::StateChanged { to, .. } => Some(*to),
         _ => None,

@@ -13,7 +13,7 @@ const MOST: usize = 8;
 ///
 /// A process that begins later has a higher incarnation, because it is taken from the clock. But clocks
 /// are set back. So a lower one that was never heard may be the present process, or a former one whose
-/// last group a relay still remembers. Only a process that is there begins another group.
+/// last group a relay still remembers. Only a process that is there begins another group, or answers a FETCH.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Incarnations(Option<Box<Known>>);
 
@@ -41,6 +41,26 @@ impl Incarnations {
         }
         past.push(incarnation);
         *suspected = None;
+    }
+
+    /// Whoever publishes the track now has answered: of those that are suspected to be there, who that is.
+    pub(super) fn answered(&self) -> Option<u64> {
+        self.0.as_ref()?.suspected.map(|(incarnation, _)| incarnation)
+    }
+
+    /// What comes from here on may be somebody else's.
+    pub(super) fn interrupted(&mut self) {
+        if let Some(known) = &mut self.0 {
+            known.suspected = None;
+        }
+    }
+
+    /// The end of a track came of a lower incarnation than the present one: its process may be there.
+    pub(super) fn suspect(&mut self, incarnation: u64) {
+        let suspected = &mut self.known().suspected;
+        if suspected.is_none_or(|(known, _)| known != incarnation) {
+            *suspected = Some((incarnation, u64::MAX));
+        }
     }
 
     /// An object of a lower incarnation than the present one came by subscription: whether its process is

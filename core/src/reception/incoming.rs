@@ -56,7 +56,8 @@ impl Reception {
         self.take_in(object, desk);
     }
 
-    /// A FETCH ended; whether the subscription seems to bring nothing although its publisher speaks.
+    /// A FETCH ended; whether the subscription is to be made anew, because it seems to bring nothing although its
+    /// publisher speaks, or what it brought was not believed.
     pub(crate) fn fetch_ended(
         &mut self,
         end: FetchEnd,
@@ -73,6 +74,11 @@ impl Reception {
                 let hole = self.window.hole().map(|hole| hole.number);
                 if hole.is_some() && hole == fetch.request.hole {
                     self.give_up_hole(self.evicted(), desk);
+                }
+                if let Some(incarnation) = self.incarnations.answered() {
+                    // What it said was not believed, and has to come again.
+                    self.go_over_to(incarnation, desk);
+                    return true;
                 }
                 self.pulse.is_elsewhere()
             }
@@ -100,9 +106,14 @@ impl Reception {
     /// Goes over to a process whose number is lower although it began later. Whether it is one.
     fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
         let incarnation = object.number.incarnation;
-        if self.incarnations.is_past(incarnation) || !self.incarnations.is_alive(object) {
-            return false;
+        let alive = !self.incarnations.is_past(incarnation) && self.incarnations.is_alive(object);
+        if alive {
+            self.go_over_to(incarnation, desk);
         }
+        alive
+    }
+
+    fn go_over_to(&mut self, incarnation: u64, desk: &mut Desk<'_>) {
         // What the former process had left to say is lost with it.
         while self.window.hole().is_some() {
             self.give_up_hole(GapReason::PublisherRestarted, desk);
@@ -112,7 +123,6 @@ impl Reception {
         }
         self.window = Window::default();
         self.begin(incarnation);
-        true
     }
 
     /// The process that would have said this next is over.

@@ -147,6 +147,7 @@ impl Reception {
     /// It is another one now: what is missing cannot be on its way any more.
     pub(crate) fn interrupted(&mut self) {
         self.continuous = false;
+        self.incarnations.interrupted();
         if let Some(wait) = &mut self.wait {
             wait.ask_at = None;
         }
@@ -170,6 +171,8 @@ impl Reception {
             self.start_before(end, Location::default());
             self.window.end_at(end);
             self.proceed(desk);
+        } else if !self.incarnations.is_past(end.incarnation) {
+            self.incarnations.suspect(end.incarnation);
         }
     }
 

@@ -23,6 +23,7 @@ pub use self::cells::INPUTS;
 use self::participant::Participant;
 use self::path::Paths;
 use self::relay::{Relay, Reply, Request};
+use crate::conditions::Hint;
 use crate::digest::Digest;
 use crate::plan::{FaultKind, FaultPlan};
 use crate::record::Record;
@@ -76,7 +77,7 @@ enum What {
     /// A session ended that the participant has left.
     Outdated(usize, SessionId),
     RelayCrashes(usize),
-    NetworkChanged(usize),
+    Hint(usize, Hint),
     Killed(usize),
     Finish,
     Close,
@@ -139,8 +140,8 @@ impl World {
         };
         for who in 0..script.participants() {
             world.at(script.begins(who).0, What::Begin(who));
-            for at in script.conditions.network_changes(who) {
-                world.at(at, What::NetworkChanged(who));
+            for (at, hint) in script.conditions.hints(who) {
+                world.at(at, What::Hint(who, hint));
             }
         }
         let relays = restarts(plan, |kind| match kind {
@@ -209,7 +210,8 @@ impl World {
                     self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
                 }
             }
-            What::NetworkChanged(who) => self.tell(who, Input::NetworkChanged),
+            What::Hint(who, Hint::NetworkChanged) => self.tell(who, Input::NetworkChanged),
+            What::Hint(who, Hint::ReconnectNow) => self.tell(who, Input::ReconnectNow),
             What::Killed(who) => self.killed(who),
             What::Finish => {
                 for who in 0..self.participants.len() {

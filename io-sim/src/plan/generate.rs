@@ -179,6 +179,18 @@ impl FaultPlan {
             let at_ms = chance.between(0, 20_000);
             faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
         }
+        // Some people are impatient, above all when something has just begun.
+        let mut chance = Chance::new(seed, Stream::Requests);
+        if chance.one_in(4) {
+            for _ in 0..chance.between(1, 3) {
+                let near = !faults.is_empty() && chance.one_in(2);
+                let least = if near { chance.one_of(&faults).at_ms } else { 0 };
+                let most = if near { least + 2_000 } else { 30_000 };
+                let at_ms = chance.between(least, most);
+                let kind = FaultKind::Reconnect { participant: topology.someone(&mut chance) };
+                faults.push(Fault { at_ms, for_ms: 0, kind });
+            }
+        }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }
     }

@@ -111,7 +111,8 @@ impl Fault {
             | FaultKind::Duplication { .. }
             | FaultKind::Reordering { .. }
             | FaultKind::Rebinding { .. }
-            | FaultKind::ClockJump { .. } => false,
+            | FaultKind::ClockJump { .. }
+            | FaultKind::Reconnect { .. } => false,
         }
     }
 
@@ -225,6 +226,11 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         by_ms: i64,
     },
+    /// Somebody asks a participant's call to reconnect now. It happens at once.
+    Reconnect {
+        /// Whose.
+        participant: u64,
+    },
     /// A relay crashes, and comes back with nothing in its memory.
     RelayCrash {
         /// Which.
@@ -259,6 +265,7 @@ impl FaultKind {
             Self::Suspend { .. } => "suspend",
             Self::Restart { .. } => "restart",
             Self::ClockJump { .. } => "clock_jump",
+            Self::Reconnect { .. } => "reconnect",
             Self::RelayCrash { .. } => "relay_crash",
             Self::SlowRelay { .. } => "slow_relay",
             Self::RefusingRelay { .. } => "refusing_relay",

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::clock;
 use super::ether::Ether;
 use super::network::{SimNetwork, relay_name};
+use crate::conditions::Hint;
 use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
 use crate::script::{Script, name};
 
@@ -88,10 +89,15 @@ impl Participant {
                 listening.spawn(listen(self.diary.clone(), (life, index), track));
             }
         }
-        let changes = async {
-            for at in script.conditions.network_changes(who).filter(|at| *at >= clock::now()) {
+        let hints = async {
+            let mut hints: Vec<(u64, Hint)> = script.conditions.hints(who).collect();
+            hints.sort_unstable();
+            for (at, hint) in hints.into_iter().filter(|(at, _)| *at >= clock::now()) {
                 clock::sleep_until(at).await;
-                let _ = call.network_changed();
+                let _ = match hint {
+                    Hint::NetworkChanged => call.network_changed(),
+                    Hint::ReconnectNow => call.reconnect_now(),
+                };
             }
         };
         let speech = async {
@@ -99,7 +105,7 @@ impl Participant {
             self.speak(life, &voices).await;
             clock::sleep_until(script.over).await;
         };
-        tokio::join!(changes, speech);
+        tokio::join!(hints, speech);
         let stats = call.stats().await;
         self.diary.write(life, |life| life.state = Some(stats.state));
         let summary = call.close().await;

@@ -418,6 +418,72 @@ fn a_new_process_whose_clock_was_set_back_is_heard_and_the_former_one_no_more() 
 }
 
 #[test]
+fn a_new_process_whose_clock_was_set_back_is_heard_once_it_answers_even_if_it_has_said_all() {
+    // Of its last group a relay may have nothing but the end.
+    for only_the_end in [false, true] {
+        hears_who_has_said_all(only_the_end);
+    }
+}
+
+fn hears_who_has_said_all(only_the_end: bool) {
+    let (mut hand, _, subscription) = listening(lossless());
+    let of = |incarnation, sequence| Object {
+        number: FrameNumber::new(incarnation, sequence),
+        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
+    };
+    let last_group = |hand: &mut Hand, subscription| {
+        if !only_the_end {
+            hand.give(Input::Object { subscription, object: of(500, 2) });
+        }
+        hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(500, 3) });
+    };
+    hand.give(Input::Object { subscription, object: of(900, 0) });
+    heard(&mut hand);
+    last_group(&mut hand, subscription);
+    hand.pass_alive(SECOND);
+    let (fetch, first, _) = asked(&mut hand);
+    assert_eq!((first, heard(&mut hand)), (Location::new(901, 1), Vec::new()));
+    // Of what was asked for it has nothing. But it is there.
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+    let left = hand.take(|o| matches!(o, Output::Unsubscribe { .. }).then_some(()));
+    assert_eq!(left.len(), 1, "what was not believed is to come again");
+    hand.pass_alive(SECOND);
+    let (again, _) = hand.subscription().expect("subscribed anew");
+    assert_ne!(again, subscription);
+    hand.give(Input::SubscriptionAccepted { subscription: again });
+    last_group(&mut hand, again);
+    hand.pass_alive(MS * 250);
+    let (fetch, first, _) = asked(&mut hand);
+    assert_eq!(first, Location::new(500, 0));
+    hand.give(Input::FetchedObject { fetch, object: of(500, 0) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 1) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 2) });
+    let anew =
+        Gap { at: FrameNumber::new(900, 1), frames: 0, reason: GapReason::PublisherRestarted };
+    assert_eq!(heard(&mut hand), [(0, Some(anew)), (1, None), (2, None)]);
+    assert!(hand.events().contains(&Event::TrackFinished { track: BOB }));
+}
+
+#[test]
+fn who_answers_on_another_subscription_does_not_answer_for_a_process_that_was_heard_on_the_last_one()
+ {
+    let (mut hand, session, subscription) = listening(lossless());
+    for incarnation in [900, 500] {
+        let number = FrameNumber::new(incarnation, 0);
+        let object = Object { number, ..numbered(Location::new(incarnation + 1, 0), 0, 0) };
+        hand.give(Input::Object { subscription, object });
+    }
+    lost_for(&mut hand, session, MS * 500);
+    let (again, _) = hand.subscription().expect("subscribed");
+    hand.give(Input::SubscriptionAccepted { subscription: again });
+    hand.pass_alive(SECOND);
+    let (fetch, _, _) = asked(&mut hand);
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+    let left = hand.take(|o| matches!(o, Output::Unsubscribe { .. }).then_some(()));
+    assert!(left.is_empty(), "whoever answers has said nothing yet");
+}
+
+#[test]
 fn numbers_that_cannot_be_are_a_gap_and_not_a_wait() {
     let (mut hand, _, subscription) = listening(lossless());
     let odd = |location, sequence| Object { location, ..numbered(location, sequence, 0) };
