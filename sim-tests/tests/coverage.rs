@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use holdline_core::StateName;
+use holdline_sim::FaultPlan;
 use holdline_sim::model::INPUTS;
-use holdline_sim_tests::World;
-use holdline_sim_tests::campaign::{self, play};
+use holdline_sim_tests::coverage::Coverage;
+use holdline_sim_tests::{World, campaign, judge};
 
 const SEEDS: u64 = 10_000;
 
@@ -51,9 +52,9 @@ fn every_cell_is_met_or_it_is_said_why_not() {
 }
 
 #[test]
-fn a_run_meets_what_every_call_meets() {
-    let cells = play(World::Model, 0).coverage.cells;
-    for cell in [(StateName::Idle, "Connect"), (StateName::Live, "Object")] {
-        assert!(cells.contains(&cell), "{cell:?}");
-    }
+fn a_fault_is_counted_in_the_state_that_it_found() {
+    let plan = FaultPlan::from_toml(include_str!("../scenarios/reconnect.toml")).expect("a plan");
+    let verdict = judge(World::Model, plan).expect("played");
+    let faults = Coverage::of(&verdict.plan, &verdict.record).faults;
+    assert_eq!(faults.get(&("reconnect", StateName::Live)), Some(&1), "{faults:?}");
 }

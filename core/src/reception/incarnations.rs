@@ -59,6 +59,7 @@ impl Incarnations {
     pub(super) fn suspect(&mut self, incarnation: u64) {
         let suspected = &mut self.known().suspected;
         if suspected.is_none_or(|(known, _)| known != incarnation) {
+            // No group follows the end. Only an answer to a FETCH can show that it is there.
             *suspected = Some((incarnation, u64::MAX));
         }
     }

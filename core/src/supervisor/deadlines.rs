@@ -66,8 +66,8 @@ impl Supervisor {
     /// The same, but for the path of a live session.
     pub(super) fn next_on_agenda(&self) -> Option<(Timestamp, Reason)> {
         let wake = self.wake_of_state()?;
-        let live = matches!(self.state, State::Live { .. });
-        let test = self.pre_call.as_ref().map(|test| (test.deadline(live), Reason::Test));
+        let test = self.pre_call.as_ref();
+        let test = test.map(|test| (test.deadline(self.is_live()), Reason::Test));
         let wake = test.map_or(wake, |test| first(wake, test));
         let track = self.subscribed.iter().filter_map(SubscribedTrack::reception_deadline).min();
         Some(track.map_or(wake, |track| first(wake, (track, Reason::Track))))
@@ -114,6 +114,7 @@ impl Supervisor {
             if self.next_wake().is_none_or(|(at, _)| self.now < at) {
                 return;
             }
+            // Of a live call this is nearly every deadline: its path is to be looked at, and nothing else is due.
             if let State::Live { session, .. } = &mut self.state
                 && self.agenda.is_none_or(|(at, _)| self.now < at)
             {

@@ -120,11 +120,11 @@ impl Supervisor {
         self.fire_deadlines();
         // A tick says no more than the time, and that has had its effect.
         if !self.state.name().is_final() && !matches!(input, Input::Tick) {
-            let of_path = matches!(input, Input::PathReport { .. });
-            let was_live = matches!(self.state, State::Live { .. });
+            let looks_at_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
             self.take(input);
             // A path that goes on as it was changes nothing else.
-            if !of_path || !was_live || !matches!(self.state, State::Live { .. }) {
+            let is_steady = looks_at_live_path && self.is_live();
+            if !is_steady {
                 self.complete_joining();
                 self.settle();
             }
@@ -209,6 +209,10 @@ impl Supervisor {
             | State::Suspect { .. }
             | State::Recovering { .. } => None,
         }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self.state, State::Live { .. })
     }
 
     /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.

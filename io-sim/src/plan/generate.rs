@@ -179,7 +179,7 @@ impl FaultPlan {
             let at_ms = chance.between(0, 20_000);
             faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
         }
-        // Some people are impatient, above all when something has just begun.
+        // Some people are impatient, half of the time because something has just begun.
         let mut chance = Chance::new(seed, Stream::Requests);
         if chance.one_in(4) {
             for _ in 0..chance.between(1, 3) {

@@ -1,9 +1,11 @@
-//! What is said is heard: a listener who wants all of a track, one who wants the present, and what a
-//! publisher says again.
+//! What is said is heard: by who wants all of a track, by who wants the present, when a publisher says it
+//! again, has nothing to say, or is another process than before.
 
 mod live;
 mod lossless;
+mod quiet;
 mod replay;
+mod restarted;
 
 use crate::common::{BOB, BOBS, Hand, MIC, MS, numbered, publish};
 use bytes::Bytes;

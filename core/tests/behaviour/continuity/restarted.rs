@@ -1,0 +1,128 @@
+//! R7, R22: a publisher whose process was restarted.
+
+use super::*;
+
+#[test]
+fn a_publisher_that_comes_back_as_a_new_process_begins_anew() {
+    let (mut hand, _, subscription) = listening(lossless());
+    let anew = |sequence| Object {
+        number: FrameNumber::new(900, sequence),
+        ..numbered(Location::new(901, sequence), sequence, 0)
+    };
+    hand.give(Input::Object { subscription, object: anew(1) });
+    hand.pass_alive(MS * 250);
+    let (fetch, first, last) = asked(&mut hand);
+    assert_eq!((first, last), (Location::new(900, 0), Location::new(901, 0)));
+    hand.give(Input::FetchedObject { fetch, object: anew(0) });
+    let restarted = gap(1, 0, GapReason::PublisherRestarted);
+    assert_eq!(heard(&mut hand), [(0, Some(restarted)), (1, None)]);
+    hand.object(subscription, 1, 1);
+    assert_eq!(heard(&mut hand), [], "nobody goes back");
+}
+
+#[test]
+fn a_new_process_whose_clock_was_set_back_is_heard_and_the_former_one_no_more() {
+    let (mut hand, _, subscription) = listening(lossless());
+    let of = |incarnation, sequence| Object {
+        number: FrameNumber::new(incarnation, sequence),
+        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
+    };
+    let come = |hand: &mut Hand, object| {
+        hand.give(Input::Object { subscription, object });
+    };
+    come(&mut hand, of(900, 0));
+    come(&mut hand, of(900, 3));
+    assert_eq!(heard(&mut hand), [(0, Some(gap(1, 0, GapReason::PublisherRestarted)))]);
+    // A relay may remember a group of a process that is over. It begins no other one.
+    come(&mut hand, of(500, 0));
+    come(&mut hand, of(500, 1));
+    come(&mut hand, of(400, 2));
+    come(&mut hand, of(500, 1));
+    assert_eq!(heard(&mut hand), []);
+    // What the former process had left to say when it ended is lost with it; what came of it is not.
+    come(&mut hand, of(500, 2));
+    let reason = GapReason::PublisherRestarted;
+    let lost = Gap { at: FrameNumber::new(900, 1), frames: 2, reason };
+    assert_eq!(heard(&mut hand), [(3, Some(lost))]);
+    hand.pass_alive(MS * 250);
+    let (fetch, first, last) = asked(&mut hand);
+    assert_eq!((first, last), (Location::new(500, 0), Location::new(501, u64::MAX)));
+    hand.give(Input::FetchedObject { fetch, object: of(900, 4) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 0) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 1) });
+    let anew = Gap { at: FrameNumber::new(900, 4), frames: 0, reason };
+    assert_eq!(heard(&mut hand), [(0, Some(anew)), (1, None), (2, None)]);
+    (4..8).for_each(|sequence| come(&mut hand, of(900, sequence)));
+    come(&mut hand, of(500, 3));
+    assert_eq!(heard(&mut hand), [(3, None)], "nobody goes back");
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(900, 9) });
+    assert!(!hand.events().contains(&Event::TrackFinished { track: BOB }));
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(500, 4) });
+    assert!(hand.events().contains(&Event::TrackFinished { track: BOB }));
+}
+
+#[test]
+fn a_new_process_whose_clock_was_set_back_is_heard_once_it_answers_even_if_it_has_said_all() {
+    // Of its last group a relay may have nothing but the end.
+    for only_the_end in [false, true] {
+        hears_who_has_said_all(only_the_end);
+    }
+}
+
+fn hears_who_has_said_all(only_the_end: bool) {
+    let (mut hand, _, subscription) = listening(lossless());
+    let of = |incarnation, sequence| Object {
+        number: FrameNumber::new(incarnation, sequence),
+        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
+    };
+    let last_group = |hand: &mut Hand, subscription| {
+        if !only_the_end {
+            hand.give(Input::Object { subscription, object: of(500, 2) });
+        }
+        hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(500, 3) });
+    };
+    hand.give(Input::Object { subscription, object: of(900, 0) });
+    heard(&mut hand);
+    last_group(&mut hand, subscription);
+    hand.pass_alive(SECOND);
+    let (fetch, first, _) = asked(&mut hand);
+    assert_eq!((first, heard(&mut hand)), (Location::new(901, 1), Vec::new()));
+    // Of what was asked for it has nothing. But it is there.
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+    let left = hand.take(|o| matches!(o, Output::Unsubscribe { .. }).then_some(()));
+    assert_eq!(left.len(), 1, "what was not believed is to come again");
+    hand.pass_alive(SECOND);
+    let (again, _) = hand.subscription().expect("subscribed anew");
+    assert_ne!(again, subscription);
+    hand.give(Input::SubscriptionAccepted { subscription: again });
+    last_group(&mut hand, again);
+    hand.pass_alive(MS * 250);
+    let (fetch, first, _) = asked(&mut hand);
+    assert_eq!(first, Location::new(500, 0));
+    hand.give(Input::FetchedObject { fetch, object: of(500, 0) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 1) });
+    hand.give(Input::FetchedObject { fetch, object: of(500, 2) });
+    let anew =
+        Gap { at: FrameNumber::new(900, 1), frames: 0, reason: GapReason::PublisherRestarted };
+    assert_eq!(heard(&mut hand), [(0, Some(anew)), (1, None), (2, None)]);
+    assert!(hand.events().contains(&Event::TrackFinished { track: BOB }));
+}
+
+#[test]
+fn who_answers_on_another_subscription_does_not_answer_for_a_process_that_was_heard_on_the_last_one()
+ {
+    let (mut hand, session, subscription) = listening(lossless());
+    for incarnation in [900, 500] {
+        let number = FrameNumber::new(incarnation, 0);
+        let object = Object { number, ..numbered(Location::new(incarnation + 1, 0), 0, 0) };
+        hand.give(Input::Object { subscription, object });
+    }
+    lost_for(&mut hand, session, MS * 500);
+    let (again, _) = hand.subscription().expect("subscribed");
+    hand.give(Input::SubscriptionAccepted { subscription: again });
+    hand.pass_alive(SECOND);
+    let (fetch, _, _) = asked(&mut hand);
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+    let left = hand.take(|o| matches!(o, Output::Unsubscribe { .. }).then_some(()));
+    assert!(left.is_empty(), "whoever answers has said nothing yet");
+}
