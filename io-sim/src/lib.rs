@@ -7,11 +7,13 @@
 mod chance;
 mod conditions;
 mod digest;
+mod error;
 pub mod model;
 mod plan;
 mod record;
 mod script;
 pub mod stack;
 
+pub use error::RunError;
 pub use plan::{Fault, FaultKind, FaultPlan, PlanError, Side, Topology};
 pub use record::{Heard, Life, ParticipantRecord, Record, Said, TrackRecord};

@@ -34,7 +34,7 @@ fn main() {
         let a_second = 2_000 / frame_ms;
         let took = best(1, || drop(black_box(stack::run(&plan).expect("played"))));
         println!("real stack, {a_second} frames a second each: {took:?}");
-        let took = best(200, || drop(black_box(model::run(&plan))));
+        let took = best(200, || drop(black_box(model::run(&plan).expect("played"))));
         println!("model, {a_second} frames a second each: {took:?}");
     }
 }

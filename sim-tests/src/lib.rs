@@ -10,8 +10,7 @@ pub mod seeds;
 pub mod shrink;
 pub mod summary;
 
-use holdline_sim::stack::{self, RunError};
-use holdline_sim::{FaultPlan, Record, model};
+use holdline_sim::{FaultPlan, Record, RunError, model, stack};
 
 /// What a plan is played in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +52,8 @@ pub struct Verdict {
 pub fn judge(world: World, plan: FaultPlan) -> Result<Verdict, RunError> {
     let record = match world {
         World::Model => model::run(&plan),
-        World::Stack => stack::run(&plan)?,
-    };
+        World::Stack => stack::run(&plan),
+    }?;
     let broken = oracles::all(&plan, &record);
     Ok(Verdict { plan, record, broken })
 }

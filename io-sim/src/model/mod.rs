@@ -13,6 +13,7 @@ mod path;
 mod relay;
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
@@ -25,6 +26,7 @@ use self::path::Paths;
 use self::relay::{Relay, Reply, Request};
 use crate::conditions::Hint;
 use crate::digest::Digest;
+use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
 use crate::record::Record;
 use crate::script::{Script, restarts};
@@ -98,16 +100,27 @@ struct World {
 }
 
 /// Plays a plan.
-pub fn run(plan: &FaultPlan) -> Record {
-    World::new(plan).play()
+///
+/// # Errors
+///
+/// If a call panics.
+pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
+    caught(|| World::new(plan).play())
 }
 
 /// Likewise, with a bug planted in everybody's calls.
 #[cfg(feature = "canaries")]
-pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Record {
-    let mut world = World::new(plan);
-    world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
-    world.play()
+pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<Record, RunError> {
+    caught(|| {
+        let mut world = World::new(plan);
+        world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
+        world.play()
+    })
+}
+
+fn caught(play: impl FnOnce() -> Record) -> Result<Record, RunError> {
+    // Nothing of a world is left after a panic.
+    catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))
 }
 
 impl World {

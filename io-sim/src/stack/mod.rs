@@ -27,6 +27,7 @@ use self::network::relay_name;
 use self::participant::{Diary, Participant};
 use crate::chance::{Chance, Stream};
 use crate::digest::Digest;
+use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan, Topology};
 use crate::record::Record;
 use crate::script::{BEGINNING_MS, Script, name, restarts};
@@ -35,23 +36,6 @@ use crate::script::{BEGINNING_MS, Script, name, restarts};
 const LONGEST_TICK: u64 = 20;
 /// How long goodbyes may take after everything is over.
 const GOODBYES: Duration = Duration::from_secs(3);
-
-/// A run that could not be played to its end.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// It could not be begun: nothing would be the same the next time.
-    #[error("{0}")]
-    NotRepeatable(String),
-    /// Something panicked.
-    #[error("a panic: {0}")]
-    Panic(String),
-    /// Something was logged as an error.
-    #[error("an error was logged: {0}")]
-    Logged(String),
-    /// A process ended that should not.
-    #[error("a process failed: {0}")]
-    Process(String),
-}
 
 /// Plays a plan.
 ///
@@ -77,7 +61,7 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     });
     match played {
         Ok(Ok(record)) => record,
-        Ok(Err(panic)) => Err(RunError::Panic(words(&*panic))),
+        Ok(Err(panic)) => Err(RunError::panic(&*panic)),
         Err(not_in_effect) => Err(RunError::NotRepeatable(not_in_effect.to_string())),
     }
 }
@@ -167,11 +151,4 @@ fn tick(topology: &Topology) -> Duration {
 /// The right time since 1970.
 fn wall_clock(elapsed: Duration) -> Duration {
     Duration::from_millis(BEGINNING_MS) + elapsed
-}
-
-/// What a panic says.
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
-    text.unwrap_or_else(|| "without words".into())
 }

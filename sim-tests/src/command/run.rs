@@ -51,8 +51,9 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
     }
     println!("Seeds {} on the {}, shard {}", args.seeds, name(world), args.shard);
     print!("{}", summary.table(took));
-    ended
-        .map_err(|hang| Failure::DidNotHold(format!("{hang}; {}", reproduce(world, hang.seed))))?;
+    ended.map_err(|lost| {
+        Failure::DidNotHold(format!("{lost}; {}", reproduce(world, lost.seed())))
+    })?;
     if summary.holds() {
         return Ok(());
     }

@@ -50,7 +50,7 @@ fn digests(seeds: &Seeds, jobs: usize) -> Result<BTreeMap<u64, u64>, Failure> {
         Some(digest) => drop(digests.insert(played.seed, digest)),
         None => broken.extend(played.broken),
     });
-    ended.map_err(|hang| Failure::DidNotHold(hang.to_string()))?;
+    ended.map_err(|lost| Failure::DidNotHold(lost.to_string()))?;
     match broken.first() {
         Some(broken) => Err(Failure::DidNotHold(broken.how.clone())),
         None => Ok(digests),
