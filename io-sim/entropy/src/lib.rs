@@ -39,13 +39,14 @@ thread_local! {
     static RUN: Cell<Option<Run>> = const { Cell::new(None) };
 }
 
-/// Runs something on a thread of its own, whose randomness comes from `seed` alone and whose wall clock
-/// stands at `wall_clock` (since 1970) until it is set. A panic comes out as one.
+/// Runs something on a thread of its own, of that `name`, whose randomness comes from `seed` alone and whose
+/// wall clock stands at `wall_clock` (since 1970) until it is set. A panic comes out as one.
 ///
 /// # Errors
 ///
 /// If this program cannot do that.
 pub fn seeded<T: Send>(
+    name: &str,
     seed: u64,
     wall_clock: Duration,
     run: impl FnOnce() -> T + Send,
@@ -61,7 +62,7 @@ pub fn seeded<T: Send>(
         outcome
     };
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(16 << 20);
+        let thread = std::thread::Builder::new().name(name.into()).stack_size(16 << 20);
         let thread = thread.spawn_scoped(scope, on_its_thread).expect("a thread can be started");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -215,7 +216,7 @@ mod tests {
     const NOON: Duration = Duration::from_secs(1_800_000_000);
 
     fn draws(seed: u64) -> (u64, u64, [u8; 5]) {
-        let drawn = seeded(seed, NOON, || {
+        let drawn = seeded("run", seed, NOON, || {
             let mut bytes = [0; 5];
             // SAFETY: a buffer of that length.
             let length = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn the_wall_clock_is_the_runs_and_other_threads_have_their_own() {
         let read = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        let seen = seeded(1, NOON, || {
+        let seen = seeded("run", 1, NOON, || {
             let first = read();
             set_wall_clock(NOON + Duration::from_secs(1));
             let others = std::thread::spawn(read).join().expect("no panic");
@@ -256,6 +257,8 @@ mod tests {
         let draw = || RandomState::new().hash_one(7);
         let threads = [(); 2].map(|()| std::thread::spawn(draw).join().expect("no panic"));
         assert_ne!(threads[0], threads[1]);
-        assert!(std::panic::catch_unwind(|| seeded(1, NOON, || panic!("on purpose"))).is_err());
+        assert!(
+            std::panic::catch_unwind(|| seeded("run", 1, NOON, || panic!("on purpose"))).is_err()
+        );
     }
 }

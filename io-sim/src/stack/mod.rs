@@ -50,7 +50,9 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     }
     relay::prepare().map_err(|error| RunError::Process(error.to_string()))?;
     let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
-    let played = entropy::seeded(entropy, wall_clock(Duration::ZERO), || {
+    // What is dropped after a panic may panic too, and end the process: then this is all that names the seed.
+    let name = format!("seed {}", plan.seed);
+    let played = entropy::seeded(&name, entropy, wall_clock(Duration::ZERO), || {
         let errors = Errors::default();
         let played = catch_unwind(AssertUnwindSafe(|| errors.listen(|| play(plan))));
         (played, errors.first())
