@@ -233,6 +233,14 @@ fn a_refused_namespace_is_asked_for_again_under_the_next_epoch() {
 }
 
 #[test]
+fn a_namespace_that_is_refused_later_is_asked_for_again_as_soon() {
+    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
+    hand.give(Input::NamespaceRefused { session, epoch: 1 });
+    hand.pass_alive(MS * 100);
+    assert_eq!(hand.namespace(), Some((session, 2)));
+}
+
+#[test]
 fn a_final_answer_ends_the_call_at_once() {
     for (kind, code) in [
         (CauseKind::CertificateUntrusted, ErrorCode::TlsUntrusted),

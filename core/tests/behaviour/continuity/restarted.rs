@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// An object of such a process of Bob's; two of them are a group.
+fn of(incarnation: u64, sequence: u64) -> Object {
+    Object {
+        number: FrameNumber::new(incarnation, sequence),
+        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
+    }
+}
+
 #[test]
 fn a_publisher_that_comes_back_as_a_new_process_begins_anew() {
     let (mut hand, _, subscription) = listening(lossless());
@@ -23,10 +31,6 @@ fn a_publisher_that_comes_back_as_a_new_process_begins_anew() {
 #[test]
 fn a_new_process_whose_clock_was_set_back_is_heard_and_the_former_one_no_more() {
     let (mut hand, _, subscription) = listening(lossless());
-    let of = |incarnation, sequence| Object {
-        number: FrameNumber::new(incarnation, sequence),
-        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
-    };
     let come = |hand: &mut Hand, object| {
         hand.give(Input::Object { subscription, object });
     };
@@ -47,12 +51,15 @@ fn a_new_process_whose_clock_was_set_back_is_heard_and_the_former_one_no_more() 
     hand.pass_alive(MS * 250);
     let (fetch, first, last) = asked(&mut hand);
     assert_eq!((first, last), (Location::new(500, 0), Location::new(501, u64::MAX)));
+    let repeated = counters(&hand).repeated;
     hand.give(Input::FetchedObject { fetch, object: of(900, 4) });
+    assert_eq!(counters(&hand).repeated, repeated + 1);
     hand.give(Input::FetchedObject { fetch, object: of(500, 0) });
     hand.give(Input::FetchedObject { fetch, object: of(500, 1) });
     let anew = Gap { at: FrameNumber::new(900, 4), frames: 0, reason };
     assert_eq!(heard(&mut hand), [(0, Some(anew)), (1, None), (2, None)]);
     (4..8).for_each(|sequence| come(&mut hand, of(900, sequence)));
+    assert_eq!(counters(&hand).repeated, repeated + 5);
     come(&mut hand, of(500, 3));
     assert_eq!(heard(&mut hand), [(3, None)], "nobody goes back");
     hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(900, 9) });
@@ -71,10 +78,6 @@ fn a_new_process_whose_clock_was_set_back_is_heard_once_it_answers_even_if_it_ha
 
 fn hears_who_has_said_all(only_the_end: bool) {
     let (mut hand, _, subscription) = listening(lossless());
-    let of = |incarnation, sequence| Object {
-        number: FrameNumber::new(incarnation, sequence),
-        ..numbered(Location::new(incarnation + 1 + sequence / 2, sequence % 2), sequence, 0)
-    };
     let last_group = |hand: &mut Hand, subscription| {
         if !only_the_end {
             hand.give(Input::Object { subscription, object: of(500, 2) });
@@ -125,4 +128,28 @@ fn who_answers_on_another_subscription_does_not_answer_for_a_process_that_was_he
     hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
     let left = hand.take(|o| matches!(o, Output::Unsubscribe { .. }).then_some(()));
     assert!(left.is_empty(), "whoever answers has said nothing yet");
+}
+
+#[test]
+fn of_two_former_processes_neither_is_taken_for_a_new_group_of_the_other() {
+    let (mut hand, _, subscription) = listening(lossless());
+    for object in [of(900, 0), of(400, 0), of(500, 0), of(900, 1)] {
+        hand.give(Input::Object { subscription, object });
+    }
+    let restarted = gap(1, 0, GapReason::PublisherRestarted);
+    assert_eq!(heard(&mut hand), [(0, Some(restarted)), (1, None)]);
+}
+
+#[test]
+fn a_new_process_is_heard_whose_end_comes_before_its_next_group() {
+    let (mut hand, _, subscription) = listening(lossless());
+    for object in [of(900, 0), of(500, 0)] {
+        hand.give(Input::Object { subscription, object });
+    }
+    heard(&mut hand);
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(500, 3) });
+    hand.give(Input::Object { subscription, object: of(500, 2) });
+    hand.pass_alive(MS * 250);
+    let (_, first, _) = asked(&mut hand);
+    assert_eq!(first, Location::new(500, 0), "it is asked for what it said before");
 }
