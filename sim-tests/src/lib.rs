@@ -12,6 +12,10 @@ pub mod summary;
 
 use holdline_sim::{FaultPlan, Record, RunError, model, stack};
 
+/// A call of the model is some thousand small allocations, and little else.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a plan is played in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
