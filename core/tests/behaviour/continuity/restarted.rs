@@ -153,3 +153,32 @@ fn a_new_process_is_heard_whose_end_comes_before_its_next_group() {
     let (_, first, _) = asked(&mut hand);
     assert_eq!(first, Location::new(500, 0), "it is asked for what it said before");
 }
+
+#[test]
+fn what_a_new_process_said_and_no_longer_keeps_is_missed() {
+    let (mut hand, _, subscription) = listening(lossless());
+    for object in [of(900, 0), of(500, 0), of(500, 2)] {
+        hand.give(Input::Object { subscription, object });
+    }
+    heard(&mut hand);
+    hand.pass_alive(MS * 250);
+    let (fetch, ..) = asked(&mut hand);
+    complete(&mut hand, fetch);
+    let missed =
+        Gap { at: FrameNumber::new(900, 1), frames: 2, reason: GapReason::PublisherRestarted };
+    assert_eq!(heard(&mut hand), [(2, Some(missed))]);
+    assert_eq!((counters(&hand).lost, counters(&hand).before_joining), (2, 0), "we were there");
+}
+
+#[test]
+fn a_new_process_that_answers_what_the_former_one_was_asked_begins_anew() {
+    let (mut hand, _, subscription) = listening(lossless());
+    unheard(&mut hand, 1, 1, 2);
+    hand.object(subscription, 1, 3).pass_alive(MS * 250);
+    let (fetch, ..) = asked(&mut hand);
+    hand.give(Input::FetchedObject { fetch, object: of(900, 1) });
+    let before = gap(1, 2, GapReason::Evicted);
+    let anew = gap(4, 1, GapReason::PublisherRestarted);
+    assert_eq!(heard(&mut hand), [(3, Some(before)), (1, Some(anew))]);
+    assert_eq!((counters(&hand).lost, counters(&hand).repaired), (3, 1));
+}
