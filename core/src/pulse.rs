@@ -41,6 +41,12 @@ impl Pulse {
         self.look_at = None;
     }
 
+    /// It was heard before, and is listened to again: if nothing comes, its publisher is asked.
+    pub(crate) fn expect(&mut self, now: Timestamp) {
+        self.wanted = false;
+        self.look_at = Some(now + SILENCE);
+    }
+
     /// The publisher is being asked.
     pub(crate) fn asked(&mut self) {
         self.wanted = false;
@@ -54,8 +60,7 @@ impl Pulse {
 
     /// Something came; for how long nothing had, if it was stalled.
     pub(crate) fn heard(&mut self, now: Timestamp) -> Option<Duration> {
-        self.look_at = Some(now + SILENCE);
-        self.wanted = false;
+        self.expect(now);
         self.quiet = 0;
         self.brought = 0;
         self.stalled.take().map(|since| now - since)

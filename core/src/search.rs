@@ -23,11 +23,14 @@ use crate::time::Timestamp;
 
 /// How soon one looks that has moved, counted from when the other counts as missing.
 const MOVED: Duration = Duration::from_millis(300);
-/// How soon the polite one looks, counted from when the other counts as missing.
-const POLITE: Duration = Duration::from_secs(1);
+/// How soon the polite one looks, counted from when the other counts as missing. Late enough for one that has moved
+/// to have come back first: two that look at the same moment change places.
+const POLITE: Duration = Duration::from_secs(3);
 /// How soon the other one does.
 const PATIENT: Duration = Duration::from_secs(8);
-/// Pauses between looks double up to this.
+/// Pauses between looks begin with this.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// They double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a relay may take to agree to look out.
 const AGREE: Duration = Duration::from_secs(2);
@@ -207,7 +210,7 @@ impl Search {
     }
 
     fn pause(&mut self, desk: &mut Desk<'_>) {
-        let bound = POLITE.saturating_mul(1 << self.looks.min(10)).min(LONGEST_PAUSE);
+        let bound = FIRST_PAUSE.saturating_mul(1 << self.looks.min(10)).min(LONGEST_PAUSE);
         self.looks = self.looks.saturating_add(1);
         self.phase = Phase::Pausing { until: desk.now + jittered(bound, 20, desk.rng) };
     }

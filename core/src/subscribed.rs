@@ -293,7 +293,7 @@ impl SubscribedTrack {
     ) {
         self.subscription = Subscription::Ready { id, epoch };
         self.readiness.ready();
-        self.reception.ready();
+        self.reception.ready(desk.now);
         self.failures = 0;
         let latency = desk.now - asked_at;
         desk.telemetry.last_subscription_latency = Some(latency);

@@ -133,10 +133,12 @@ impl Reception {
 
 /// The subscription comes and goes.
 impl Reception {
-    /// It is ready: what was said meanwhile is asked for.
-    pub(crate) fn ready(&mut self) {
-        if self.delivery == Delivery::Lossless {
-            self.pulse.want();
+    /// It is ready: what was said meanwhile is asked for, or the present is expected.
+    pub(crate) fn ready(&mut self, now: Timestamp) {
+        match self.delivery {
+            Delivery::Lossless => self.pulse.want(),
+            Delivery::Live { .. } if self.window.next().is_some() => self.pulse.expect(now),
+            Delivery::Live { .. } => {}
         }
     }
 

@@ -117,6 +117,7 @@ impl Supervisor {
 
     /// Who is missing here and may be on another relay, and whose turn it is to look.
     pub(super) fn missing(&self) -> Option<Missing> {
+        let State::Live { session, .. } = &self.state else { return None };
         let missed = |followed: &&Followed| followed.presence().is_missed();
         if self.directory.relays(&self.config).len() < 2
             || !self.followed.iter().any(|f| missed(&f))
@@ -130,10 +131,7 @@ impl Supervisor {
             .map(|followed| followed.participant.clone())
             .collect();
         let polite = participants.iter().any(|other| *other < self.config.participant);
-        let moved = match &self.state {
-            State::Live { session, .. } => session.relay != self.directory.home(&self.config),
-            _ => false,
-        };
+        let moved = session.relay != self.directory.home(&self.config);
         Some(Missing { participants, moved, polite })
     }
 

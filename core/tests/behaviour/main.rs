@@ -6,6 +6,7 @@ mod cost;
 mod directory;
 mod errors;
 mod glare;
+mod herd;
 mod matrix;
 mod policies;
 mod pre_call;

@@ -8,11 +8,21 @@ use holdline_core::{
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long the polite one waits before a look.
+const POLITE: Duration = Duration::from_secs(3);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Carol, live with two relays, who listens to Bob and Dave and misses Bob from now on. She is woken
 /// for nothing but that.
 fn missing_bob(change: impl FnOnce(&mut Config)) -> (Hand, [WatchId; 2]) {
+    missing_bob_after(change, Hand::last_dial)
+}
+
+/// The same, on a session that came about in some way.
+fn missing_bob_after(
+    change: impl FnOnce(&mut Config),
+    last_dial: impl FnOnce(&mut Hand) -> SessionId,
+) -> (Hand, [WatchId; 2]) {
     let mut config = Config::new("north", "room", "carol");
     config.relays.push("south".into());
     (config.probe_interval, config.quality_interval) = (HOUR, HOUR);
@@ -27,7 +37,7 @@ fn missing_bob(change: impl FnOnce(&mut Config)) -> (Hand, [WatchId; 2]) {
     if credentials {
         show(&mut hand);
     }
-    let session = hand.last_dial();
+    let session = last_dial(&mut hand);
     hand.give(Input::Connected { session });
     let watches = hand.take(|output| match output {
         Output::Watch { watch, .. } => Some(*watch),
@@ -65,7 +75,7 @@ fn show(hand: &mut Hand) {
 /// A session with the other relay, which has been asked to look out for Bob.
 fn looking() -> (Hand, [WatchId; 2], SessionId, WatchId) {
     let (mut hand, watches) = missing_bob(|_| {});
-    hand.pass(SECOND);
+    hand.pass(POLITE);
     let scout = hand.last_dial();
     hand.give(Input::Connected { session: scout });
     let watch = hand.watch().expect("the other relay looks out for bob");
@@ -74,9 +84,9 @@ fn looking() -> (Hand, [WatchId; 2], SessionId, WatchId) {
 }
 
 #[test]
-fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {
+fn the_polite_one_looks_after_three_seconds_and_then_less_and_less_often() {
     let (mut hand, _) = missing_bob(|_| {});
-    hand.pass(MS * 999);
+    hand.pass(POLITE - MS);
     assert!(hand.dials().is_empty());
     hand.pass(MS);
     for bound in [1, 2, 4, 8, 16, 30, 30] {
@@ -89,9 +99,33 @@ fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {
 }
 
 #[test]
+fn who_is_not_where_they_were_looks_at_once() {
+    let dialled = |hand: &mut Hand| {
+        let dials = hand.take(|output| match output {
+            Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
+            _ => None,
+        });
+        dials.last().expect("a dial").1.clone()
+    };
+    let on_the_other_relay = |hand: &mut Hand| {
+        let session = hand.last_dial();
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+        hand.pass(MS * 500);
+        let (session, relay) = dialled(hand);
+        assert_eq!(relay, "south");
+        session
+    };
+    let (mut hand, _) = missing_bob_after(|_| {}, on_the_other_relay);
+    hand.pass(MS * 299);
+    assert!(hand.dials().is_empty());
+    hand.pass(MS);
+    assert_eq!(dialled(&mut hand).1, "north");
+}
+
+#[test]
 fn a_look_that_is_not_answered_is_given_up_and_so_is_one_that_finds_nobody() {
     let (mut hand, _) = missing_bob(|_| {});
-    hand.pass(SECOND);
+    hand.pass(POLITE);
     let unanswered = hand.last_dial();
     hand.pass(MS * 2_999);
     assert!(hand.closed_sessions().is_empty());
@@ -159,7 +193,7 @@ fn only_who_was_looked_for_moves_the_call() {
 #[test]
 fn a_look_shows_what_the_other_relay_wants_to_see() {
     let (mut hand, _) = missing_bob(|config| config.directory.credentials = true);
-    hand.pass(SECOND);
+    hand.pass(POLITE);
     assert!(hand.dials().is_empty(), "nothing to show yet");
     show(&mut hand);
     assert_eq!(hand.dials().len(), 1);
@@ -168,7 +202,7 @@ fn a_look_shows_what_the_other_relay_wants_to_see() {
 #[test]
 fn each_of_the_other_relays_has_its_turn() {
     let (mut hand, _) = missing_bob(|config| config.relays.push("west".into()));
-    hand.pass(SECOND);
+    hand.pass(POLITE);
     let mut looked = Vec::new();
     while looked.len() < 4 {
         let dialed = hand.take(|output| match output {

@@ -59,3 +59,18 @@ fn a_subscription_that_brings_nothing_of_what_is_said_is_made_anew() {
     assert_ne!(anew, subscription);
     assert_eq!(counters(&hand).resubscribed, 1);
 }
+
+#[test]
+fn a_publisher_that_was_being_asked_when_it_went_elsewhere_is_asked_there() {
+    let (mut hand, ..) = listening(Track::audio("audio"));
+    hand.pass_alive(SECOND);
+    let (fetch, ..) = asked(&mut hand);
+    let watch = hand.watching.expect("followed");
+    hand.give(Input::EpochAdded { watch, epoch: 501 });
+    let (subscription, _) = hand.subscription().expect("subscribed anew");
+    hand.give(Input::SubscriptionAccepted { subscription }).pass_alive(MS * 300);
+    hand.pass_alive(MS * 999);
+    assert_eq!(fetches(&mut hand), []);
+    hand.pass_alive(MS);
+    assert_ne!(asked(&mut hand).0, fetch);
+}
