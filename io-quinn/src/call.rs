@@ -153,8 +153,7 @@ impl Call {
         config.config.pre_call = Some(PreCallConfig::default());
         let test = Self::connect_on(network, config)?;
         let summary = test.ended().await;
-        // Until the relay has been told that we are gone.
-        test.commands.queue.closed().await;
+        test.gone().await;
         Ok(summary)
     }
 
@@ -273,9 +272,15 @@ impl Call {
     pub async fn close(self) -> Summary {
         let _ = self.tell(Input::Close);
         let summary = self.ended().await;
-        // The driver drops its end of the commands when the relay was told.
-        self.commands.queue.closed().await;
+        self.gone().await;
         summary
+    }
+
+    /// Waits until nothing is left to do: the journal is complete and the relay was told.
+    async fn gone(&self) {
+        // The driver drops its end of this last of all. Its end of the commands is closed earlier.
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
     }
 
     fn tell(&self, input: Input) -> Result<(), CallEnded> {

@@ -4,13 +4,14 @@ mod common;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::{Site, Speaker, hear, wait_for};
 use holdline_quinn::journal::{ReplayError, Replayed, replay};
 use holdline_quinn::{Call, CallConfig, Event, Frame, Track};
 
-/// A file in memory.
+/// A file in memory, as slow to be complete as one on a busy disk.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
 
@@ -22,6 +23,7 @@ impl Memory {
 
 impl Write for Memory {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(200));
         self.0.lock().expect("no panic").write(bytes)
     }
 
