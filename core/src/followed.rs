@@ -179,6 +179,11 @@ impl Followed {
         }
     }
 
+    /// If it went away only now, then to meet us where we were.
+    pub(crate) fn passed(&mut self) {
+        self.presence.passed();
+    }
+
     fn tell(&self, change: Change, desk: &mut Desk<'_>) {
         let participant = self.participant.clone();
         let event = match change {

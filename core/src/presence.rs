@@ -25,6 +25,10 @@ pub(crate) enum Change {
     NotYet,
 }
 
+/// Who goes away from where we came to meet it, within this of our coming, has most likely gone to meet us where we were:
+/// the sign of it was on its way when we came.
+pub(crate) const CROSSING: Duration = Duration::from_secs(2);
+
 /// Whether a participant is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -43,6 +47,10 @@ pub(crate) enum Presence {
         since: Timestamp,
         told: bool,
     },
+    /// We came to meet it, and it left to meet us. The application need not know unless they miss each other again.
+    Passed {
+        since: Timestamp,
+    },
     /// It was declared gone.
     Gone,
 }
@@ -52,9 +60,19 @@ impl Presence {
         self == Self::Here
     }
 
+    /// Whether it is here, or was a moment ago.
+    pub(crate) fn is_here_or_redials(self) -> bool {
+        matches!(self, Self::Here | Self::Missing { told: false, .. })
+    }
+
+    /// Whether we have changed places.
+    pub(crate) fn is_passed(self) -> bool {
+        matches!(self, Self::Passed { .. })
+    }
+
     pub(crate) fn was_seen(self) -> bool {
         match self {
-            Self::Here | Self::Missing { .. } | Self::Gone => true,
+            Self::Here | Self::Missing { .. } | Self::Passed { .. } | Self::Gone => true,
             Self::Unknown | Self::Looked { .. } | Self::Unseen => false,
         }
     }
@@ -66,14 +84,16 @@ impl Presence {
             | Self::Looked { .. }
             | Self::Here
             | Self::Missing { told: false, .. } => true,
-            Self::Unseen | Self::Missing { told: true, .. } | Self::Gone => false,
+            Self::Unseen | Self::Missing { told: true, .. } | Self::Passed { .. } | Self::Gone => {
+                false
+            }
         }
     }
 
     /// Whether it is not here, but may be elsewhere.
     pub(crate) fn is_missed(self) -> bool {
         match self {
-            Self::Unseen | Self::Missing { told: true, .. } => true,
+            Self::Unseen | Self::Missing { told: true, .. } | Self::Passed { .. } => true,
             Self::Unknown
             | Self::Looked { .. }
             | Self::Here
@@ -90,7 +110,7 @@ impl Presence {
             Self::Missing { told: true, .. } | Self::Gone => {
                 Some(Change::Joined { rejoined: true })
             }
-            Self::Here | Self::Missing { told: false, .. } => None,
+            Self::Here | Self::Missing { told: false, .. } | Self::Passed { .. } => None,
         }
     }
 
@@ -100,14 +120,23 @@ impl Presence {
             Self::Here => *self = Self::Missing { since: now, told: false },
             // A session of our own that has just come up cannot know since when.
             Self::Missing { since, .. } => *since = now,
-            Self::Unseen | Self::Gone => {}
+            Self::Unseen | Self::Passed { .. } | Self::Gone => {}
+        }
+    }
+
+    /// It went away only now, and that was to meet us elsewhere.
+    pub(crate) fn passed(&mut self) {
+        if let Self::Missing { since, told: false } = *self {
+            *self = Self::Passed { since };
         }
     }
 
     pub(crate) fn deadline(self, rejoin: Duration) -> Option<Timestamp> {
         match self {
             Self::Looked { since } => Some(since + LOOK),
-            Self::Missing { since, told: false } => Some(since + SETTLE.min(rejoin)),
+            Self::Missing { since, told: false } | Self::Passed { since } => {
+                Some(since + SETTLE.min(rejoin))
+            }
             Self::Missing { since, told: true } => Some(since + rejoin),
             Self::Unknown | Self::Unseen | Self::Here | Self::Gone => None,
         }
@@ -122,7 +151,7 @@ impl Presence {
                 *self = Self::Unseen;
                 Some(Change::NotYet)
             }
-            Self::Missing { since, told: false } => {
+            Self::Missing { since, told: false } | Self::Passed { since } => {
                 *self = Self::Missing { since, told: true };
                 Some(Change::Away)
             }

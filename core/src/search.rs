@@ -1,12 +1,17 @@
 //! Looking for the others on other relays (R13): both sides of a call may have lost their relay
 //! and come back on different ones.
 //!
-//! The rule is fixed and needs no agreement. Whoever an outage has moved to this relay looks at once: the
-//! others may be where it was, and will not notice for as long as that relay remembers it. (Who came here to
-//! meet somebody does not: they would chase each other for ever.) Of those that stayed where they were,
-//! whoever has the greater name is polite: it looks soon. The other one looks only after a patience that is
-//! long enough for the polite one to have come. So two that look for each other do not pass each other for
-//! ever.
+//! The rule is fixed and needs no agreement: people gather where the smallest name is.
+//!
+//! - Whoever misses somebody with a smaller name than all that are with it looks soon.
+//! - Who has the smallest name itself of those that it is with leaves the others time to come. But if an outage
+//!   has moved it to this relay, the others may be where it was, and will not notice for as long as that relay
+//!   remembers it: then it looks at once if it is alone, and a little later if it is not. (Who came here to meet
+//!   somebody has not been moved: they would chase each other for ever.)
+//! - Who is with somebody smaller does not look for anybody else: it would only lose them.
+//!
+//! Two that find each other at the same moment nevertheless change places. Then the smaller name goes back as
+//! soon as it sees it, and the other one does not.
 
 use alloc::string::String;
 use alloc::vec;
@@ -21,12 +26,13 @@ use crate::output::Output;
 use crate::presence::LOOK;
 use crate::time::Timestamp;
 
-/// How soon one looks that has moved, counted from when the other counts as missing.
+/// How soon to look for somebody, counted from when it counts as missing: one that an outage has moved, and is alone.
 const MOVED: Duration = Duration::from_millis(300);
-/// How soon the polite one looks, counted from when the other counts as missing. Late enough for one that has moved
-/// to have come back first: two that look at the same moment change places.
-const POLITE: Duration = Duration::from_secs(3);
-/// How soon the other one does.
+/// One that misses a smaller name than those around it.
+const POLITE: Duration = Duration::from_secs(1);
+/// One that an outage has moved, and that would leave others.
+const MOVED_TOGETHER: Duration = Duration::from_secs(3);
+/// The smallest name.
 const PATIENT: Duration = Duration::from_secs(8);
 /// Pauses between looks begin with this.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -35,14 +41,61 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a relay may take to agree to look out.
 const AGREE: Duration = Duration::from_secs(2);
 
-/// Who is missing.
+/// Somebody who is missing, and may be on another relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) participant: String,
+    /// How long after it was missed to look for it.
+    pub(crate) patience: Duration,
+}
+
+/// Whom to look for, and where to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
-    pub(crate) participants: Vec<String>,
+    /// At least one.
+    pub(crate) participants: Vec<Missed>,
+    /// The relay where they are most likely to be, if any is.
+    pub(crate) likely: Option<String>,
+}
+
+/// Those that are here with us, and how we came here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Company<'a> {
+    pub(crate) ourselves: &'a str,
+    /// The smallest of their names and ours.
+    pub(crate) smallest: &'a str,
+    pub(crate) alone: bool,
     /// Whether an outage has moved us here lately.
     pub(crate) moved: bool,
-    /// Whether it is we who should look first, of those that did not.
-    pub(crate) polite: bool,
+}
+
+impl Company<'_> {
+    /// How long to wait before a look for `participant`; `None` if it is not we who look.
+    pub(crate) fn patience(&self, participant: &str) -> Option<Duration> {
+        if self.moved && self.alone {
+            Some(MOVED)
+        } else if participant < self.smallest {
+            Some(POLITE)
+        } else if self.smallest < self.ourselves {
+            None
+        } else if self.moved {
+            Some(MOVED_TOGETHER)
+        } else {
+            Some(PATIENT)
+        }
+    }
+}
+
+impl Missing {
+    /// Who of them is to be looked for by now, if they have been missed since then.
+    fn due(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &Missed> {
+        self.participants.iter().filter(move |missed| since + missed.patience <= now)
+    }
+
+    /// When the first of them is to be looked for.
+    fn first_due(&self, since: Timestamp) -> Timestamp {
+        since + self.participants.iter().map(|missed| missed.patience).min().unwrap_or_default()
+    }
 }
 
 /// One participant that another relay looks out for.
@@ -75,6 +128,9 @@ enum Phase {
 pub(crate) struct Search {
     phase: Phase,
     looks: u32,
+    /// For whom it began, and when.
+    began_for: Vec<String>,
+    since: Timestamp,
 }
 
 impl Search {
@@ -89,18 +145,18 @@ impl Search {
     /// Does what is due. `relay` is where we are; there are others.
     pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, desk: &mut Desk<'_>) {
         let Some(missing) = missing else { return self.stop(desk) };
+        self.begin(missing, desk.now);
         match &self.phase {
-            Phase::Idle => {
-                let patience = match missing {
-                    Missing { moved: true, .. } => MOVED,
-                    Missing { polite: true, .. } => POLITE,
-                    Missing { .. } => PATIENT,
-                };
-                self.phase = Phase::Pausing { until: desk.now + patience };
-            }
             Phase::Pausing { until } if desk.now >= *until => {
+                if missing.due(self.since, desk.now).next().is_none() {
+                    // Who was to be looked for is here, and others have more time.
+                    self.phase = Phase::Pausing { until: missing.first_due(self.since) };
+                    return;
+                }
                 let relays = desk.directory.relays(desk.config);
-                let others: Vec<&String> = relays.iter().filter(|other| *other != relay).collect();
+                let mut others: Vec<&String> =
+                    relays.iter().filter(|other| *other != relay).collect();
+                others.sort_by_key(|other| Some(*other) != missing.likely.as_ref());
                 let Some(other) = others.get(self.looks as usize % others.len().max(1)) else {
                     return self.give_up(desk);
                 };
@@ -112,7 +168,20 @@ impl Search {
             {
                 self.give_up(desk);
             }
-            Phase::Pausing { .. } | Phase::Dialing(_) | Phase::Looking { .. } => {}
+            Phase::Idle | Phase::Pausing { .. } | Phase::Dialing(_) | Phase::Looking { .. } => {}
+        }
+    }
+
+    /// Begins, or begins anew if somebody else is missing now.
+    fn begin(&mut self, missing: &Missing, now: Timestamp) {
+        let known = |missed: &Missed| self.began_for.contains(&missed.participant);
+        if !missing.participants.iter().all(known)
+            && matches!(self.phase, Phase::Idle | Phase::Pausing { .. })
+        {
+            let names = missing.participants.iter().map(|missed| missed.participant.clone());
+            self.began_for = names.collect();
+            (self.since, self.looks) = (now, 0);
+            self.phase = Phase::Pausing { until: missing.first_due(now) };
         }
     }
 
@@ -145,9 +214,9 @@ impl Search {
         }
         let Some(missing) = missing else { return self.stop(desk) };
         let mut watches = Vec::new();
-        for participant in &missing.participants {
+        for missed in missing.due(self.since, desk.now) {
             let watch = WatchId(desk.mint.next());
-            let participant = participant.clone();
+            let participant = missed.participant.clone();
             let prefix = vec![desk.config.room.clone(), participant.clone()];
             watches.push(Lookout { watch, participant, accepted: false });
             desk.out.push(Output::Watch { session: id, watch, prefix });
@@ -213,5 +282,35 @@ impl Search {
         let bound = FIRST_PAUSE.saturating_mul(1 << self.looks.min(10)).min(LONGEST_PAUSE);
         self.looks = self.looks.saturating_add(1);
         self.phase = Phase::Pausing { until: desk.now + jittered(bound, 20, desk.rng) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_gather_where_the_smallest_name_is() {
+        let rows = [
+            // Who is with carol, whether she has moved, whom she misses, and when she looks.
+            ("", false, "bob", Some(POLITE)),
+            ("", false, "dave", Some(PATIENT)),
+            ("", true, "bob", Some(MOVED)),
+            ("", true, "dave", Some(MOVED)),
+            ("erin", false, "bob", Some(POLITE)),
+            ("erin", false, "dave", Some(PATIENT)),
+            ("erin", true, "bob", Some(POLITE)),
+            ("erin", true, "dave", Some(MOVED_TOGETHER)),
+            ("bob", false, "alice", Some(POLITE)),
+            ("bob", true, "alice", Some(POLITE)),
+            ("bob", false, "dave", None),
+            ("alice", true, "bob", None),
+        ];
+        for (here, moved, whom, patience) in rows {
+            let (alone, ourselves) = (here.is_empty(), "carol");
+            let smallest = if alone { ourselves } else { here.min(ourselves) };
+            let company = Company { ourselves, smallest, alone, moved };
+            assert_eq!(company.patience(whom), patience, "{here} {moved} {whom}");
+        }
     }
 }

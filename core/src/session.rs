@@ -30,6 +30,14 @@ enum Namespace {
     },
 }
 
+/// How we came to a relay to meet somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Meeting {
+    /// The relay that we left for it.
+    pub(crate) left: String,
+    pub(crate) since: Timestamp,
+}
+
 /// A session that is up.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -39,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) issue: Issue,
     pub(crate) liveness: Liveness,
     pub(crate) migration: Migration,
+    /// If it was made to meet somebody.
+    pub(crate) meeting: Option<Meeting>,
     namespace: Namespace,
     refusals: u32,
 }
@@ -51,6 +61,7 @@ impl Session {
             issue: dial.issue,
             liveness: Liveness::new(now, probe_interval),
             migration: Migration::default(),
+            meeting: None,
             namespace: Namespace::Unwanted,
             refusals: 0,
         }

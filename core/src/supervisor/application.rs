@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 
 use super::Supervisor;
 use crate::config::{Config, validate_name};
@@ -40,7 +41,7 @@ impl Supervisor {
         }
         let first_epoch = self.config.first_epoch;
         let wanted = (delivery, retention);
-        self.published.push(PublishedTrack::new(track, name, kind, wanted, first_epoch));
+        keep(&mut self.published, PublishedTrack::new(track, name, kind, wanted, first_epoch));
         self.attach_tracks();
     }
 
@@ -75,7 +76,7 @@ impl Supervisor {
             return;
         }
         if !self.followed.iter().any(|f| f.participant == participant) {
-            self.followed.push(Followed::new(participant.clone()));
+            keep(&mut self.followed, Followed::new(participant.clone()));
         }
         if self.subscribed.len() >= Config::MOST_TRACKS
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
@@ -83,7 +84,7 @@ impl Supervisor {
             self.subscribed.remove(over);
         }
         let how = (delivery, retention);
-        self.subscribed.push(SubscribedTrack::new(track, participant, name, kind, how));
+        keep(&mut self.subscribed, SubscribedTrack::new(track, participant, name, kind, how));
         self.attach_tracks();
     }
 
@@ -151,4 +152,10 @@ impl Supervisor {
             State::Idle | State::Failed(_) | State::Closed(_) => {}
         }
     }
+}
+
+/// Tracks are few, large and seldom added: no room is kept for more of them.
+fn keep<T>(all: &mut Vec<T>, new: T) {
+    all.reserve_exact(1);
+    all.push(new);
 }

@@ -109,6 +109,7 @@ impl Supervisor {
             Input::EpochRemoved { watch, epoch } => {
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
                     followed.removed(epoch, self.now);
+                    self.recognise_crossing();
                     self.follow_participants();
                 }
             }

@@ -193,7 +193,7 @@ impl Supervisor {
         CallRecord {
             id: id.clone(),
             participants: core::iter::once(ourselves).chain(others).collect(),
-            initiated_at: self.config.first_epoch,
+            initiated_at: self.config.initiated_at,
             ..self.record.clone()
         }
     }

@@ -14,7 +14,8 @@ use crate::followed::Followed;
 use crate::id::{RequestId, SessionId};
 use crate::liveness::Counters;
 use crate::output::Output;
-use crate::search::Missing;
+use crate::presence::CROSSING;
+use crate::search::{Company, Missed, Missing};
 use crate::session::Session;
 use crate::state::State;
 
@@ -115,7 +116,7 @@ impl Supervisor {
         }
     }
 
-    /// Who is missing here and may be on another relay, and whose turn it is to look.
+    /// Who is missing here and may be on another relay, as far as it is we who look.
     pub(super) fn missing(&self) -> Option<Missing> {
         let State::Live { session, .. } = &self.state else { return None };
         let missed = |followed: &&Followed| followed.presence().is_missed();
@@ -124,15 +125,40 @@ impl Supervisor {
         {
             return None;
         }
-        let participants: Vec<String> = self
-            .followed
-            .iter()
-            .filter(missed)
-            .map(|followed| followed.participant.clone())
-            .collect();
-        let polite = participants.iter().any(|other| *other < self.config.participant);
-        let moved = session.relay != self.directory.home(&self.config);
-        Some(Missing { participants, moved, polite })
+        let home = self.directory.home(&self.config);
+        let here = self.followed.iter().filter(|f| f.presence().is_here_or_redials());
+        let here = here.map(|followed| followed.participant.as_str()).min();
+        let ourselves = self.config.participant.as_str();
+        let (smallest, alone) = (here.unwrap_or(ourselves).min(ourselves), here.is_none());
+        let moved = session.relay != home;
+        let company = Company { ourselves, smallest, alone, moved };
+        let mut likely = moved.then(|| home.into());
+        let mut participants = Vec::new();
+        for followed in self.followed.iter().filter(missed) {
+            let participant = followed.participant.clone();
+            if followed.presence().is_passed() {
+                likely = session.meeting.as_ref().map(|meeting| meeting.left.clone());
+                participants.push(Missed { participant, patience: Duration::ZERO });
+            } else if let Some(patience) = company.patience(&participant) {
+                participants.push(Missed { participant, patience });
+            }
+        }
+        (!participants.is_empty()).then_some(Missing { participants, likely })
+    }
+
+    /// Two that look for each other may change places. Of such two, the one with the smaller name goes
+    /// back at once, unless somebody else is here whom it would leave.
+    pub(super) fn recognise_crossing(&mut self) {
+        let meeting = self.state.session().and_then(|session| session.meeting.as_ref());
+        let just_come = meeting.is_some_and(|meeting| self.now < meeting.since + CROSSING);
+        if !just_come || self.followed.iter().any(|followed| followed.presence().is_here()) {
+            return;
+        }
+        for followed in &mut self.followed {
+            if followed.participant > self.config.participant {
+                followed.passed();
+            }
+        }
     }
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {

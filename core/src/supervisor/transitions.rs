@@ -18,7 +18,7 @@ use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::record::CallStatus;
 use crate::search::{Lookout, Search};
-use crate::session::Session;
+use crate::session::{Meeting, Session};
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
 
@@ -238,6 +238,9 @@ impl Supervisor {
                 // Who came to meet somebody has not been moved by an outage: it does not look back.
                 self.directory.settle_on(&dial.relay, &self.config);
                 self.join(dial, campaign, lookouts);
+                if let State::Joining { session: new, .. } = &mut self.state {
+                    new.meeting = Some(Meeting { left: session.relay, since: self.now });
+                }
             }
             other => self.state = other,
         }

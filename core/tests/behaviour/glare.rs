@@ -276,6 +276,32 @@ fn one_that_starts_on_the_wrong_relay_finds_the_other_while_it_rings() {
     }
 }
 
+/// One looks because it had to move, the other because it misses it: neither sees in time that the other comes.
+#[test]
+fn two_that_find_each_other_at_the_same_moment_change_places_and_one_goes_back_at_once() {
+    let mut crossings = 0;
+    for noticed in (5_000..5_300).step_by(10) {
+        let mut world = World::new(&["alice", "bob"], 1, vec![cut(0, "north", 5_000, 7_000)]);
+        world.run(Duration::from_secs(4));
+        let session = |caller| world.sessions.iter().find(move |s| s.caller == caller).expect("up");
+        let (epoch, watch) = (session(0).epoch.expect("published"), session(1).watches[0].0);
+        world.later(1, noticed - 4_000, Input::EpochRemoved { watch, epoch });
+        world.run(Duration::from_millis(noticed.into()));
+        while !world.everybody_is_here() {
+            world.run(world.now - Timestamp::ZERO + MS * 10);
+        }
+        // Without a change of places by 8.5 s.
+        assert!(
+            world.now < Timestamp::ZERO + MS * 8_700,
+            "noticed at {noticed} ms: {:?}",
+            world.now
+        );
+        let incidents = |caller: usize| world.calls[caller].stats().telemetry.incidents;
+        crossings += u32::from(incidents(0) + incidents(1) == 4);
+    }
+    assert!(crossings > 0, "nobody changed places: the scenario shows nothing");
+}
+
 /// The others do not notice for as long as their relay remembers who has gone.
 #[test]
 fn one_that_had_to_move_looks_back_at_once() {

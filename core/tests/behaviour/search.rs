@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the polite one waits before a look.
-const POLITE: Duration = Duration::from_secs(3);
+const POLITE: Duration = SECOND;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Carol, live with two relays, who listens to Bob and Dave and misses Bob from now on. She is woken
@@ -84,7 +84,7 @@ fn looking() -> (Hand, [WatchId; 2], SessionId, WatchId) {
 }
 
 #[test]
-fn the_polite_one_looks_after_three_seconds_and_then_less_and_less_often() {
+fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {
     let (mut hand, _) = missing_bob(|_| {});
     hand.pass(POLITE - MS);
     assert!(hand.dials().is_empty());
@@ -98,28 +98,77 @@ fn the_polite_one_looks_after_three_seconds_and_then_less_and_less_often() {
     }
 }
 
+/// Where the dials since the last look at them go.
+fn dialled(hand: &mut Hand) -> Vec<(SessionId, String)> {
+    let dials = hand.take(|output| match output {
+        Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
+        _ => None,
+    });
+    dials.into_iter().map(|(_, dial)| dial).collect()
+}
+
+fn fail(hand: &mut Hand, session: SessionId) {
+    hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+}
+
+/// On a session that has just come up, Dave is there and Bob is not.
+fn only_dave(hand: &mut Hand) {
+    let asked = hand.take(|output| match output {
+        Output::Watch { watch, prefix, .. } => Some((*watch, prefix[1].clone())),
+        _ => None,
+    });
+    for (_, (watch, whom)) in asked {
+        hand.give(Input::WatchAccepted { watch });
+        if whom == "dave" {
+            hand.give(Input::EpochAdded { watch, epoch: 7 });
+        }
+    }
+    let (subscription, _) = hand.subscription().expect("to dave's");
+    hand.give(Input::SubscriptionAccepted { subscription });
+}
+
 #[test]
-fn who_is_not_where_they_were_looks_at_once() {
-    let dialled = |hand: &mut Hand| {
-        let dials = hand.take(|output| match output {
-            Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
-            _ => None,
-        });
-        dials.last().expect("a dial").1.clone()
-    };
-    let on_the_other_relay = |hand: &mut Hand| {
-        let session = hand.last_dial();
-        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+fn who_has_moved_begins_where_they_were() {
+    let mut session = SessionId(0);
+    let elsewhere = |hand: &mut Hand| {
+        let first = hand.last_dial();
+        fail(hand, first);
         hand.pass(MS * 500);
-        let (session, relay) = dialled(hand);
-        assert_eq!(relay, "south");
+        session = dialled(hand).pop().expect("a dial").0;
         session
     };
-    let (mut hand, _) = missing_bob_after(|_| {}, on_the_other_relay);
-    hand.pass(MS * 299);
+    let (mut hand, watches) =
+        missing_bob_after(|config| config.relays.push("west".into()), elsewhere);
+    hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
+    let (subscription, _) = hand.subscription().expect("to bob's");
+    hand.give(Input::SubscriptionAccepted { subscription });
+    // Long enough to belong to the south.
+    hand.pass(SECOND * 30).out.clear();
+    hand.give(Input::SessionClosed { session, cause: Cause::new(CauseKind::ClosedByRelay) });
+    let (south, relay) = dialled(&mut hand)[0].clone();
+    assert_eq!(relay, "south");
+    fail(&mut hand, south);
+    hand.pass(SECOND);
+    let dialled_west = dialled(&mut hand).into_iter().find(|(_, relay)| relay == "west");
+    let (west, _) = dialled_west.expect("its turn");
+    hand.give(Input::Connected { session: west });
+    only_dave(&mut hand);
+    hand.out.clear();
+    hand.next_dial_after(SECOND * 5);
+    assert_eq!(dialled(&mut hand)[0].1, "south");
+}
+
+#[test]
+fn who_is_with_somebody_smaller_does_not_leave_them_to_look_for_others() {
+    let (mut hand, watches) = missing_bob(|_| {});
+    hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
+    hand.give(Input::EpochRemoved { watch: watches[1], epoch: 5 });
+    hand.pass(SECOND * 60);
     assert!(hand.dials().is_empty());
-    hand.pass(MS);
-    assert_eq!(dialled(&mut hand).1, "north");
+    // Bob goes, too: now it is for Carol to look for him.
+    hand.give(Input::EpochRemoved { watch: watches[0], epoch: 6 });
+    let told = hand.now + SECOND * 2;
+    assert_eq!(hand.next_dial_after(SECOND * 4), told + POLITE);
 }
 
 #[test]
@@ -205,14 +254,9 @@ fn each_of_the_other_relays_has_its_turn() {
     hand.pass(POLITE);
     let mut looked = Vec::new();
     while looked.len() < 4 {
-        let dialed = hand.take(|output| match output {
-            Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
-            _ => None,
-        });
-        for (_, (session, relay)) in dialed {
+        for (session, relay) in dialled(&mut hand) {
             looked.push(relay);
-            let cause = Cause::new(CauseKind::TimedOut);
-            hand.give(Input::DialFailed { session, cause });
+            fail(&mut hand, session);
         }
         hand.pass(MS * 100);
     }
