@@ -29,8 +29,10 @@ pub struct Config {
     pub call_id: String,
     /// The epoch of the first session's namespace, `<room>/<participant>/<epoch>`. Each session
     /// takes the next one, and listeners follow the highest, so it must be higher than any that
-    /// this participant has used in this room: milliseconds since 1970 will do.
+    /// this participant has used in this room: see [`Config::epoch_at`].
     pub first_epoch: u64,
+    /// When the call was initiated, for its record: milliseconds since 1970.
+    pub initiated_at: u64,
     /// How hard and how long to try.
     pub policy: Policy,
     /// How long a silent path is only suspected, before the user hears of it. Recovery does not
@@ -74,6 +76,13 @@ impl Config {
     /// How long the name of a room, participant or track may be, in bytes.
     pub const LONGEST_NAME: usize = 128;
 
+    /// The first epoch of a process that begins at a time by its host's clock. It rises with the clock. If that was
+    /// set back, two may begin at the same millisecond: they are told apart by the seeds of their randomness.
+    #[must_use]
+    pub const fn epoch_at(unix_millis: u64, seed: u64) -> u64 {
+        unix_millis.saturating_mul(1_000).saturating_add(seed % 1_000)
+    }
+
     /// A configuration with every default.
     pub fn new(
         relay: impl Into<String>,
@@ -87,6 +96,7 @@ impl Config {
             participant: participant.into(),
             call_id: String::new(),
             first_epoch: 1,
+            initiated_at: 0,
             policy: Policy::default(),
             grace: Duration::from_secs(3),
             probe_interval: Duration::from_millis(100),

@@ -51,4 +51,9 @@ impl Gaps {
     pub(crate) fn take(&mut self) -> Option<Gap> {
         self.0.take()
     }
+
+    /// How many frames there are of which nobody has been told yet.
+    pub(crate) fn frames(&self) -> u64 {
+        self.0.map_or(0, |gap| gap.frames)
+    }
 }

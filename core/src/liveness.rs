@@ -58,6 +58,7 @@ impl Direction {
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     interval: Duration,
+    since: Timestamp,
     next_report: Timestamp,
     receiving: Direction,
     sending: Direction,
@@ -67,7 +68,7 @@ impl Liveness {
     pub(crate) fn new(now: Timestamp, interval: Duration) -> Self {
         let next_report = now + interval;
         let (receiving, sending) = (Direction::new(now), Direction::new(now));
-        Self { interval, next_report, receiving, sending }
+        Self { interval, since: now, next_report, receiving, sending }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
@@ -89,7 +90,10 @@ impl Liveness {
 
     /// Which way nothing goes for longer than the path's round trip can explain.
     pub(crate) fn silence(&self, now: Timestamp, rtt: Duration) -> Option<CauseKind> {
-        if self.receiving.is_silent(now, rtt) {
+        // The first that is sent on a path is not answered sooner than a round trip later.
+        if now < self.since + rtt + suspect_after(rtt) {
+            None
+        } else if self.receiving.is_silent(now, rtt) {
             Some(CauseKind::Silent)
         } else if self.sending.is_silent(now, rtt) {
             Some(CauseKind::Unacknowledged)
@@ -143,15 +147,27 @@ mod tests {
     #[test]
     fn each_direction_is_missed_by_itself_and_both_must_come_back() {
         let mut path = Liveness::new(Timestamp::ZERO, EVERY);
-        for ms in 1..3 {
+        for ms in 1..4 {
             assert_eq!(at(&mut path, ms * 100, ms, 0), None);
         }
-        assert_eq!(at(&mut path, 300, 3, 0), Some(CauseKind::Unacknowledged));
+        assert_eq!(at(&mut path, 400, 4, 0), Some(CauseKind::Unacknowledged));
         path.suspect();
         at(&mut path, 500, 5, 0);
         assert!(!path.is_back(), "one way only");
         at(&mut path, 600, 5, 1);
         assert!(path.is_back());
+    }
+
+    #[test]
+    fn a_path_that_has_just_begun_has_a_round_trip_more() {
+        for (ms, silence) in [(2_400, None), (2_500, Some(CauseKind::Silent))] {
+            let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+            for report in [100, 200, 300, ms] {
+                path.report(Timestamp::from_millis(report), Counters::default());
+            }
+            let rtt = Duration::from_millis(1_500);
+            assert_eq!(path.silence(Timestamp::from_millis(ms), rtt), silence, "after {ms} ms");
+        }
     }
 
     #[test]

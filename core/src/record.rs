@@ -54,7 +54,7 @@ pub struct CallRecord {
     pub participants: Vec<ParticipantRecord>,
     /// How it stands.
     pub status: CallStatus,
-    /// When it was initiated, in milliseconds since 1970 if the first epoch is.
+    /// When it was initiated, in milliseconds since 1970: the configuration's.
     pub initiated_at: u64,
     /// When it first was up, after it was initiated.
     pub ringing_after: Option<Duration>,

@@ -23,6 +23,15 @@ pub(crate) struct Window {
     end: Option<FrameNumber>,
 }
 
+/// Where a listener stands with a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The next frame in order.
+    pub(crate) next: FrameNumber,
+    /// The first location that is not decided.
+    pub(crate) from: Location,
+}
+
 /// What becomes of a frame that came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
@@ -66,6 +75,11 @@ impl Hole {
 impl Window {
     pub(crate) fn next(&self) -> Option<FrameNumber> {
         self.next
+    }
+
+    /// `None` before the first frame.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        self.next.map(|next| Standing { next, from: self.from })
     }
 
     /// The first location that is not decided.
@@ -148,14 +162,14 @@ impl Window {
     }
 
     /// Goes over to a publisher that started anew, if what came is of such a one: what it had left to
-    /// say before is lost with its former process. Says from which frame on that is.
-    pub(crate) fn cross(&mut self) -> Option<FrameNumber> {
-        let (next, behind) = (self.next?, self.behind_the_hole()?);
-        if behind.incarnation == next.incarnation {
+    /// say before is lost with its former process. Says from where on that is.
+    pub(crate) fn cross(&mut self) -> Option<Standing> {
+        let (left, behind) = (self.standing()?, self.behind_the_hole()?);
+        if behind.incarnation == left.next.incarnation {
             return None;
         }
         self.start(FrameNumber::new(behind.incarnation, 0), first_of(behind.incarnation));
-        Some(next)
+        Some(left)
     }
 
     /// Gives up what is missing in front of what came.
@@ -311,7 +325,8 @@ mod tests {
         window.skip_hole();
         assert_eq!(window.take(), Some(object(1, 2)));
         assert_eq!(window.hole(), None);
-        assert_eq!(window.cross(), Some(FrameNumber::new(1, 3)));
+        let left = Standing { next: FrameNumber::new(1, 3), from: Location::new(2, 3) };
+        assert_eq!(window.cross(), Some(left));
         let hole = window.hole().expect("its first frame is missing");
         assert_eq!((hole.number, hole.frames), (FrameNumber::new(7, 0), 1));
         assert_eq!((hole.first, hole.last), (Location::new(7, 0), Location::new(8, 0)));

@@ -1,14 +1,16 @@
 //! What comes in of a track: by its subscription, and by FETCH.
 
 use super::Reception;
+use super::incarnations::Left;
 use crate::canary::{Canary, plants};
 use crate::delivery::Delivery;
 use crate::desk::Desk;
 use crate::gap::GapReason;
+use crate::lateness::Lateness;
 use crate::media::{FrameNumber, Location, Object};
 use crate::repair::FetchEnd;
 use crate::time::Timestamp;
-use crate::window::{Offer, Window, first_of};
+use crate::window::{Offer, Standing, Window, first_of};
 
 impl Reception {
     /// An object came by subscription; whether it was new.
@@ -40,11 +42,12 @@ impl Reception {
             return;
         }
         self.start_before(number, object.location);
-        while let Some(next) = self.window.next().filter(|next| *next < number) {
+        while let Some(left) = self.window.standing().filter(|left| left.next < number) {
+            let next = left.next;
             if self.window.first_held().is_some_and(|held| held.number <= number) {
                 self.give_up_hole(self.evicted(), desk);
             } else if next.incarnation != number.incarnation {
-                self.leave_behind(next);
+                self.leave_behind(left);
                 self.begin(number.incarnation);
             } else {
                 let frames = self.window.skip_to(number, object.location);
@@ -71,14 +74,14 @@ impl Reception {
                 let looked = fetch.request.hole.is_none();
                 let silence = self.pulse.answered(desk.now, looked && fetch.objects > 0);
                 self.tell_resumed(silence, desk);
-                let hole = self.window.hole().map(|hole| hole.number);
-                if hole.is_some() && hole == fetch.request.hole {
-                    self.give_up_hole(self.evicted(), desk);
-                }
                 if let Some(incarnation) = self.incarnations.answered() {
                     // What it said was not believed, and has to come again.
                     self.go_over_to(incarnation, desk);
                     return true;
+                }
+                let hole = self.window.hole().map(|hole| hole.number);
+                if hole.is_some() && hole == fetch.request.hole {
+                    self.give_up_hole(self.evicted(), desk);
                 }
                 self.pulse.is_elsewhere()
             }
@@ -103,32 +106,54 @@ impl Reception {
         !lower && !self.incarnations.is_past(number.incarnation)
     }
 
-    /// Goes over to a process whose number is lower although it began later. Whether it is one.
+    /// Goes over to a process that is there although its number says otherwise. Whether it is one.
     fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
-        let incarnation = object.number.incarnation;
-        let alive = !self.incarnations.is_past(incarnation) && self.incarnations.is_alive(object);
+        let alive = self.incarnations.is_alive(object);
         if alive {
-            self.go_over_to(incarnation, desk);
+            self.go_over_to(object.number.incarnation, desk);
         }
         alive
     }
 
     fn go_over_to(&mut self, incarnation: u64, desk: &mut Desk<'_>) {
-        // What the former process had left to say is lost with it.
-        while self.window.hole().is_some() {
+        let before = self.incarnations.is_back(incarnation);
+        // What the other process had left to say is lost with it.
+        while before.is_none() && self.window.hole().is_some() {
             self.give_up_hole(GapReason::PublisherRestarted, desk);
         }
-        if let Some(next) = self.window.next() {
-            self.leave_behind(next);
+        if let Some(left) = self.window.standing() {
+            // If it was not the later one, after all, nobody hears what came of it and waits.
+            self.counters.lost = self.counters.lost.saturating_add(self.window.held());
+            self.leave_behind(left);
         }
         self.window = Window::default();
-        self.begin(incarnation);
+        match before {
+            Some(left) => self.go_back(left, desk),
+            None => self.begin(incarnation),
+        }
+        self.proceed(desk);
+    }
+
+    /// The process is there that was taken for a former one. In front of its next frame only what is missing of
+    /// its own is counted.
+    fn go_back(&mut self, left: Left, desk: &mut Desk<'_>) {
+        self.tell_gap(desk);
+        let untold = left.delivered == self.counters.delivered;
+        let missing = if untold { left.missing } else { 0 };
+        self.gaps.add(left.standing.next, missing, GapReason::PublisherRestarted);
+        self.window.start(left.standing.next, left.standing.from);
     }
 
     /// The process that would have said this next is over.
-    pub(super) fn leave_behind(&mut self, next: FrameNumber) {
-        self.incarnations.is_over(next.incarnation);
-        self.gaps.add(next, 0, GapReason::PublisherRestarted);
+    pub(super) fn leave_behind(&mut self, standing: Standing) {
+        let missing = self.gaps.frames().saturating_sub(self.of_others);
+        let delivered = self.counters.delivered;
+        self.incarnations.is_over(Left { standing, missing, delivered });
+        self.gaps.add(standing.next, 0, GapReason::PublisherRestarted);
+        self.of_others = self.gaps.frames();
+        // The clock of the next one is another.
+        self.lateness = Lateness::default();
+        self.last_captured = None;
     }
 
     fn begin(&mut self, incarnation: u64) {
@@ -197,7 +222,10 @@ impl Reception {
         match self.delivery {
             Delivery::Lossless => false,
             Delivery::Live { budget } => {
-                self.window.is_wanted(object.number)
+                let next = self.window.next();
+                // Who begins is not late by the clock of the former one.
+                next.is_none_or(|next| next.incarnation == object.number.incarnation)
+                    && self.window.is_wanted(object.number)
                     && self.lateness.of(now, object.frame.captured_at) > budget
             }
         }
@@ -206,8 +234,10 @@ impl Reception {
     /// Lets a frame go that is too late, and all before it.
     fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
         let first = self.window.next().unwrap_or(object.number);
-        if first.incarnation != object.number.incarnation {
-            self.leave_behind(first);
+        if let Some(left) = self.window.standing()
+            && first.incarnation != object.number.incarnation
+        {
+            self.leave_behind(left);
         }
         let frames = self.window.skip_to(object.number.next(), object.location.next());
         self.note_gap(first, frames, GapReason::TooLate, desk.now);

@@ -48,6 +48,8 @@ pub(crate) struct Reception {
     pulse: Pulse,
     lateness: Lateness,
     gaps: Gaps,
+    /// How many of the frames that are missing there are of other processes than the present one.
+    of_others: u64,
     /// When the last frame that was delivered had been captured, by its publisher's clock.
     last_captured: Option<u64>,
     /// Whether that frame came on the present subscription.
@@ -80,6 +82,7 @@ impl Reception {
             pulse: Pulse::default(),
             lateness: Lateness::default(),
             gaps: Gaps::default(),
+            of_others: 0,
             last_captured: None,
             continuous: false,
             opening: false,
@@ -173,7 +176,7 @@ impl Reception {
             self.start_before(end, Location::default());
             self.window.end_at(end);
             self.proceed(desk);
-        } else if !self.incarnations.is_past(end.incarnation) {
+        } else {
             self.incarnations.suspect(end.incarnation);
         }
     }

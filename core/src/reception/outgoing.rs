@@ -25,8 +25,8 @@ impl Reception {
             while let Some(object) = self.window.take() {
                 self.deliver(object, desk);
             }
-            if let Some(next) = self.window.cross() {
-                self.leave_behind(next);
+            if let Some(left) = self.window.cross() {
+                self.leave_behind(left);
                 continue;
             }
             match self.window.hole() {
@@ -148,6 +148,7 @@ impl Reception {
     }
 
     pub(super) fn tell_gap(&mut self, desk: &mut Desk<'_>) -> Option<Gap> {
+        self.of_others = 0;
         let gap = self.gaps.take().filter(|_| !plants(desk.config, Canary::GapUntold));
         if let Some(gap) = gap {
             desk.out.event(Event::Gap { track: self.track, gap });

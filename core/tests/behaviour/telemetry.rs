@@ -101,7 +101,7 @@ fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
 fn the_record_names_the_call_and_when_it_was_initiated() {
     let id = |call_id: &str| {
         let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
-        (config.call_id, config.first_epoch) = (call_id.into(), 1_800_000_000_000);
+        (config.call_id, config.initiated_at) = (call_id.into(), 1_800_000_000_000);
         let record = Hand::with(config, 1).call.record();
         (record.id, record.initiated_at)
     };

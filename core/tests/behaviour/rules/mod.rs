@@ -49,7 +49,7 @@ pub struct Heard {
     pub came: BTreeMap<FrameNumber, Object>,
     pub delivered: Option<FrameNumber>,
     /// The publisher's processes that frames of were delivered.
-    pub lives: BTreeSet<u64>,
+    pub lives: BTreeMap<u64, u64>,
     pub live: bool,
 }
 

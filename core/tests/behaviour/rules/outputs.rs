@@ -120,17 +120,9 @@ impl Rules {
                 let came = heard.came.get(&object.number);
                 assert_eq!(came, Some(object), "what is delivered came, unaltered");
                 let last = heard.delivered.replace(object.number);
-                let on = last.is_none_or(|last| {
-                    last < object.number || last.incarnation != object.number.incarnation
-                });
-                assert!(on, "once, and in order");
-                let incarnation = object.number.incarnation;
-                if last.is_none_or(|last| last.incarnation != incarnation) {
-                    assert!(
-                        heard.lives.insert(incarnation),
-                        "nobody goes back to a former process"
-                    );
-                }
+                let FrameNumber { incarnation, sequence } = object.number;
+                let of_this_life = heard.lives.insert(incarnation, sequence);
+                assert!(of_this_life.is_none_or(|last| last < sequence), "once, and in order");
                 let missing = gap.map_or(0, |gap| gap.frames);
                 match last {
                     Some(last) if last.incarnation == object.number.incarnation => {
