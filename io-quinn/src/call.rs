@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, StreamExt as _, future, stream};
 use holdline_core::{
-    ConfigError, Event, Input, PreCallConfig, RememberedRelays, Stats, Summary, Supervisor, Track,
-    TrackId, validate_name,
+    Config, ConfigError, Event, Input, PreCallConfig, RememberedRelays, Stats, Summary, Supervisor,
+    Track, TrackId, validate_name,
 };
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
@@ -68,7 +68,6 @@ impl Call {
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
         let CallConfig { config: mut core, trust, seed, journal, providers } = config;
-        core.first_epoch = network.unix_millis();
         let mut relays = RelayBook::default();
         core.relays = relays.enter(&core.relays)?;
         if let Some(known) = providers.cache.as_ref().and_then(|c| c.load(network.unix_millis())) {
@@ -76,6 +75,8 @@ impl Call {
             core.directory.remembered = Some(known).filter(|known| !known.relays.is_empty());
         }
         let seed = seed.map_or_else(draw_seed, Ok)?;
+        core.initiated_at = network.unix_millis();
+        core.first_epoch = Config::epoch_at(core.initiated_at, seed);
         let probe_interval = core.probe_interval;
         let is_test = core.pre_call.is_some();
         let now = network.now();

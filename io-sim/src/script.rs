@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdline_core::{Frame, Retention, Track};
+use holdline_core::{Config, Frame, Retention, Track};
 
 use crate::chance::{Chance, Stream};
 use crate::conditions::{Conditions, span};
@@ -129,6 +129,11 @@ impl Script {
     pub(crate) fn wall_clock(&self, who: usize, at: u64) -> u64 {
         let right = BEGINNING_MS + at / 1_000;
         right.saturating_add_signed(self.conditions.clock_error(who, at))
+    }
+
+    /// The first epoch of a participant's process that begins at that time.
+    pub(crate) fn first_epoch(&self, who: usize, life: usize, at: u64) -> u64 {
+        Config::epoch_at(self.wall_clock(who, at), self.seed(who, life))
     }
 }
 

@@ -7,6 +7,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use holdline_sim::{FaultPlan, Topology, model, stack};
+// Whose allocator campaigns have.
+use holdline_sim_tests as _;
 
 /// How many rounds.
 const ROUNDS: u32 = 5;

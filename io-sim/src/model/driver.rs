@@ -183,13 +183,14 @@ impl World {
     fn dial(&mut self, who: usize, session: SessionId, relay: &str) {
         let relay = relay.trim_start_matches("relay-").parse().unwrap_or(0);
         let id = ConnId(self.conns.len());
-        let up = self.paths.handshake(who, relay, self.now.as_micros());
+        let handshake = self.paths.handshake(who, relay, self.now.as_micros());
         self.conns.push(Conn {
             who,
             session,
             relay,
-            // A relay that is away now has another life by then.
-            life: self.script.conditions.crashes_so_far(relay, up.unwrap_or(0)),
+            // A relay that is away now has another life by then. One that crashes before the session is up has
+            // forgotten it.
+            life: handshake.map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
             open: true,
             known: false,
             received: 0,
@@ -201,7 +202,7 @@ impl World {
         if let Some(process) = &mut self.participants[who].process {
             process.conns.insert(session, id);
         }
-        if let Some(up) = up {
+        if let Some((_, up)) = handshake {
             self.at(up, What::Connected(id));
         }
     }

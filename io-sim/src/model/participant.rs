@@ -56,7 +56,7 @@ impl Participant {
         for relay in 1..script.topology.relays {
             config.relays.push(format!("relay-{relay}"));
         }
-        config.first_epoch = script.wall_clock(self.who, now.as_micros());
+        config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
         #[cfg(feature = "canaries")]
         {
             config.canary = self.canary;

@@ -71,9 +71,9 @@ impl Paths {
         Some(arrives)
     }
 
-    /// When a relay that may be away answers a dial that begins now: the first of the handshake's
-    /// probes that comes through both ways, and two round trips.
-    pub(super) fn handshake(&self, who: usize, relay: usize, now: u64) -> Option<u64> {
+    /// When a relay that may be away answers a dial that begins now, and when the session is up: the first
+    /// of the handshake's probes that comes through both ways, and two round trips.
+    pub(super) fn handshake(&self, who: usize, relay: usize, now: u64) -> Option<(u64, u64)> {
         let conditions = &self.script.conditions;
         [0, 300_000, 900_000, 2_100_000].into_iter().find_map(|pause| {
             let at = now + pause;
@@ -81,7 +81,7 @@ impl Paths {
                 && conditions.blocked_until(who, Way::Down, at).is_none()
                 && conditions.longest_packet(who, at).is_none_or(|most| most >= SMALLEST_MTU)
                 && !conditions.is_away(relay, at);
-            open.then(|| at + conditions.latency(who, at) * 4)
+            open.then(|| (at, at + conditions.latency(who, at) * 4))
         })
     }
 }

@@ -317,6 +317,25 @@ impl FaultPlan {
         outages.map(|fault| fault.for_ms).sum()
     }
 
+    /// The longest that anybody's round trip to a relay ever takes, in milliseconds, if nothing is lost.
+    pub fn longest_round_trip_ms(&self) -> u64 {
+        let by_ms = |fault: &Fault, who: u64| match fault.kind {
+            FaultKind::Latency { participant, by_ms } if participant == who => by_ms,
+            _ => 0,
+        };
+        // It is longest when one of those that add up has just begun.
+        let one_way = |who: u64, at: u64| -> u64 {
+            let now =
+                self.faults.iter().filter(|fault| (fault.at_ms..fault.end_ms()).contains(&at));
+            now.map(|fault| by_ms(fault, who)).sum()
+        };
+        let times = || self.faults.iter().map(|fault| fault.at_ms);
+        let longest = (0..)
+            .zip(&self.topology.latency_ms)
+            .map(|(who, latency)| latency + times().map(|at| one_way(who, at)).max().unwrap_or(0));
+        longest.max().unwrap_or(0) * 2
+    }
+
     /// Who is never reached again, and since when, in milliseconds from the start.
     pub fn lost_for_good(&self) -> Option<(u64, u64)> {
         self.faults.iter().find_map(|fault| match fault.kind {
@@ -434,6 +453,23 @@ mod tests {
             assert_eq!(FaultPlan::from_toml(&plan.to_toml().expect("written")), Ok(plan.clone()));
             assert_eq!(plan, FaultPlan::generate(seed));
         }
+    }
+
+    #[test]
+    fn the_longest_round_trip_is_that_of_whoever_has_the_longest_way_at_any_time() {
+        let mut plan = FaultPlan::generate(1);
+        plan.topology.latency_ms = vec![10, 70];
+        let longer = |participant, at_ms, for_ms, by_ms| {
+            let kind = FaultKind::Latency { participant, by_ms };
+            Fault { at_ms, for_ms, kind }
+        };
+        plan.faults.clear();
+        assert_eq!(plan.longest_round_trip_ms(), 140);
+        // They add up while both last, and not after.
+        plan.faults = vec![longer(0, 1_000, 500, 100), longer(0, 1_499, 500, 30)];
+        assert_eq!(plan.longest_round_trip_ms(), 280);
+        plan.faults[1].at_ms = 1_500;
+        assert_eq!(plan.longest_round_trip_ms(), 220);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Participant {
         }
         self.diary.open().lives.push(Life {
             since: now(),
-            incarnation: script.wall_clock(who, clock::now()),
+            incarnation: script.first_epoch(who, life, clock::now()),
             ..Life::default()
         });
         let call = Call::connect_on(Arc::new(network), config)?;

@@ -1,14 +1,21 @@
 //! No frame twice, none out of order, none altered, and what is missing is told, frame for frame. A
 //! lossless track loses nothing while the outages are within the history.
 
+use std::collections::BTreeMap;
+
 use holdline_core::FrameNumber;
 use holdline_sim::{FaultPlan, ParticipantRecord, Record, TrackRecord};
 
-/// How much longer a history must be than all outages together to cover them: the time to come back.
-const COMING_BACK_MS: u64 = 8_000;
+/// How much longer a history must be than all outages together to cover them: the time to come back. Pauses, and what
+/// is waited for before others count as away.
+const COMING_BACK_MS: u64 = 7_000;
+/// How many times something is asked and answered until then: to dial, to agree, to look for the others on another
+/// relay, to go there, to subscribe, and to ask for what is missing.
+const ROUND_TRIPS: u64 = 8;
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    let covered = plan.outage_ms() + COMING_BACK_MS <= plan.topology.history_ms;
+    let coming_back = COMING_BACK_MS + ROUND_TRIPS * plan.longest_round_trip_ms();
+    let covered = plan.outage_ms() + coming_back <= plan.topology.history_ms;
     for (listener, participant) in record.participants.iter().enumerate() {
         for track in participant.lives.iter().flat_map(|life| &life.tracks) {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);
@@ -28,6 +35,8 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
 fn in_order(record: &Record, track: &TrackRecord) -> Result<(), String> {
     let speaker = &record.participants[track.speaker];
     let mut next: Option<FrameNumber> = None;
+    // What is next of each life.
+    let mut of_lives: BTreeMap<u64, u64> = BTreeMap::new();
     for heard in &track.heard {
         let number = heard.number;
         let missing = heard.gap.map_or(0, |gap| gap.frames);
@@ -49,11 +58,18 @@ fn in_order(record: &Record, track: &TrackRecord) -> Result<(), String> {
                     return Err(format!("{number:?} came where {next:?} + {missing} told was due"));
                 }
             }
-            // A speaker's next life begins where it is heard first.
-            Some(next) if later(speaker, next.incarnation, number.incarnation) => {}
+            // A speaker's next life begins where it is heard first. If its clock was set back, nobody can know that
+            // what a relay remembers of a former life, under a greater number, is not later still.
+            Some(next)
+                if later(speaker, next.incarnation, number.incarnation)
+                    || number.incarnation > next.incarnation => {}
             Some(next) => return Err(format!("{number:?} of an earlier life than {next:?}")),
             None => {}
         }
+        if of_lives.get(&number.incarnation).is_some_and(|next| number.sequence < *next) {
+            return Err(format!("{number:?} once more"));
+        }
+        of_lives.insert(number.incarnation, number.sequence + 1);
         next = Some(FrameNumber::new(number.incarnation, number.sequence + 1));
     }
     Ok(())
