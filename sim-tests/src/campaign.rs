@@ -89,7 +89,7 @@ fn on_threads<T: Send + 'static>(
             Ok(played) => each(played),
             Err(TryRecvError::Empty) => match work.oldest() {
                 Some((seed, age)) if age > hangs => return Err(Lost::Hangs(seed)),
-                // To be woken for each seed would cost the model a tenth of its speed.
+                // To be woken for each seed would take time from those that are being played.
                 _ => std::thread::sleep(GLANCE),
             },
             // What is under way although no thread is left has lost its own.

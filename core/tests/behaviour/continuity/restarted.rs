@@ -13,15 +13,11 @@ fn of(incarnation: u64, sequence: u64) -> Object {
 #[test]
 fn a_publisher_that_comes_back_as_a_new_process_begins_anew() {
     let (mut hand, _, subscription) = listening(lossless());
-    let anew = |sequence| Object {
-        number: FrameNumber::new(900, sequence),
-        ..numbered(Location::new(901, sequence), sequence, 0)
-    };
-    hand.give(Input::Object { subscription, object: anew(1) });
+    hand.give(Input::Object { subscription, object: of(900, 1) });
     hand.pass_alive(MS * 250);
     let (fetch, first, last) = asked(&mut hand);
     assert_eq!((first, last), (Location::new(900, 0), Location::new(901, 0)));
-    hand.give(Input::FetchedObject { fetch, object: anew(0) });
+    hand.give(Input::FetchedObject { fetch, object: of(900, 0) });
     let restarted = gap(1, 0, GapReason::PublisherRestarted);
     assert_eq!(heard(&mut hand), [(0, Some(restarted)), (1, None)]);
     hand.object(subscription, 1, 1);
@@ -117,9 +113,7 @@ fn who_answers_on_another_subscription_does_not_answer_for_a_process_that_was_he
  {
     let (mut hand, session, subscription) = listening(lossless());
     for incarnation in [900, 500] {
-        let number = FrameNumber::new(incarnation, 0);
-        let object = Object { number, ..numbered(Location::new(incarnation + 1, 0), 0, 0) };
-        hand.give(Input::Object { subscription, object });
+        hand.give(Input::Object { subscription, object: of(incarnation, 0) });
     }
     lost_for(&mut hand, session, MS * 500);
     let (again, _) = hand.subscription().expect("subscribed");
