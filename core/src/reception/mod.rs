@@ -48,7 +48,7 @@ pub(crate) struct Reception {
     pulse: Pulse,
     lateness: Lateness,
     gaps: Gaps,
-    /// How many of the frames that are missing there are of other processes than the present one.
+    /// How many of the frames in `gaps` are of other processes than the present one.
     of_others: u64,
     /// When the last frame that was delivered had been captured, by its publisher's clock.
     last_captured: Option<u64>,

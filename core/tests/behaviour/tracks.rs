@@ -171,6 +171,14 @@ fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_group
 }
 
 #[test]
+fn the_first_epoch_rises_with_the_clock_and_tells_processes_of_one_millisecond_apart() {
+    let at = holdline_core::Config::epoch_at;
+    assert_eq!((at(7, 0), at(7, 999), at(8, 0)), (7_000, 7_999, 8_000));
+    assert_eq!(at(7, 41_003), 7_003);
+    assert_eq!(at(u64::MAX, 5), u64::MAX, "an absurd clock is only a number");
+}
+
+#[test]
 fn a_publication_that_ends_on_a_healthy_session_is_offered_again() {
     let (mut hand, session) = Hand::live(Policy::interactive(), 1);
     let offered = |hand: &mut Hand| {

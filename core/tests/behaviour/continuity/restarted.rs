@@ -245,3 +245,18 @@ fn a_new_process_is_not_late_by_the_clock_of_the_former_one() {
     }
     assert_eq!(heard(&mut hand).len(), 4);
 }
+
+#[test]
+fn what_is_missing_of_a_process_is_counted_in_front_of_its_next_frame_whoever_was_believed_in_between()
+ {
+    let (mut hand, _, subscription) = listening(Track::audio("audio").live(MS * 500));
+    hand.pass_alive(SECOND);
+    let said = hand.said(1, 1);
+    let frame = Frame::new(said.frame.captured_at - 600_000, said.frame.payload.clone());
+    hand.give(Input::Object { subscription, object: Object { frame, ..said } });
+    assert_eq!(counters(&hand).skipped, 1, "too late, and told with the next");
+    hand.give(Input::Object { subscription, object: of(900, 35) });
+    // The first of these is not believed.
+    hand.object(subscription, 2, 0).object(subscription, 3, 0).pass_alive(MS * 500);
+    assert_eq!(heard(&mut hand), [(3, Some(gap(2, 2, GapReason::PublisherRestarted)))]);
+}
