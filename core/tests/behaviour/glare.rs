@@ -286,16 +286,9 @@ fn two_that_find_each_other_at_the_same_moment_change_places_and_one_goes_back_a
         let session = |caller| world.sessions.iter().find(move |s| s.caller == caller).expect("up");
         let (epoch, watch) = (session(0).epoch.expect("published"), session(1).watches[0].0);
         world.later(1, noticed - 4_000, Input::EpochRemoved { watch, epoch });
-        world.run(Duration::from_millis(noticed.into()));
-        while !world.everybody_is_here() {
-            world.run(world.now - Timestamp::ZERO + MS * 10);
-        }
-        // Without a change of places by 8.5 s.
-        assert!(
-            world.now < Timestamp::ZERO + MS * 8_700,
-            "noticed at {noticed} ms: {:?}",
-            world.now
-        );
+        // Without a change of places all are together by 8.5 s.
+        world.run(Duration::from_millis(8_700));
+        assert!(world.everybody_is_here(), "noticed at {noticed} ms: {:?}", world.relays());
         let incidents = |caller: usize| world.calls[caller].stats().telemetry.incidents;
         crossings += u32::from(incidents(0) + incidents(1) == 4);
     }
