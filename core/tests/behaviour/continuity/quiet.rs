@@ -19,6 +19,18 @@ fn a_quiet_publisher_is_asked_less_and_less_often_and_nothing_is_said_of_it() {
     assert!(!hand.events().iter().any(|event| matches!(event, Event::TrackStalled { .. })));
 }
 
+/// What it said before belongs to the past, and there is no frame yet from which on anything is missing.
+#[test]
+fn a_live_track_of_which_nothing_was_ever_heard_is_not_asked_for() {
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(Input::subscribe(BOB, "bob", Track::audio("audio"))).give(Input::Connect);
+    let session = hand.last_dial();
+    hand.agree_on(session);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.give(Input::SubscriptionAccepted { subscription }).pass_alive(SECOND * 20);
+    assert!(fetches(&mut hand).is_empty());
+}
+
 #[test]
 fn a_publisher_that_is_cut_off_is_told_as_that_and_so_is_its_return() {
     let (mut hand, session, subscription) = listening(Track::audio("audio"));
