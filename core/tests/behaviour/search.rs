@@ -262,3 +262,47 @@ fn each_of_the_other_relays_has_its_turn() {
     }
     assert_eq!(looked, ["south", "west", "south", "west"]);
 }
+
+/// Carol, alone in the north, looks for both and finds one of them in the south: what looks out for it there.
+fn found(whom: &str) -> (Hand, WatchId) {
+    let (mut hand, watches) = missing_bob(|_| {});
+    hand.give(Input::EpochRemoved { watch: watches[1], epoch: 5 });
+    for _ in 0..10 {
+        hand.next_dial_after(SECOND * 40);
+        let session = hand.last_dial();
+        hand.give(Input::Connected { session });
+        let asked = hand.take(|output| match output {
+            Output::Watch { watch, prefix, .. } => Some((*watch, prefix[1].clone())),
+            _ => None,
+        });
+        // At first it is only for Bob that she looks.
+        if asked.len() < 2 {
+            let cause = Cause::new(CauseKind::ClosedByRelay);
+            hand.give(Input::SessionClosed { session, cause });
+            continue;
+        }
+        let (_, (watch, _)) = asked.iter().find(|(_, (_, other))| other == whom).expect("asked");
+        for (_, (watch, _)) in &asked {
+            hand.give(Input::WatchAccepted { watch: *watch });
+        }
+        hand.give(Input::EpochAdded { watch: *watch, epoch: 9 });
+        assert_eq!(hand.call.state(), StateName::Joining);
+        hand.out.clear();
+        return (hand, *watch);
+    }
+    panic!("dave is not looked for");
+}
+
+#[test]
+fn who_goes_as_we_come_is_where_we_were_if_its_name_is_greater() {
+    for (whom, after, goes_back) in
+        [("dave", 1_999, true), ("dave", 2_000, false), ("bob", 100, false)]
+    {
+        let (mut hand, watch) = found(whom);
+        hand.pass_alive(MS * after);
+        hand.give(Input::EpochRemoved { watch, epoch: 9 });
+        let dials = dialled(&mut hand).into_iter().map(|(_, relay)| relay).collect::<Vec<_>>();
+        let back: &[&str] = if goes_back { &["north"] } else { &[] };
+        assert_eq!(dials, back, "{whom} after {after} ms");
+    }
+}
