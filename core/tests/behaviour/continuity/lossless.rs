@@ -188,6 +188,20 @@ fn a_request_that_brings_nothing_is_given_up_when_its_time_is_over_and_made_agai
 }
 
 #[test]
+fn a_pause_lasts_whatever_else_is_due_meanwhile() {
+    let (mut hand, _, subscription) = listening(lossless());
+    unheard(&mut hand, 1, 1, 1);
+    hand.pass_alive(SECOND * 2).object(subscription, 1, 2).pass_alive(MS * 995);
+    let (fetch, ..) = asked(&mut hand);
+    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Failed });
+    // The call has been live for three seconds now, and its quality is rated.
+    hand.pass_alive(MS * 10);
+    assert!(fetches(&mut hand).is_empty(), "after 10 ms");
+    hand.pass_alive(MS * 90);
+    assert_eq!(fetches(&mut hand).len(), 1);
+}
+
+#[test]
 fn each_repair_is_told_when_its_hole_is_closed_and_with_its_own_frames() {
     let (mut hand, _, subscription) = listening(lossless());
     unheard(&mut hand, 1, 1, 2);
@@ -225,6 +239,8 @@ fn what_was_being_asked_for_is_asked_for_on_the_next_session() {
     lost_for(&mut hand, session, SECOND);
     come_back(&mut hand, 3, 0);
     assert_ne!(asked(&mut hand).0, first);
+    let given_up = hand.take(|output| matches!(output, Output::CancelFetch { .. }).then_some(()));
+    assert!(given_up.is_empty(), "it was lost with its session");
 }
 
 #[test]
