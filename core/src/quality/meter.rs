@@ -32,7 +32,7 @@ impl TrackMeter {
         if let Some(last) = self.last {
             let arrival = now.since(last.at).as_micros();
             let capture = u128::from(captured_at.saturating_sub(last.captured_at));
-            let difference = u64::try_from(arrival.abs_diff(capture)).unwrap_or(u64::MAX >> 8);
+            let difference = u64::try_from(arrival.abs_diff(capture)).unwrap_or(u64::MAX);
             let shrunk = self.jitter_times_16 - ((self.jitter_times_16 + 8) >> 4);
             self.jitter_times_16 = shrunk.saturating_add(difference.min(u64::MAX >> 8));
         }

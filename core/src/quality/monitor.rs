@@ -101,7 +101,7 @@ impl Monitor {
         tracks: impl Iterator<Item = (MediaKind, Measurement)>,
         desk: &mut Desk<'_>,
     ) {
-        let mut session = Measurement { rtt: self.rtt, ..Measurement::default() };
+        let mut session = Measurement::default();
         let (mut audio, mut video) = (None, None);
         for (kind, measured) in tracks {
             session = session.worst(measured);
