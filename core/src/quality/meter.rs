@@ -134,5 +134,9 @@ mod tests {
         meter.restart();
         at(&mut meter, 9, 9, 9);
         assert_eq!(meter.take().expect("an object came").loss_basis_points, 0);
+        at(&mut meter, u64::MAX, 10, 10);
+        at(&mut meter, u64::MAX, 11, u64::MAX);
+        let jitter = meter.take().expect("objects came").jitter;
+        assert!(jitter < Duration::from_micros(u64::MAX >> 8), "{jitter:?} is bounded");
     }
 }

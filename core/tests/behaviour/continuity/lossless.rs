@@ -101,6 +101,19 @@ fn an_answer_with_nothing_in_it_means_that_all_of_it_is_gone() {
 }
 
 #[test]
+fn a_recording_of_video_has_what_follows_a_gap_even_before_the_next_keyframe() {
+    let (mut hand, _, subscription) = listening(Track::video("video").lossless());
+    let said = hand.said(1, 1);
+    let frame = Frame { keyframe: true, ..said.frame };
+    hand.give(Input::Object { subscription, object: Object { frame, ..said } });
+    unheard(&mut hand, 1, 2, 1);
+    hand.object(subscription, 1, 3).pass_alive(MS * 250);
+    let (fetch, ..) = asked(&mut hand);
+    complete(&mut hand, fetch);
+    assert_eq!(heard(&mut hand), [(1, None), (3, Some(gap(2, 1, GapReason::Evicted)))]);
+}
+
+#[test]
 fn an_answer_that_ends_early_is_asked_for_to_its_end() {
     let (mut hand, session, _) = listening(lossless());
     unheard(&mut hand, 1, 1, 4);
