@@ -35,6 +35,10 @@ impl Pulse {
         self.wanted
     }
 
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.is_some()
+    }
+
     /// The publisher is to be asked as soon as possible: it may have said something meanwhile.
     pub(crate) fn want(&mut self) {
         self.wanted = true;

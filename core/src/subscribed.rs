@@ -91,6 +91,11 @@ impl SubscribedTrack {
         self.subscription == Subscription::Over
     }
 
+    /// Whether its publisher speaks, or answers when it is asked; `None` if it was never heard.
+    pub(crate) fn answers(&self) -> Option<bool> {
+        self.reception.answers()
+    }
+
     pub(crate) fn has(&self, subscription: SubscriptionId) -> bool {
         self.current() == Some(subscription)
     }

@@ -2,13 +2,17 @@
 
 mod common;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use common::{Site, Speaker, hear, wait_for};
 use holdline_quinn::{Event, Outcome, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_restarts() {
     let mut site = Site::open();
+    let before = unix_millis();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
+    let initiated = before..=unix_millis();
     let _alice_speaks = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
     let _bob_speaks = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
     let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
@@ -38,8 +42,14 @@ async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_re
 
     let summary = alice.close().await;
     assert_eq!(summary.outcome, Outcome::Completed);
+    assert!(initiated.contains(&summary.record.initiated_at), "{:?}", summary.record);
     assert_eq!(summary.stats.telemetry.incidents, 2);
     let heard = summary.stats.subscribed[0].counters;
     assert!(heard.delivered > 0 && heard.delivered + heard.repeated == heard.received);
     assert_eq!(bob.close().await.outcome, Outcome::Completed);
+}
+
+fn unix_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set");
+    u64::try_from(now.as_millis()).expect("not for a long time")
 }

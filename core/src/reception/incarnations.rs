@@ -2,12 +2,18 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::media::Object;
+use crate::time::Timestamp;
 use crate::window::Standing;
 
 /// How many former processes are remembered. What is older than that does not come back.
 const MOST: usize = 8;
+
+/// What a relay remembers of a track, it sends as soon as that is subscribed to: nothing that comes so long after the
+/// first of it is remembered. (It may be more than one group, in any order: the real one sends all that have not ended.)
+const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// How far a process was heard that was left for another.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +29,9 @@ pub(super) struct Left {
 /// small: nothing is kept until there is another.
 ///
 /// A process that begins later has a higher incarnation, because it is taken from the clock. But clocks
-/// are set back. So a lower one may be the present process, or a former one whose last group a relay still
-/// remembers; and so may one that was left for another. Only a process that is there begins another group, or
-/// answers a FETCH.
+/// are set back. So a lower one may be the present process, or a former one whose last groups a relay still
+/// remembers; and so may one that was left for another. Only a process that is there begins another group after
+/// those, or answers a FETCH.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Incarnations(Option<Box<Known>>);
 
@@ -33,8 +39,16 @@ pub(super) struct Incarnations(Option<Box<Known>>);
 struct Known {
     /// Those that were heard before the present one, and how far.
     past: Vec<Left>,
-    /// One of them, or a lower one than the present one, and the group that was heard of it.
-    suspected: Option<(u64, u64)>,
+    suspected: Option<Suspected>,
+}
+
+/// One that was left for another, or a lower one than the present one.
+#[derive(Clone, Copy, Debug)]
+struct Suspected {
+    incarnation: u64,
+    since: Timestamp,
+    /// The last group of it that a relay may have remembered.
+    group: u64,
 }
 
 impl Incarnations {
@@ -65,7 +79,7 @@ impl Incarnations {
 
     /// Whoever publishes the track now has answered: of those that are suspected to be there, who that is.
     pub(super) fn answered(&self) -> Option<u64> {
-        self.0.as_ref()?.suspected.map(|(incarnation, _)| incarnation)
+        self.0.as_ref()?.suspected.map(|suspected| suspected.incarnation)
     }
 
     /// What comes from here on may be somebody else's.
@@ -76,24 +90,26 @@ impl Incarnations {
     }
 
     /// The end of a track came of another incarnation than the present one: its process may be there.
-    pub(super) fn suspect(&mut self, incarnation: u64) {
+    pub(super) fn suspect(&mut self, incarnation: u64, now: Timestamp) {
         let suspected = &mut self.known().suspected;
-        if suspected.is_none_or(|(known, _)| known != incarnation) {
+        if suspected.is_none_or(|known| known.incarnation != incarnation) {
             // No group follows the end. Only an answer to a FETCH can show that it is there.
-            *suspected = Some((incarnation, u64::MAX));
+            *suspected = Some(Suspected { incarnation, since: now, group: u64::MAX });
         }
     }
 
     /// An object of another incarnation than the present one came by subscription: whether its process is there.
-    pub(super) fn is_alive(&mut self, object: &Object) -> bool {
+    pub(super) fn is_alive(&mut self, object: &Object, now: Timestamp) -> bool {
         let (incarnation, group) = (object.number.incarnation, object.location.group);
-        let suspected = &mut self.known().suspected;
-        match *suspected {
-            Some((known, first)) if known == incarnation => group > first,
-            _ => {
-                *suspected = Some((incarnation, group));
-                false
+        match &mut self.known().suspected {
+            Some(known) if known.incarnation == incarnation => {
+                if now >= known.since + REMEMBERED {
+                    return group > known.group;
+                }
+                known.group = known.group.max(group);
             }
+            suspected => *suspected = Some(Suspected { incarnation, since: now, group }),
         }
+        false
     }
 }

@@ -108,7 +108,7 @@ impl Reception {
 
     /// Goes over to a process that is there although its number says otherwise. Whether it is one.
     fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
-        let alive = self.incarnations.is_alive(object);
+        let alive = self.incarnations.is_alive(object, desk.now);
         if alive {
             self.go_over_to(object.number.incarnation, desk);
         }

@@ -100,6 +100,11 @@ impl Reception {
         self.repair.has(fetch)
     }
 
+    /// Whether the publisher speaks, or answers when it is asked; `None` if it was never heard.
+    pub(crate) fn answers(&self) -> Option<bool> {
+        (self.counters.received > 0).then_some(!self.pulse.is_stalled())
+    }
+
     pub(crate) fn is_fetching(&self) -> bool {
         self.repair.in_flight().is_some()
     }
@@ -177,7 +182,7 @@ impl Reception {
             self.window.end_at(end);
             self.proceed(desk);
         } else {
-            self.incarnations.suspect(end.incarnation);
+            self.incarnations.suspect(end.incarnation, desk.now);
         }
     }
 

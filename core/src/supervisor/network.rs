@@ -18,6 +18,7 @@ use crate::presence::CROSSING;
 use crate::search::{Company, Missed, Missing};
 use crate::session::Session;
 use crate::state::State;
+use crate::subscribed::SubscribedTrack;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
@@ -127,7 +128,9 @@ impl Supervisor {
         }
         let home = self.directory.home(&self.config);
         let here = self.followed.iter().filter(|f| f.presence().is_here_or_redials());
-        let here = here.map(|followed| followed.participant.as_str()).min();
+        let here = here.map(|followed| followed.participant.as_str());
+        // A relay remembers who was cut off from it, or killed. They are no company.
+        let here = here.filter(|participant| !self.is_cut_off(participant)).min();
         let ourselves = self.config.participant.as_str();
         let (smallest, alone) = (here.unwrap_or(ourselves).min(ourselves), here.is_none());
         let moved = session.relay != home;
@@ -144,6 +147,13 @@ impl Supervisor {
             }
         }
         (!participants.is_empty()).then_some(Missing { participants, likely })
+    }
+
+    /// Whether a participant that the relay still believes in does not answer.
+    fn is_cut_off(&self, participant: &str) -> bool {
+        let of = |track: &&SubscribedTrack| track.participant() == participant && !track.is_over();
+        let mut answers = self.subscribed.iter().filter(of).filter_map(SubscribedTrack::answers);
+        answers.next() == Some(false) && !answers.any(|answers| answers)
     }
 
     /// Two that look for each other may change places. Of such two, the one with the smaller name goes

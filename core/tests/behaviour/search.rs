@@ -1,9 +1,10 @@
 //! R13: looking for somebody who is missing on another relay, step by step.
 
 use crate::common::{Hand, MS, subscribe};
+use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, Config, Credential, Event, Input, Output, Secret, SessionId, StateName,
-    Token, TrackId, WatchId,
+    Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, FrameNumber, Input, Location,
+    Object, Output, Secret, SessionId, StateName, Token, TrackId, WatchId,
 };
 use std::time::Duration;
 
@@ -169,6 +170,38 @@ fn who_is_with_somebody_smaller_does_not_leave_them_to_look_for_others() {
     hand.give(Input::EpochRemoved { watch: watches[0], epoch: 6 });
     let told = hand.now + SECOND * 2;
     assert_eq!(hand.next_dial_after(SECOND * 4), told + POLITE);
+}
+
+/// A relay believes in somebody who was killed until its own idle timeout.
+#[test]
+fn who_is_with_somebody_smaller_that_does_not_answer_is_with_nobody() {
+    for (speaks, answers) in [(true, false), (true, true), (false, false)] {
+        let (mut hand, watches) = missing_bob(|_| {});
+        hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
+        let (subscription, _) = hand.subscription().expect("to bob's");
+        hand.give(Input::SubscriptionAccepted { subscription });
+        if speaks {
+            let frame = Frame::new(0, Bytes::from_static(b"speech"));
+            let number = FrameNumber::new(1, 0);
+            let object = Object { location: Location::new(1, 0), number, frame };
+            hand.give(Input::Object { subscription, object });
+        }
+        hand.give(Input::EpochRemoved { watch: watches[1], epoch: 5 });
+        let (until, mut dials) = (hand.now + SECOND * 20, Vec::new());
+        while hand.now < until {
+            hand.pass(MS * 100);
+            for (_, fetch) in hand.take(|output| match output {
+                Output::Fetch { fetch, .. } => Some(*fetch),
+                _ => None,
+            }) {
+                if answers {
+                    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+                }
+            }
+            dials.append(&mut hand.dials());
+        }
+        assert_eq!(!dials.is_empty(), speaks && !answers, "{speaks} {answers}");
+    }
 }
 
 #[test]

@@ -90,3 +90,61 @@ fn complete(record: &Record, track: &TrackRecord) -> Result<(), String> {
     let gaps: Vec<_> = track.heard.iter().filter_map(|heard| heard.gap).collect();
     Err(format!("{heard} of {said} frames heard, finished: {}, gaps: {gaps:?}", track.finished))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use holdline_core::Timestamp;
+    use holdline_sim::{Heard, Life, Said};
+
+    use super::*;
+
+    /// Of a speaker of whose lives the later ones have these numbers, who said ten frames in each.
+    fn heard(incarnations: [u64; 2], frames: &[(u64, u64)]) -> Result<(), String> {
+        let at = |sequence| Timestamp::from_micros(sequence * 20_000);
+        let payload = Bytes::from_static(b"speech");
+        let said = |sequence| Said { at: at(sequence), keyframe: true, payload: payload.clone() };
+        let life = |(since, incarnation)| Life {
+            since: Timestamp::from_micros(since),
+            incarnation,
+            said: [("live".to_owned(), (0..10).map(said).collect())].into(),
+            ..Life::default()
+        };
+        let speaker = ParticipantRecord { lives: (0..).zip(incarnations).map(life).collect() };
+        let heard = |&(incarnation, sequence)| Heard {
+            at: at(sequence),
+            number: FrameNumber::new(incarnation, sequence),
+            captured_at: at(sequence).as_micros(),
+            keyframe: true,
+            payload: payload.clone(),
+            gap: None,
+        };
+        let heard = frames.iter().map(heard).collect();
+        let track = TrackRecord { name: "live".to_owned(), heard, ..TrackRecord::default() };
+        let record = Record { participants: vec![speaker], ..Record::default() };
+        in_order(&record, &track)
+    }
+
+    #[test]
+    fn a_next_life_follows_wherever_it_is_heard_first() {
+        assert_eq!(heard([1, 2], &[(1, 0), (1, 1), (2, 4), (2, 5)]), Ok(()));
+        // Its clock was set back.
+        assert_eq!(heard([2, 1], &[(2, 0), (2, 1), (1, 4), (1, 5)]), Ok(()));
+    }
+
+    #[test]
+    fn a_former_life_follows_only_under_a_greater_number_and_goes_on_where_it_was_left() {
+        assert!(heard([1, 2], &[(2, 0), (1, 0)]).unwrap_err().contains("of an earlier life"));
+        assert_eq!(heard([2, 1], &[(2, 0), (1, 4), (2, 1), (1, 5)]), Ok(()));
+        assert!(heard([2, 1], &[(2, 0), (1, 4), (2, 0)]).unwrap_err().contains("once more"));
+        assert!(heard([2, 1], &[(2, 5), (1, 4), (2, 3)]).unwrap_err().contains("once more"));
+    }
+
+    #[test]
+    fn within_a_life_each_frame_follows_the_one_before_or_is_told_to_be_missing() {
+        assert!(heard([1, 2], &[(1, 1), (1, 1)]).unwrap_err().contains("after"));
+        assert!(heard([1, 2], &[(1, 0), (1, 2)]).unwrap_err().contains("was due"));
+        assert!(heard([1, 2], &[(1, 10)]).unwrap_err().contains("never said"));
+        assert!(heard([1, 2], &[(3, 0)]).unwrap_err().contains("never said"));
+    }
+}

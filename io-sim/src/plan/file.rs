@@ -1,0 +1,166 @@
+//! Plans as files: written as TOML, read, and refused if they cannot be played.
+
+use serde::Deserialize;
+
+use super::{FOREVER_MS, FaultKind, FaultPlan, Topology};
+use crate::conditions::Concerns;
+
+/// What says how to read the rest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// A plan that cannot be played.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// It is not a plan.
+    #[error("not a fault plan: {0}")]
+    Unreadable(String),
+    /// It is of another version.
+    #[error("a fault plan of version {0}; this reads version 1")]
+    Version(u32),
+    /// Something in it cannot be.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+impl FaultPlan {
+    /// Reads a plan, and refuses one that cannot be played.
+    pub fn from_toml(text: &str) -> Result<Self, PlanError> {
+        let unreadable = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+            let line = before.lines().count().max(1);
+            PlanError::Unreadable(format!("line {line}: {}", error.message().replace('\n', " ")))
+        };
+        let Versioned { version } = toml::from_str(text).map_err(unreadable)?;
+        if version != Self::VERSION {
+            return Err(PlanError::Version(version));
+        }
+        let plan: Self = toml::from_str(text).map_err(unreadable)?;
+        plan.validate().map(|()| plan)
+    }
+
+    /// Writes it.
+    pub fn to_toml(&self) -> Result<String, PlanError> {
+        toml::to_string(self).map_err(|error| PlanError::Unreadable(error.to_string()))
+    }
+
+    /// Refuses what cannot be played.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let Topology {
+            participants,
+            relays,
+            latency_ms,
+            frame_ms,
+            speech_ms,
+            video: _,
+            lossless_bytes,
+            history_ms,
+        } = &self.topology;
+        let ensure = |ok: bool, problem: &str| {
+            if ok { Ok(()) } else { Err(PlanError::Impossible(problem.into())) }
+        };
+        if self.version != Self::VERSION {
+            return Err(PlanError::Version(self.version));
+        }
+        ensure((2..=8).contains(participants), "topology.participants must be between 2 and 8")?;
+        ensure((1..=4).contains(relays), "topology.relays must be between 1 and 4")?;
+        ensure(
+            latency_ms.len() as u64 == *participants,
+            "topology.latency_ms must have one value for each participant",
+        )?;
+        ensure(
+            latency_ms.iter().all(|ms| *ms <= 5_000),
+            "topology.latency_ms: at most 5,000 each",
+        )?;
+        ensure((5..=1_000).contains(frame_ms), "topology.frame_ms must be between 5 and 1,000")?;
+        ensure(*speech_ms <= 600_000, "topology.speech_ms must be at most 600,000")?;
+        ensure(
+            (16..=16_384).contains(lossless_bytes),
+            "topology.lossless_bytes must be between 16 and 16,384",
+        )?;
+        ensure(
+            (1..=60_000).contains(history_ms),
+            "topology.history_ms must be between 1 and 60,000",
+        )?;
+        for fault in &self.faults {
+            let known = match fault.kind.concerns() {
+                Concerns::Participant(participant) => participant < *participants,
+                Concerns::Relay(relay) => relay < *relays,
+            };
+            ensure(known, "a fault of a participant or relay that there is not")?;
+            let end = fault.at_ms.checked_add(fault.for_ms);
+            ensure(end.is_some_and(|end| end <= FOREVER_MS), "a fault must end within 600 s")?;
+            let (problem, ok) = match fault.kind {
+                FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => {
+                    ("loss and corruption must be of one packet in at least 2", one_in >= 2)
+                }
+                FaultKind::Duplication { one_in, .. } => {
+                    ("duplication must be of one packet in at least 1", one_in >= 1)
+                }
+                FaultKind::Reordering { one_in, by_ms, .. } => (
+                    "reordering must be of one packet in at least 1, by at most 5,000 ms",
+                    one_in >= 1 && by_ms <= 5_000,
+                ),
+                FaultKind::Latency { by_ms, .. } => {
+                    ("latency must be at most 5,000 ms", by_ms <= 5_000)
+                }
+                FaultKind::Bandwidth { kbits, .. } => {
+                    ("bandwidth must be at least 1 kbit/s", kbits >= 1)
+                }
+                FaultKind::ClockJump { by_ms, .. } => {
+                    let year = 366 * 24 * 3_600 * 1_000;
+                    ("a clock can be set by a year at most", (-year..=year).contains(&by_ms))
+                }
+                _ => continue,
+            };
+            ensure(ok, problem)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fault;
+    use super::*;
+
+    #[test]
+    fn every_generated_plan_can_be_played_and_comes_back_from_its_file() {
+        for seed in 0..2_000 {
+            let plan = FaultPlan::generate(seed);
+            plan.validate().expect("can be played");
+            assert_eq!(FaultPlan::from_toml(&plan.to_toml().expect("written")), Ok(plan.clone()));
+            assert_eq!(plan, FaultPlan::generate(seed));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_played_is_refused_in_words() {
+        let refused = |change: fn(&mut FaultPlan)| {
+            let mut plan = FaultPlan::generate(1);
+            change(&mut plan);
+            plan.validate().expect_err("refused").to_string()
+        };
+        assert!(refused(|plan| plan.version = 2).contains("version 2"));
+        assert!(refused(|plan| plan.topology.participants = 1).contains("participants"));
+        assert!(refused(|plan| plan.topology.latency_ms.clear()).contains("latency_ms"));
+        assert!(refused(|plan| plan.topology.frame_ms = 0).contains("frame_ms"));
+        let crash =
+            |relay, for_ms| Fault { at_ms: 1, for_ms, kind: FaultKind::RelayCrash { relay } };
+        let mut plan = FaultPlan::generate(1);
+        plan.faults = vec![crash(9, 1)];
+        assert!(plan.validate().is_err());
+        plan.faults = vec![crash(0, u64::MAX)];
+        assert!(plan.validate().is_err());
+        assert!(matches!(FaultPlan::from_toml("seed = 1"), Err(PlanError::Unreadable(_))));
+        let text = FaultPlan { faults: vec![crash(0, 1)], ..FaultPlan::generate(1) };
+        let text = text.to_toml().expect("written");
+        assert!(FaultPlan::from_toml(&text).is_ok());
+        for (word, other) in [("relay_crash", "relay_crush"), ("relay = 0", "relais = 0")] {
+            let spoilt = FaultPlan::from_toml(&text.replace(word, other));
+            assert!(matches!(spoilt, Err(PlanError::Unreadable(_))), "{spoilt:?}");
+        }
+    }
+}
