@@ -12,6 +12,7 @@ pub(crate) enum Stream {
     Script = 3,
     Entropy = 4,
     Requests = 5,
+    Tokens = 6,
     /// And one for each way of each participant, from here on.
     Packets = 16,
     /// And one for each life of each participant, from here on.

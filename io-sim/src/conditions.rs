@@ -1,5 +1,7 @@
 //! What a plan says of each moment: whose packets come through, and which relay is there.
 
+use std::time::Duration;
+
 use crate::plan::{Fault, FaultKind, FaultPlan, Side};
 
 /// Which way a packet goes.
@@ -14,6 +16,23 @@ pub(crate) enum Way {
 pub(crate) enum Hint {
     NetworkChanged,
     ReconnectNow,
+}
+
+/// What a participant shows relays to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// Until when they accept it, in microseconds from the start; `None` if they do to the end of the run.
+    pub(crate) expires: Option<u64>,
+    /// Whether its holder knows.
+    pub(crate) told: bool,
+}
+
+impl Token {
+    /// For how long from now it is accepted, as far as its holder knows.
+    pub(crate) fn told_valid_for(&self, at: u64) -> Option<Duration> {
+        let expires = self.expires.filter(|_| self.told)?;
+        Some(Duration::from_micros(expires.saturating_sub(at)))
+    }
 }
 
 /// A fault that is somewhere in force, from and to, in microseconds from the start.
@@ -192,6 +211,25 @@ impl Conditions {
         })
     }
 
+    /// Whether relays want to see tokens.
+    pub(crate) fn are_guarded(&self) -> bool {
+        let mut all = self.participants.iter().flatten();
+        all.any(|fault| matches!(fault.kind, FaultKind::ExpiredToken { .. }))
+    }
+
+    /// The token that a participant is given now; `None` if there is none to be had.
+    pub(crate) fn token(&self, who: usize, at: u64) -> Option<Token> {
+        let expire = |fault: &&InForce| matches!(fault.kind, FaultKind::ExpiredToken { .. });
+        let mut faults = self.participants[who].iter().filter(expire);
+        if faults.clone().any(|fault| fault.at(at)) {
+            return None;
+        }
+        let next = faults.by_ref().filter(|fault| fault.from > at).min_by_key(|fault| fault.from);
+        let told =
+            next.is_some_and(|f| matches!(f.kind, FaultKind::ExpiredToken { told: true, .. }));
+        Some(Token { expires: next.map(|fault| fault.from), told })
+    }
+
     /// Whether a relay is not there.
     pub(crate) fn is_away(&self, which: usize, at: u64) -> bool {
         let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
@@ -240,6 +278,7 @@ impl FaultKind {
             | Self::Suspend { participant }
             | Self::Restart { participant }
             | Self::ClockJump { participant, .. }
+            | Self::ExpiredToken { participant, .. }
             | Self::Reconnect { participant } => Concerns::Participant(participant),
             Self::RelayCrash { relay }
             | Self::SlowRelay { relay }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use holdline_core::{Event, Outcome, StateName};
+use holdline_core::{CauseKind, Event, Outcome, StateName};
 use holdline_sim::{Fault, FaultKind, FaultPlan, Heard, Life, Record, Side, Topology, TrackRecord};
 use holdline_sim_tests::{Verdict, World, judge};
 
@@ -80,6 +80,26 @@ fn a_relay_that_restarts_is_an_incident_of_everybody_and_nothing_is_lost() {
             for participant in &verdict.record.participants {
                 assert_eq!(recovered(participant.last()), 1, "{name}, {world:?}");
             }
+        }
+    }
+}
+
+/// R32.
+#[test]
+fn who_knows_that_its_token_has_expired_does_not_show_it() {
+    for world in [World::Model, World::Stack] {
+        let verdict = played("expired-token", world, plan("expired-token"));
+        let refused = |life: &Life, kind| {
+            life.events.iter().any(|(_, event)| match event {
+                Event::AttemptFailed { cause, .. } => cause.kind == kind,
+                _ => false,
+            })
+        };
+        for (participant, told) in verdict.record.participants.iter().zip([true, false]) {
+            let life = participant.last();
+            assert_eq!(recovered(life), 1, "{world:?}, told: {told}");
+            assert_eq!(refused(life, CauseKind::Unauthorized), !told, "{world:?}, told: {told}");
+            assert!(refused(life, CauseKind::CredentialUnavailable), "{world:?}, told: {told}");
         }
     }
 }

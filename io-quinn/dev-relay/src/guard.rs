@@ -43,7 +43,8 @@ impl Guard {
         encode_token(&token, &self.signer).context("cannot sign a token")
     }
 
-    pub(crate) fn scope_config(&self) -> ScopeConfig {
+    /// What a relay is to know of a scope: that it wants a token, and how to check one.
+    pub fn scope_config(&self) -> ScopeConfig {
         let keys = vec![AuthPublicKey::es256(&self.public_key)];
         // A token that has expired is refused at once.
         let auth = ScopeAuthConfig::new(keys).with_clock_skew(Duration::from_millis(1));

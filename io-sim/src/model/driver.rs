@@ -1,6 +1,8 @@
 //! What the driver does: tells a call what happened, carries out what it says, wakes it in time.
 
-use holdline_core::{Input, Output, SessionId, Timestamp};
+use holdline_core::{
+    Cause, CauseKind, Credential, Input, Output, RequestId, Secret, SessionId, Timestamp, Token,
+};
 
 use super::relay::{Request, TrackIndex};
 use super::{Conn, ConnId, What, World};
@@ -86,7 +88,12 @@ impl World {
 
     fn carry_out(&mut self, who: usize, output: Output) -> Option<Input> {
         match output {
-            Output::Dial { session, relay, .. } => self.dial(who, session, &relay),
+            Output::Dial { session, relay, token } => {
+                self.dial(who, session, &relay, token.as_ref().map_or(u64::MAX, admits_until));
+            }
+            Output::AskCredential { request, .. } => {
+                return Some(self.issue(who, request));
+            }
             Output::CloseSession { session } => {
                 let id = self.conn(who, session)?;
                 self.participants[who].process.as_mut()?.conns.remove(&session);
@@ -174,13 +181,26 @@ impl World {
             | Output::Event(_)
             | Output::AskDirectory { .. }
             | Output::RememberDirectory { .. }
-            | Output::AskCredential { .. }
             | Output::CheckHost => {}
         }
         None
     }
 
-    fn dial(&mut self, who: usize, session: SessionId, relay: &str) {
+    /// Whoever issues tokens answers at once.
+    fn issue(&self, who: usize, request: RequestId) -> Input {
+        let now = self.now.as_micros();
+        let Some(token) = self.script.conditions.token(who, now) else {
+            let cause = Cause::new(CauseKind::CredentialUnavailable);
+            return Input::CredentialFailed { request, cause };
+        };
+        let until = token.expires.unwrap_or(u64::MAX).to_be_bytes();
+        let secret = Secret::new(until.to_vec());
+        let valid_for = token.told_valid_for(now);
+        let credential = Credential { token: Token { token_type: 0, secret }, valid_for };
+        Input::CredentialAnswered { request, credential }
+    }
+
+    fn dial(&mut self, who: usize, session: SessionId, relay: &str, admits_until: u64) {
         let relay = relay.trim_start_matches("relay-").parse().unwrap_or(0);
         let id = ConnId(self.conns.len());
         let handshake = self.paths.handshake(who, relay, self.now.as_micros());
@@ -191,6 +211,7 @@ impl World {
             // A relay that is away now has another life by then. One that crashes before the session is up has
             // forgotten it.
             life: handshake.map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
+            admits_until,
             open: true,
             known: false,
             received: 0,
@@ -225,6 +246,11 @@ impl World {
         let voices = self.script.voices();
         TrackIndex(voices.iter().position(|voice| voice.name == name).unwrap_or(voices.len()))
     }
+}
+
+/// What is written on a token: until when relays accept it.
+fn admits_until(token: &Token) -> u64 {
+    token.secret.expose().try_into().map_or(0, u64::from_be_bytes)
 }
 
 /// Each group of each track is a stream of its own.

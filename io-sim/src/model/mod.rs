@@ -45,6 +45,8 @@ struct Conn {
     relay: usize,
     /// Which life of the relay it is with.
     life: u64,
+    /// Until when its relay accepts what it was shown, in microseconds from the start.
+    admits_until: u64,
     /// Whether the participant still holds it.
     open: bool,
     /// Whether the relay does.
@@ -193,8 +195,14 @@ impl World {
                 if !conn.open || self.relays[conn.relay].life != conn.life {
                     return;
                 }
-                conn.known = true;
                 let (who, session) = (conn.who, conn.session);
+                if self.now.as_micros() >= conn.admits_until {
+                    conn.open = false;
+                    let cause = Cause::new(CauseKind::Unauthorized);
+                    self.tell(who, Input::DialFailed { session, cause });
+                    return;
+                }
+                conn.known = true;
                 self.tell(who, Input::Connected { session });
             }
             What::AtRelay(id, request) => self.at_relay(id, request),

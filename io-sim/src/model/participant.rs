@@ -57,6 +57,7 @@ impl Participant {
             config.relays.push(format!("relay-{relay}"));
         }
         config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
+        config.directory.credentials = script.conditions.are_guarded();
         #[cfg(feature = "canaries")]
         {
             config.canary = self.canary;

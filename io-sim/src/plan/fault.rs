@@ -47,6 +47,7 @@ impl Fault {
             | FaultKind::SlowRelay { .. }
             | FaultKind::RefusingRelay { .. }
             | FaultKind::SmallPackets { .. }
+            | FaultKind::ExpiredToken { .. }
             | FaultKind::Bandwidth { .. } => true,
             FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => one_in < 10,
             FaultKind::Latency { .. }
@@ -168,6 +169,14 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         by_ms: i64,
     },
+    /// What a participant shows relays to be let in expires, and whoever issues it has no other one for the while.
+    /// In a plan with this, relays want to see a token from everybody.
+    ExpiredToken {
+        /// Whose.
+        participant: u64,
+        /// Whether it had been told when that would be.
+        told: bool,
+    },
     /// Somebody asks a participant's call to reconnect now. It happens at once.
     Reconnect {
         /// Whose.
@@ -207,6 +216,7 @@ impl FaultKind {
             Self::Suspend { .. } => "suspend",
             Self::Restart { .. } => "restart",
             Self::ClockJump { .. } => "clock_jump",
+            Self::ExpiredToken { .. } => "expired_token",
             Self::Reconnect { .. } => "reconnect",
             Self::RelayCrash { .. } => "relay_crash",
             Self::SlowRelay { .. } => "slow_relay",

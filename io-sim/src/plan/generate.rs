@@ -191,6 +191,22 @@ impl FaultPlan {
                 faults.push(Fault { at_ms, for_ms: 0, kind });
             }
         }
+        // Some relays want to see a token. What matters is who has none when it has to dial.
+        let mut chance = Chance::new(seed, Stream::Tokens);
+        if chance.one_in(8) {
+            let near = !faults.is_empty() && !chance.one_in(4);
+            let around =
+                if near { chance.one_of(&faults).at_ms } else { chance.between(0, 20_000) };
+            for participant in 0..topology.participants {
+                if chance.one_in(3) {
+                    continue;
+                }
+                let at_ms = (around + chance.between(0, 2_000)).saturating_sub(1_000);
+                let for_ms = chance.one_of(&[0, 0, 500, 2_000, 6_000]);
+                let kind = FaultKind::ExpiredToken { participant, told: chance.one_in(2) };
+                faults.push(Fault { at_ms, for_ms, kind });
+            }
+        }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }
     }

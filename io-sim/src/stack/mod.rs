@@ -8,6 +8,7 @@ mod certificate;
 mod clock;
 mod errors;
 mod ether;
+mod issuer;
 mod network;
 mod participant;
 mod relay;
@@ -18,6 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use holdline_dev_relay::Guard;
 use holdline_sim_entropy as entropy;
 
 use self::certificate::Certificate;
@@ -73,6 +75,8 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
     let failed = |error: anyhow::Error| RunError::Process(format!("{error:#}"));
     let Certificate { relays: tls, trust } =
         Certificate::generate(plan.topology.relays).map_err(failed)?;
+    let guard = script.conditions.are_guarded().then(Guard::new).transpose().map_err(failed)?;
+    let guard = guard.map(Arc::new);
     let ether = Ether::new(Arc::clone(&script));
     let mut sim = turmoil::Builder::new()
         .rng_seed(Chance::new(plan.seed, Stream::Topology).draw())
@@ -81,9 +85,10 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
         .simulation_duration(Duration::MAX)
         .build();
     for which in 0..plan.topology.relays as usize {
-        let (script, ether, tls) = (Arc::clone(&script), ether.clone(), tls.clone());
+        let (script, ether) = (Arc::clone(&script), ether.clone());
+        let shown = (tls.clone(), guard.clone());
         sim.host(relay_name(which), move || {
-            relay::serve(which, Arc::clone(&script), ether.clone(), tls.clone())
+            relay::serve(which, Arc::clone(&script), ether.clone(), shown.clone())
         });
     }
     let diaries: Vec<Diary> = (0..script.participants()).map(|_| Diary::default()).collect();
@@ -93,6 +98,7 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
             script: Arc::clone(&script),
             ether: ether.clone(),
             trust: trust.clone(),
+            guard: guard.clone(),
             diary: diary.clone(),
         };
         sim.host(name(who), move || participant.clone().live());

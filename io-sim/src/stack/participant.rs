@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
 use holdline_core::{Event, Timestamp};
+use holdline_dev_relay::Guard;
 use holdline_quinn::{Call, CallConfig, PublishedTrack, SubscribedTrack, Trust};
 use tokio::task::JoinSet;
 
 use super::clock;
 use super::ether::Ether;
+use super::issuer::Issuer;
 use super::network::{SimNetwork, relay_name};
 use crate::conditions::Hint;
 use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
@@ -21,6 +23,8 @@ pub(crate) struct Participant {
     pub(crate) script: Arc<Script>,
     pub(crate) ether: Ether,
     pub(crate) trust: Trust,
+    /// Of its relays, if they want to see tokens.
+    pub(crate) guard: Option<Arc<Guard>>,
     pub(crate) diary: Diary,
 }
 
@@ -52,6 +56,9 @@ impl Participant {
             .seed(script.seed(who, life));
         for relay in 1..script.topology.relays as usize {
             config = config.relay(url(relay));
+        }
+        if let Some(guard) = self.guard.clone() {
+            config = config.credential_provider(Issuer { who, script: Arc::clone(&script), guard });
         }
         self.diary.open().lives.push(Life {
             since: now(),

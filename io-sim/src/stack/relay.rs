@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use holdline_dev_relay::Guard;
 use moq_native_ietf::{Client, quic, tls};
 use moq_relay_ietf::{
     Coordinator, CoordinatorContext, CoordinatorError, CoordinatorResult, NamespaceOrigin,
@@ -42,7 +43,7 @@ pub(crate) async fn serve(
     which: usize,
     script: Arc<Script>,
     ether: Ether,
-    tls: tls::Config,
+    (tls, guard): (tls::Config, Option<Arc<Guard>>),
 ) -> turmoil::Result {
     let event_loop = EVENT_LOOP.get().ok_or("nothing was prepared")?;
     // No packet ever goes through this one.
@@ -63,7 +64,7 @@ pub(crate) async fn serve(
         mlog_dir: None,
         announce: None,
         node: None,
-        coordinator: Arc::new(Moods { which, script }),
+        coordinator: Arc::new(Moods { which, script, guard }),
         session: SessionConfig::default(),
         connection_tagger: None,
     };
@@ -75,6 +76,8 @@ pub(crate) async fn serve(
 struct Moods {
     which: usize,
     script: Arc<Script>,
+    /// If it wants to see tokens.
+    guard: Option<Arc<Guard>>,
 }
 
 impl Moods {
@@ -89,7 +92,7 @@ impl Moods {
 impl Coordinator for Moods {
     async fn get_scope_config(&self, _scope: Option<&str>) -> CoordinatorResult<ScopeConfig> {
         self.wait_while_slow().await;
-        Ok(ScopeConfig::default())
+        Ok(self.guard.as_ref().map(|guard| guard.scope_config()).unwrap_or_default())
     }
 
     async fn register_namespace(
