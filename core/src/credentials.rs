@@ -96,6 +96,13 @@ impl Credentials {
         Ticket::Asked
     }
 
+    /// What the provider has just answered for `relay`.
+    pub(crate) fn held(&self, relay: &str) -> Ticket {
+        let entry = self.0.get(relay);
+        let held = entry.and_then(|entry| entry.held.as_ref().map(|held| (held, entry.issue)));
+        held.map_or(Ticket::Asked, |((token, _), issue)| Ticket::Held(token.clone(), issue))
+    }
+
     /// The provider answered: for which relay, if that was asked.
     pub(crate) fn answered(
         &mut self,

@@ -28,8 +28,11 @@ impl Dial {
         Self { session, relay, gives_up_at, issue: Issue::default(), waits: true }
     }
 
+    /// Goes out if it has everything that it needs, and waits for that else.
     pub(crate) fn start(mut self, desk: &mut Desk<'_>) -> Self {
-        self.go(desk);
+        let times = (desk.now, self.gives_up_at);
+        let ticket = desk.credentials.present(&self.relay, times, desk.config, desk.mint, desk.out);
+        self.show(ticket, desk);
         self
     }
 
@@ -43,10 +46,13 @@ impl Dial {
         self.session == session && !self.waits
     }
 
-    /// Goes out, if it has everything that it needs.
+    /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
     pub(crate) fn go(&mut self, desk: &mut Desk<'_>) {
-        let times = (desk.now, self.gives_up_at);
-        let ticket = desk.credentials.present(&self.relay, times, desk.config, desk.mint, desk.out);
+        let ticket = desk.credentials.held(&self.relay);
+        self.show(ticket, desk);
+    }
+
+    fn show(&mut self, ticket: Ticket, desk: &mut Desk<'_>) {
         let token = match ticket {
             Ticket::Asked => return,
             Ticket::NotNeeded => None,

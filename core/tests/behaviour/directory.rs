@@ -176,6 +176,20 @@ fn a_credential_is_had_before_the_dial_and_kept_as_long_as_it_is_valid() {
 }
 
 #[test]
+fn a_credential_that_expires_before_a_dial_may_end_is_shown_and_asked_for_again_only_by_the_next() {
+    let mut hand = hand(|config| config.directory.credentials = true);
+    hand.give(Input::Connect);
+    let_in(&mut hand, "short", Some(MS * 500));
+    let (_, session, _, secret) = dials(&mut hand)[0].clone();
+    assert_eq!((secret, asked(&mut hand)), (Some(token("short")), vec![]));
+    hand.give(Input::Connected { session });
+    hand.lose(session);
+    assert!(dials(&mut hand).is_empty());
+    let_in(&mut hand, "next", Some(Duration::ZERO));
+    assert_eq!(dials(&mut hand)[0].3, Some(token("next")));
+}
+
+#[test]
 fn a_refused_credential_is_refreshed_once_and_then_the_answer_is_final() {
     for (kind, code) in [
         (CauseKind::Unauthorized, ErrorCode::AuthRejected),
