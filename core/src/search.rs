@@ -249,10 +249,17 @@ impl Search {
         }
     }
 
-    /// The dial failed.
-    pub(crate) fn dial_failed(&mut self, id: SessionId, desk: &mut Desk<'_>) {
-        if matches!(&self.phase, Phase::Dialing(dial) if dial.session == id) {
-            self.pause(desk);
+    /// The dial failed; which it was.
+    pub(crate) fn dial_failed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
+        match core::mem::take(&mut self.phase) {
+            Phase::Dialing(dial) if dial.session == id => {
+                self.pause(desk);
+                Some(dial)
+            }
+            other => {
+                self.phase = other;
+                None
+            }
         }
     }
 

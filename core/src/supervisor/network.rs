@@ -51,8 +51,11 @@ impl Supervisor {
     }
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
-        if let State::Live { search, .. } = &mut self.state {
-            search.dial_failed(session, desk!(self));
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(dial) = search.dial_failed(session, desk!(self))
+        {
+            // It costs a look, and not the call. But what was refused is shown no more.
+            self.verdict(&cause, &dial.relay, dial.issue);
         }
         let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
         let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {

@@ -282,6 +282,21 @@ fn a_look_shows_what_the_other_relay_wants_to_see() {
 }
 
 #[test]
+fn what_the_other_relay_refused_is_not_shown_again_and_the_call_goes_on() {
+    let (mut hand, _) = missing_bob(|config| config.directory.credentials = true);
+    // Before each look, up to the third pause.
+    for until_asked in [POLITE, SECOND, SECOND * 2] {
+        hand.pass(until_asked);
+        assert!(hand.dials().is_empty(), "nothing to show yet");
+        show(&mut hand);
+        let session = hand.last_dial();
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+        assert_eq!(hand.call.state(), StateName::Live);
+        hand.out.clear();
+    }
+}
+
+#[test]
 fn each_of_the_other_relays_has_its_turn() {
     let (mut hand, _) = missing_bob(|config| config.relays.push("west".into()));
     hand.pass(POLITE);
