@@ -14,6 +14,9 @@ use crate::id::{IncidentId, SessionId};
 use crate::output::Output;
 use crate::time::Timestamp;
 
+/// After so many attempts in vain, the renewal of a session is tried at other relays, too.
+const STAYS: u32 = 3;
+
 /// The incident that a campaign is to end.
 #[derive(Clone, Debug)]
 pub(crate) struct Incident {
@@ -91,10 +94,17 @@ impl Campaign {
         self.incident.as_ref().map(|incident| incident.id)
     }
 
-    /// Whether nothing was lost: the application wants a fresh session.
-    pub(crate) fn is_on_request(&self) -> bool {
+    /// Whether nothing was lost: a fresh session is wanted.
+    pub(crate) fn is_voluntary(&self) -> bool {
         let cause = self.incident.as_ref().map(|incident| incident.cause.kind);
-        cause == Some(CauseKind::Requested)
+        matches!(cause, Some(CauseKind::Requested | CauseKind::CredentialRenewed))
+    }
+
+    /// Whose turn it is. To renew a session is no reason to leave the relay, unless it cannot be reached.
+    fn turn(&self, budget: &Budget) -> u32 {
+        let cause = self.incident.as_ref().map(|incident| incident.cause.kind);
+        let stays = if cause == Some(CauseKind::CredentialRenewed) { STAYS } else { 0 };
+        budget.attempts.saturating_sub(stays)
     }
 
     pub(crate) fn window_ends(&self) -> Timestamp {
@@ -264,7 +274,7 @@ impl Campaign {
             return;
         }
         self.waits_for_slot = false;
-        let relay = String::from(desk.directory.relay(budget.attempts, desk.config));
+        let relay = String::from(desk.directory.relay(self.turn(budget), desk.config));
         budget.attempts += 1;
         self.attempts += 1;
         desk.telemetry.attempts += 1;

@@ -41,7 +41,7 @@ pub(crate) struct Issue(u32);
 pub(crate) enum Ticket {
     /// Nothing: relays of this call ask for nothing.
     NotNeeded,
-    Held(Token, Issue),
+    Held(Token, Issue, Option<Timestamp>),
     /// The provider is being asked.
     Asked,
 }
@@ -83,24 +83,41 @@ impl Credentials {
         let Some(entry) = self.0.get_mut(relay) else { return Ticket::Asked };
         match &entry.held {
             Some((token, expires)) if expires.is_none_or(|at| until < at) => {
-                return Ticket::Held(token.clone(), entry.issue);
+                return Ticket::Held(token.clone(), entry.issue, *expires);
             }
             _ => entry.held = None,
         }
-        // One question serves every dial that waits for its answer.
-        if entry.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
+        self.ask(relay, now, config, mint, out);
+        Ticket::Asked
+    }
+
+    /// Asks for another one, whatever is held.
+    pub(crate) fn ask(
+        &mut self,
+        relay: &str,
+        now: Timestamp,
+        config: &Config,
+        mint: &mut crate::id::Mint,
+        out: &mut Outbox,
+    ) {
+        // One question serves everybody who waits for its answer.
+        if let Some(entry) = self.0.get_mut(relay)
+            && entry.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at)
+        {
             let request = RequestId(mint.next());
             entry.asked = Some((request, now + config.directory.answer_timeout));
             out.push(Output::AskCredential { request, relay: relay.into() });
         }
-        Ticket::Asked
     }
 
     /// What the provider has just answered for `relay`.
     pub(crate) fn held(&self, relay: &str) -> Ticket {
         let entry = self.0.get(relay);
         let held = entry.and_then(|entry| entry.held.as_ref().map(|held| (held, entry.issue)));
-        held.map_or(Ticket::Asked, |((token, _), issue)| Ticket::Held(token.clone(), issue))
+        let show = |((token, expires), issue): (&(Token, Option<Timestamp>), Issue)| {
+            Ticket::Held(token.clone(), issue, *expires)
+        };
+        held.map_or(Ticket::Asked, show)
     }
 
     /// The provider answered: for which relay, if that was asked.

@@ -16,6 +16,8 @@ pub(crate) struct Dial {
     pub(crate) gives_up_at: Timestamp,
     /// What it showed the relay.
     pub(crate) issue: Issue,
+    /// When that expires.
+    pub(crate) expires: Option<Timestamp>,
     /// It waits for a credential; nothing has been sent yet.
     waits: bool,
 }
@@ -25,7 +27,7 @@ impl Dial {
     pub(crate) fn new(relay: String, desk: &mut Desk<'_>) -> Self {
         let session = SessionId(desk.mint.next());
         let gives_up_at = desk.now + desk.config.policy.attempt_timeout;
-        Self { session, relay, gives_up_at, issue: Issue::default(), waits: true }
+        Self { session, relay, gives_up_at, issue: Issue::default(), expires: None, waits: true }
     }
 
     /// Goes out if it has everything that it needs, and waits for that else.
@@ -56,8 +58,8 @@ impl Dial {
         let token = match ticket {
             Ticket::Asked => return,
             Ticket::NotNeeded => None,
-            Ticket::Held(token, issue) => {
-                self.issue = issue;
+            Ticket::Held(token, issue, expires) => {
+                (self.issue, self.expires) = (issue, expires);
                 Some(token)
             }
         };

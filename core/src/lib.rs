@@ -69,6 +69,7 @@ mod quality;
 mod readiness;
 mod reception;
 mod record;
+mod renewal;
 mod repair;
 mod replay;
 mod search;

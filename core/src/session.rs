@@ -1,9 +1,6 @@
 //! A session that is up: our namespace on the relay, and the pulse of its path.
 
-use alloc::string::{String, ToString as _};
-use alloc::vec;
-use core::time::Duration;
-
+use crate::config::Config;
 use crate::credentials::Issue;
 use crate::desk::Desk;
 use crate::dial::Dial;
@@ -12,7 +9,10 @@ use crate::id::{IncidentId, SessionId};
 use crate::liveness::Liveness;
 use crate::migration::Migration;
 use crate::output::Output;
+use crate::renewal::Renewal;
 use crate::time::Timestamp;
+use alloc::string::{String, ToString as _};
+use alloc::vec;
 
 /// How our namespace stands on the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub(crate) relay: String,
     /// What the relay was shown.
     pub(crate) issue: Issue,
+    /// If that expires.
+    pub(crate) renewal: Option<Renewal>,
     pub(crate) liveness: Liveness,
     pub(crate) migration: Migration,
     /// If it was made to meet somebody.
@@ -54,12 +56,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(dial: Dial, now: Timestamp, probe_interval: Duration) -> Self {
+    pub(crate) fn new(dial: Dial, now: Timestamp, config: &Config) -> Self {
+        let stable = config.policy.stable_after;
         Self {
             id: dial.session,
             relay: dial.relay,
             issue: dial.issue,
-            liveness: Liveness::new(now, probe_interval),
+            renewal: dial.expires.map(|expires| Renewal::new(expires, now, stable)),
+            liveness: Liveness::new(now, config.probe_interval),
             migration: Migration::default(),
             meeting: None,
             namespace: Namespace::Unwanted,

@@ -23,15 +23,12 @@ pub(crate) enum Hint {
 pub(crate) struct Token {
     /// Until when they accept it, in microseconds from the start; `None` if they do to the end of the run.
     pub(crate) expires: Option<u64>,
-    /// Whether its holder knows.
-    pub(crate) told: bool,
 }
 
 impl Token {
-    /// For how long from now it is accepted, as far as its holder knows.
-    pub(crate) fn told_valid_for(&self, at: u64) -> Option<Duration> {
-        let expires = self.expires.filter(|_| self.told)?;
-        Some(Duration::from_micros(expires.saturating_sub(at)))
+    /// For how long from now they do.
+    pub(crate) fn valid_for(&self, at: u64) -> Option<Duration> {
+        self.expires.map(|expires| Duration::from_micros(expires.saturating_sub(at)))
     }
 }
 
@@ -220,14 +217,11 @@ impl Conditions {
     /// The token that a participant is given now; `None` if there is none to be had.
     pub(crate) fn token(&self, who: usize, at: u64) -> Option<Token> {
         let expire = |fault: &&InForce| matches!(fault.kind, FaultKind::ExpiredToken { .. });
-        let mut faults = self.participants[who].iter().filter(expire);
+        let faults = self.participants[who].iter().filter(expire);
         if faults.clone().any(|fault| fault.at(at)) {
             return None;
         }
-        let next = faults.by_ref().filter(|fault| fault.from > at).min_by_key(|fault| fault.from);
-        let told =
-            next.is_some_and(|f| matches!(f.kind, FaultKind::ExpiredToken { told: true, .. }));
-        Some(Token { expires: next.map(|fault| fault.from), told })
+        Some(Token { expires: faults.map(|fault| fault.from).filter(|from| *from > at).min() })
     }
 
     /// Whether a relay is not there.
@@ -278,7 +272,7 @@ impl FaultKind {
             | Self::Suspend { participant }
             | Self::Restart { participant }
             | Self::ClockJump { participant, .. }
-            | Self::ExpiredToken { participant, .. }
+            | Self::ExpiredToken { participant }
             | Self::Reconnect { participant } => Concerns::Participant(participant),
             Self::RelayCrash { relay }
             | Self::SlowRelay { relay }

@@ -44,6 +44,8 @@ pub enum CauseKind {
     NotReady,
     /// The application asked for a new session.
     Requested,
+    /// The session is replaced by one with a credential that is valid for longer.
+    CredentialRenewed,
     /// Nobody whom we listen to has come.
     NobodyCame,
     /// Those whom we listen to are on another relay.
@@ -74,6 +76,7 @@ impl CauseKind {
             | Self::NotReady
             | Self::CredentialUnavailable
             | Self::Requested
+            | Self::CredentialRenewed
             | Self::PeerElsewhere
             | Self::NothingReturned
             | Self::NobodyCame => None,
@@ -112,6 +115,7 @@ impl CauseKind {
             Self::SignedOut => "the user is signed out",
             Self::NotReady => "the relay did not accept the tracks in time",
             Self::Requested => "the application asked for a new session",
+            Self::CredentialRenewed => "what the relay was shown is about to expire",
             Self::NobodyCame => "nobody came",
             Self::HostUnsupported => "this host cannot make calls",
             Self::NothingReturned => "what was sent did not come back",

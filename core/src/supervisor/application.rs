@@ -8,6 +8,7 @@ use super::Supervisor;
 use crate::config::{Config, validate_name};
 use crate::delivery::{Delivery, Retention};
 use crate::desk::desk;
+use crate::error::CauseKind;
 use crate::event::Event;
 use crate::followed::Followed;
 use crate::id::TrackId;
@@ -130,7 +131,7 @@ impl Supervisor {
 
     pub(super) fn reconnect_now(&mut self) {
         match &mut self.state {
-            State::Live { .. } => self.replace_session(),
+            State::Live { .. } => self.replace_session(CauseKind::Requested),
             State::Connecting(campaign)
             | State::Suspect { campaign, .. }
             | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),

@@ -8,6 +8,7 @@ use crate::campaign::Standing;
 use crate::desk::desk;
 use crate::error::{Cause, CauseKind};
 use crate::published::PublishedTrack;
+use crate::renewal::Renewal;
 use crate::session::Session;
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
@@ -89,6 +90,7 @@ impl Supervisor {
                     (self.answer.deadline(), Reason::Answer),
                     (self.idle_at(), Reason::Idle),
                     (search.deadline(), Reason::Search),
+                    (session.renewal.as_ref().map(Renewal::deadline), Reason::Session),
                 ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
                 }
@@ -165,6 +167,7 @@ impl Supervisor {
                     self.directory.settle_on(&session.relay, &self.config);
                 }
                 self.advance_session();
+                self.renew();
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
                     self.end(Outcome::Idle);
@@ -173,6 +176,17 @@ impl Supervisor {
                 }
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    /// What the relay was shown expires soon: another one is asked for.
+    fn renew(&mut self) {
+        if let State::Live { session, .. } = &mut self.state
+            && let Some(renewal) = &mut session.renewal
+            && renewal.is_due(self.now)
+        {
+            let (mint, out) = (&mut self.mint, &mut self.out);
+            self.credentials.ask(&session.relay, self.now, &self.config, mint, out);
         }
     }
 

@@ -8,8 +8,9 @@ use core::time::Duration;
 use super::Supervisor;
 use crate::campaign::Standing;
 use crate::canary::{Canary, plants};
+use crate::credentials::Ticket;
 use crate::desk::desk;
-use crate::error::{Cause, ErrorCode};
+use crate::error::{Cause, CauseKind, ErrorCode};
 use crate::followed::Followed;
 use crate::id::{RequestId, SessionId};
 use crate::liveness::Counters;
@@ -104,6 +105,14 @@ impl Supervisor {
             && let Some(dial) = search.waiting_for(relay)
         {
             dial.go(desk!(self));
+        }
+        if let State::Live { session, .. } = &self.state
+            && session.relay == relay
+            && let Some(renewal) = &session.renewal
+            && let Ticket::Held(_, _, expires) = self.credentials.held(relay)
+            && renewal.is_served_by(expires)
+        {
+            self.replace_session(CauseKind::CredentialRenewed);
         }
     }
 
@@ -230,7 +239,7 @@ impl Supervisor {
         {
             old.liveness.report(now, counters);
             old.migration.rtt(rtt);
-            if old.liveness.is_back() && !campaign.is_on_request() {
+            if old.liveness.is_back() && !campaign.is_voluntary() {
                 self.return_to_old_session();
             }
         }

@@ -59,7 +59,7 @@ impl Supervisor {
         if let Some(test) = &mut self.pre_call {
             test.reached(&dial.relay, self.now);
         }
-        let session = Session::new(dial, self.now, self.config.probe_interval);
+        let session = Session::new(dial, self.now, &self.config);
         let deadline = (self.now + self.config.ready_timeout).min(campaign.window_ends());
         self.enter(State::Joining { session, campaign, deadline });
         self.attach_tracks();
@@ -214,12 +214,12 @@ impl Supervisor {
         }
     }
 
-    /// The application wants a fresh session. The old one is kept until the new one is there.
-    pub(super) fn replace_session(&mut self) {
+    /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is there.
+    pub(super) fn replace_session(&mut self, why: CauseKind) {
         match mem::replace(&mut self.state, State::Idle) {
             State::Live { session, mut search, .. } => {
                 search.stop(desk!(self));
-                let incident = self.new_incident(Cause::new(CauseKind::Requested));
+                let incident = self.new_incident(Cause::new(why));
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 self.enter(State::Recovering { campaign, silent: Some(session) });
             }

@@ -2,8 +2,8 @@
 
 use crate::common::{Hand, MS};
 use holdline_core::{
-    Cause, CauseKind, Config, Credential, ErrorCode, Input, Output, Policy, RememberedRelays,
-    RequestId, Secret, SessionId, StateName, Token,
+    Cause, CauseKind, Config, Credential, ErrorCode, Event, Input, Output, Policy,
+    RememberedRelays, RequestId, Secret, SessionId, StateName, Token,
 };
 use std::time::Duration;
 
@@ -148,7 +148,7 @@ fn token(secret: &'static str) -> Token {
 }
 
 fn let_in(hand: &mut Hand, secret: &'static str, valid_for: Option<Duration>) {
-    let request = asked(hand)[0];
+    let request = asked(hand).pop().expect("asked for");
     hand.give(Input::CredentialAnswered { request, credential: credential(secret, valid_for) });
 }
 
@@ -417,4 +417,82 @@ fn a_new_list_keeps_the_relay_of_the_last_stable_session_if_it_names_it() {
         let after = relays(&mut hand);
         assert_eq!(after[0] == "new", next == "static-b", "{after:?}: the one after {next}");
     }
+}
+
+/// A live call that was let in with a credential that is valid for so long, and the time at which it is asked for
+/// another one.
+fn asked_again(valid_for: Duration) -> (Hand, SessionId, Duration) {
+    let mut hand = hand(|config| {
+        config.directory.credentials = true;
+        (config.idle_timeout, config.answer_timeout) = (None, SECOND * 7_200);
+    });
+    hand.give(Input::Connect);
+    let_in(&mut hand, "first", Some(valid_for));
+    let session = hand.accept();
+    let began = hand.now;
+    hand.out.clear();
+    while !hand.out.iter().any(|(_, o)| matches!(o, Output::AskCredential { .. })) {
+        assert!(hand.now - began < SECOND * 7_200, "it is never asked for another one");
+        hand.pass_alive(SECOND);
+    }
+    let after = hand.now - began;
+    (hand, session, after)
+}
+
+#[test]
+fn before_a_live_sessions_credential_expires_it_is_replaced_by_one_with_another() {
+    let (mut hand, session, after) = asked_again(SECOND * 3_600);
+    assert_eq!(after, SECOND * 3_570);
+    let_in(&mut hand, "second", Some(SECOND * 3_600));
+    let causes = hand.events().into_iter().filter_map(|event| match event {
+        Event::IncidentStarted { cause, .. } => Some(cause.kind),
+        _ => None,
+    });
+    assert_eq!(causes.collect::<Vec<_>>(), [CauseKind::CredentialRenewed]);
+    assert_eq!(hand.closed_sessions(), [], "it is kept until the next one is there");
+    let (_, next, relay, secret) = dials(&mut hand)[0].clone();
+    assert_eq!((relay.as_str(), secret), ("static-a", Some(token("second"))));
+    hand.give(Input::Connected { session: next });
+    assert_eq!(hand.closed_sessions(), [session]);
+    assert_eq!(hand.call.state(), StateName::Live);
+}
+
+#[test]
+fn a_session_is_not_replaced_for_the_credential_that_it_has_and_goes_on_if_there_is_no_other() {
+    let (mut hand, _, after) = asked_again(SECOND * 60);
+    assert_eq!(after, SECOND * 30);
+    let_in(&mut hand, "first", Some(SECOND * 30));
+    assert_eq!(hand.call.state(), StateName::Live);
+    hand.pass_alive(SECOND * 15);
+    for cause in [CauseKind::CredentialUnavailable, CauseKind::SignedOut] {
+        let request = asked(&mut hand).pop().expect("asked for");
+        hand.give(Input::CredentialFailed { request, cause: Cause::new(cause) });
+        assert_eq!(hand.call.state(), StateName::Live);
+        hand.pass_alive(SECOND * 60);
+    }
+    assert!(dials(&mut hand).is_empty());
+    let_in(&mut hand, "second", None);
+    assert_eq!(dials(&mut hand)[0].3, Some(token("second")));
+}
+
+#[test]
+fn a_session_is_renewed_where_it_is_and_elsewhere_only_if_that_cannot_be() {
+    let (mut hand, ..) = asked_again(SECOND * 60);
+    let_in(&mut hand, "second", None);
+    let mut tried = Vec::new();
+    for _ in 0..300 {
+        for (_, session, relay, _) in dials(&mut hand) {
+            tried.push(relay);
+            hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
+        }
+        for (_, request) in hand.take(|output| match output {
+            Output::AskCredential { request, .. } => Some(*request),
+            _ => None,
+        }) {
+            let credential = credential("other", None);
+            hand.give(Input::CredentialAnswered { request, credential });
+        }
+        hand.pass_alive(MS * 100);
+    }
+    assert_eq!(tried, ["static-a", "static-a", "static-a", "static-a", "static-b"]);
 }

@@ -195,7 +195,7 @@ impl World {
         };
         let until = token.expires.unwrap_or(u64::MAX).to_be_bytes();
         let secret = Secret::new(until.to_vec());
-        let valid_for = token.told_valid_for(now);
+        let valid_for = token.valid_for(now);
         let credential = Credential { token: Token { token_type: 0, secret }, valid_for };
         Input::CredentialAnswered { request, credential }
     }

@@ -81,6 +81,10 @@ impl World {
         if matches!(request, Request::Close) {
             self.conns[id.0].known = false;
         }
+        if let Some(reply) = request.refusal().filter(|_| now >= self.conns[id.0].admits_until) {
+            self.send_down(vec![relay::Send::answer(id, reply)]);
+            return;
+        }
         let refuses = conditions.refuses(relay, now);
         let sends = self.relays[relay].relay.take(id, request, refuses);
         self.send_down(sends);
@@ -88,6 +92,11 @@ impl World {
 
     fn send_down(&mut self, sends: Vec<relay::Send>) {
         for relay::Send { to, stream, reply, via } in sends {
+            let has_expired = self.now.as_micros() >= self.conns[to.0].admits_until;
+            if has_expired && matches!(reply, Reply::EpochAdded { .. }) {
+                // Who comes now is not shown to it.
+                continue;
+            }
             let Some(mut at) = self.arrival(to, Way::Down, stream, reply.bytes()) else { continue };
             if let Some(via) = via {
                 let publisher = self.conns[via.0].who;
@@ -123,6 +132,7 @@ impl World {
             Reply::NamespaceAccepted { epoch } => Input::NamespaceAccepted { session, epoch },
             Reply::NamespaceRefused { epoch } => Input::NamespaceRefused { session, epoch },
             Reply::WatchAccepted { watch } => Input::WatchAccepted { watch },
+            Reply::WatchEnded { watch } => Input::WatchEnded { watch },
             Reply::EpochAdded { watch, epoch } => Input::EpochAdded { watch, epoch },
             Reply::EpochRemoved { watch, epoch } => Input::EpochRemoved { watch, epoch },
             Reply::SubscriptionAccepted { subscription } => {

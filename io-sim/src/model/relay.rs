@@ -33,6 +33,7 @@ pub(super) enum Reply {
     NamespaceAccepted { epoch: u64 },
     NamespaceRefused { epoch: u64 },
     WatchAccepted { watch: WatchId },
+    WatchEnded { watch: WatchId },
     EpochAdded { watch: WatchId, epoch: u64 },
     EpochRemoved { watch: WatchId, epoch: u64 },
     SubscriptionAccepted { subscription: SubscriptionId },
@@ -234,6 +235,17 @@ impl Request {
         matches!(self, Self::Object { .. } | Self::EndOfTrack { .. } | Self::FetchObject { .. })
     }
 
+    /// How it is refused to a session whose token has expired; `None` if it goes on.
+    pub(super) fn refusal(&self) -> Option<Reply> {
+        match *self {
+            Self::PublishNamespace { epoch, .. } => Some(Reply::NamespaceRefused { epoch }),
+            Self::Watch { watch, .. } => Some(Reply::WatchEnded { watch }),
+            Self::Subscribe { subscription, .. } => Some(Reply::SubscriptionEnded { subscription }),
+            Self::Fetch { fetch, .. } => Some(Reply::FetchEnded { fetch, complete: false }),
+            _ => None,
+        }
+    }
+
     /// How much media is in it.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -274,6 +286,13 @@ fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &Part) -> Send 
     };
     let stream = (1 << 63) | (subscription.0 << 32) | (part.group() & 0xffff_ffff);
     Send { to, stream, reply, via: None }
+}
+
+impl Send {
+    /// An answer to a request.
+    pub(super) fn answer(to: ConnId, reply: Reply) -> Self {
+        Self { to, stream: CONTROL, reply, via: None }
+    }
 }
 
 fn fetch_stream(fetch: FetchId) -> u64 {

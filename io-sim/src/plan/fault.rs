@@ -169,13 +169,11 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         by_ms: i64,
     },
-    /// What a participant shows relays to be let in expires, and whoever issues it has no other one for the while.
-    /// In a plan with this, relays want to see a token from everybody.
+    /// What a participant has shown relays to be let in expires, and whoever issues it has no other one for the while.
+    /// In a plan with this, relays want to see a token from everybody, and agree to nothing new once it has expired.
     ExpiredToken {
         /// Whose.
         participant: u64,
-        /// Whether it had been told when that would be.
-        told: bool,
     },
     /// Somebody asks a participant's call to reconnect now. It happens at once.
     Reconnect {

@@ -203,7 +203,7 @@ impl FaultPlan {
                 }
                 let at_ms = (around + chance.between(0, 2_000)).saturating_sub(1_000);
                 let for_ms = chance.one_of(&[0, 0, 500, 2_000, 6_000]);
-                let kind = FaultKind::ExpiredToken { participant, told: chance.one_in(2) };
+                let kind = FaultKind::ExpiredToken { participant };
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }

@@ -42,7 +42,7 @@ impl CredentialProvider for Issuer {
         let value = value.map_err(|error| unavailable(format!("{error:#}")))?;
         Ok(Credential {
             token: Token { token_type: Guard::TOKEN_TYPE, secret: Secret::new(value) },
-            valid_for: token.told_valid_for(at),
+            valid_for: token.valid_for(at),
         })
     }
 }

@@ -1,0 +1,102 @@
+//! Renewing a session before what its relay was shown expires (R32). A relay goes on carrying what it carries
+//! when that has expired, but agrees to nothing new on the session, and does not say so unless it is asked: who
+//! comes then is not announced, and what has ended cannot be had again.
+
+use core::time::Duration;
+
+use crate::time::Timestamp;
+
+/// How long before that a new credential is asked for; of one that is valid for less than twice as long, half of it.
+const LEAD: Duration = Duration::from_secs(30);
+/// A session is worth replacing for a credential that is valid for so much longer. (A provider may hand out the
+/// one that it has until that has expired.)
+const GAIN: Duration = Duration::from_secs(5);
+/// Pauses between two questions: half of the time that is left, and from this on when none is.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// They double up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// When a session wants another credential than the one that it came up with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Renewal {
+    expires: Timestamp,
+    ask_at: Timestamp,
+    /// How often it was asked in vain after that.
+    late: u32,
+}
+
+impl Renewal {
+    /// Of a session that came up at `now`. None is renewed before it is `stable`: it would count as one that drops.
+    pub(crate) fn new(expires: Timestamp, now: Timestamp, stable: Duration) -> Self {
+        let ask_at = (now + (expires - now) / 2).max(before(expires, LEAD)).max(now + stable);
+        Self { expires, ask_at, late: 0 }
+    }
+
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.ask_at
+    }
+
+    /// Whether a credential is to be asked for now; the next time is later.
+    pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
+        if now < self.ask_at {
+            return false;
+        }
+        let left = self.expires - now;
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.late.min(10)).min(LONGEST_PAUSE);
+        if left.is_zero() {
+            self.late = self.late.saturating_add(1);
+        }
+        self.ask_at = now + pause.max(left / 2);
+        true
+    }
+
+    /// Whether a credential that expires then, or never, is worth a new session.
+    pub(crate) fn is_served_by(&self, expires: Option<Timestamp>) -> bool {
+        expires.is_none_or(|at| at >= self.expires + GAIN)
+    }
+}
+
+fn before(at: Timestamp, lead: Duration) -> Timestamp {
+    Timestamp::ZERO + (at - Timestamp::ZERO).saturating_sub(lead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    const STABLE: Duration = Duration::from_secs(10);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn it_begins_half_a_minute_before_or_at_half_of_the_time_but_not_before_the_session_is_stable()
+    {
+        for (expires, begins) in [(3_700, 3_670), (160, 130), (140, 120), (104, 110), (90, 110)] {
+            assert_eq!(Renewal::new(at(expires), at(100), STABLE).deadline(), at(begins));
+        }
+    }
+
+    #[test]
+    fn it_asks_at_half_of_what_is_left_and_then_less_and_less_often() {
+        let mut renewal = Renewal::new(at(160), at(0), STABLE);
+        assert!(!renewal.is_due(at(129)));
+        let mut asked = Vec::new();
+        for second in 0..300 {
+            if renewal.is_due(at(second)) {
+                asked.push(second);
+            }
+        }
+        assert_eq!(asked, [130, 145, 153, 157, 159, 160, 161, 163, 167, 175, 191, 221, 251, 281]);
+    }
+
+    #[test]
+    fn a_session_is_not_replaced_for_a_moment_more() {
+        let renewal = Renewal::new(at(160), at(0), STABLE);
+        for (expires, serves) in [(None, true), (Some(165), true), (Some(164), false)] {
+            assert_eq!(renewal.is_served_by(expires.map(at)), serves, "{expires:?}");
+        }
+    }
+}
