@@ -70,7 +70,8 @@ impl CallConfig {
     }
 
     /// Whom to ask for what relays want to be shown. It is asked before a dial that would otherwise
-    /// show something that expires on the way.
+    /// show something that expires on the way, and half a minute before what a live session has shown
+    /// expires: then the session is replaced.
     #[must_use]
     pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
         self.config.directory.credentials = true;

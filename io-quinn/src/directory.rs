@@ -44,7 +44,7 @@ pub struct Unavailable(pub String);
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
 pub enum NoCredential {
-    /// The user must sign in again: the call ends with `AUTH_EXPIRED`.
+    /// The user must sign in again: the call ends with `AUTH_EXPIRED`, unless it has a session.
     #[error("the user is signed out")]
     SignedOut,
     /// Not now; the attempt has failed, the next one asks again.

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use common::{Site, Speaker, hear, wait_for};
 use holdline_dev_relay::{Guard, Relay};
 use holdline_quinn::{
-    CallConfig, Credential, CredentialProvider, ErrorCode, Event, NoCredential, Outcome,
-    RelayProvider, Secret, Token, Track, Unavailable,
+    CallConfig, CauseKind, Credential, CredentialProvider, ErrorCode, Event, NoCredential, Outcome,
+    Policy, RelayProvider, Secret, Token, Track, Unavailable,
 };
 
 /// Hands out tokens of the given validity in seconds, one after the other, the last again and again.
@@ -75,6 +75,34 @@ async fn a_relay_that_wants_a_token_is_shown_a_fresh_one_for_each_session() {
     wait_for(&mut events, |e| matches!(e, Event::Recovered { .. }).then_some(())).await;
     assert!(hear(&mut heard).await > before);
     assert!(desk.asked.load(Ordering::Relaxed) > shown, "what had expired was not shown again");
+}
+
+#[tokio::test]
+async fn a_session_does_not_outlive_its_token() {
+    let (site, desk) = guarded(&[4, 3_600]);
+    let mut policy = Policy::interactive();
+    policy.stable_after = Duration::from_millis(100);
+    let config = site.config("alice").credential_provider(desk.clone()).policy(policy);
+    let alice = holdline_quinn::Call::connect(config).expect("a call");
+    let mut events = alice.events();
+    let _speaker = Speaker::start(alice.publish(Track::audio("mic")).expect("a track"));
+    let config = site.config("bob").credential_provider(desk.clone());
+    let bob = holdline_quinn::Call::connect(config).expect("a call");
+    let mut heard = bob.subscribe("alice", Track::audio("mic").lossless()).expect("a track");
+    let before = hear(&mut heard).await;
+    let renewed = |event: &Event| match event {
+        Event::IncidentStarted { cause, .. } => Some(cause.kind),
+        _ => None,
+    };
+    assert_eq!(wait_for(&mut events, renewed).await, CauseKind::CredentialRenewed);
+    wait_for(&mut events, |e| matches!(e, Event::Recovered { .. }).then_some(())).await;
+    let said = alice.stats().await.published[0].counters.accepted;
+    let mut last = before;
+    while last < said {
+        let next = hear(&mut heard).await;
+        assert_eq!(next, last + 1, "nothing is lost");
+        last = next;
+    }
 }
 
 #[tokio::test]
