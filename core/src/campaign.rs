@@ -31,6 +31,8 @@ pub(crate) struct Campaign {
     /// What is being recovered from; `None` while the call is set up for the first time.
     pub(crate) incident: Option<Incident>,
     pub(crate) started: Timestamp,
+    /// What there was to spend when it began.
+    pub(crate) before: Budget,
     /// Attempts of this campaign, as opposed to those of the budget.
     pub(crate) attempts: u32,
     /// What the first failed attempt and the last one ended with.
@@ -68,6 +70,7 @@ impl Campaign {
         let mut campaign = Self {
             incident,
             started: desk.now,
+            before: budget.clone(),
             attempts: 0,
             first_failure: None,
             last_failure: None,

@@ -102,7 +102,7 @@ impl Liveness {
         }
     }
 
-    /// The path is suspected from now on.
+    /// The path is suspected from now on, or about to be left.
     pub(crate) fn suspect(&mut self) {
         self.receiving.is_back = false;
         self.sending.is_back = false;

@@ -50,6 +50,11 @@ impl Renewal {
         true
     }
 
+    /// There was a credential, and no session to be had with it.
+    pub(crate) fn failed(&mut self, now: Timestamp) {
+        self.ask_at = self.ask_at.max(now + LONGEST_PAUSE);
+    }
+
     /// Whether a credential that expires then, or never, is worth a new session.
     pub(crate) fn is_served_by(&self, expires: Option<Timestamp>) -> bool {
         expires.is_none_or(|at| at >= self.expires + GAIN)

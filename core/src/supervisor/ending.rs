@@ -59,7 +59,21 @@ impl Supervisor {
         self.fail(code);
     }
 
+    /// The call fails, unless it has a session that was to be replaced only because another one was wanted.
     pub(super) fn fail(&mut self, code: ErrorCode) {
+        if let State::Recovering { silent: Some(old), campaign } = &mut self.state
+            && campaign.is_voluntary()
+            && old.liveness.is_back()
+        {
+            if let Some(renewal) = &mut old.renewal {
+                renewal.failed(self.now);
+            }
+            // There was a session all the time: nothing is spent.
+            let before = campaign.before.clone();
+            self.return_to_old_session();
+            self.budget = before;
+            return;
+        }
         let Some(campaign) = self.state.campaign() else { return };
         let root_cause = campaign
             .incident

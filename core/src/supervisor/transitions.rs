@@ -214,11 +214,14 @@ impl Supervisor {
         }
     }
 
-    /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is there.
+    /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
+    /// there, and for good if none can be had.
     pub(super) fn replace_session(&mut self, why: CauseKind) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Live { session, mut search, .. } => {
+            State::Live { mut session, mut search, .. } => {
                 search.stop(desk!(self));
+                // What is heard on it from now on shows that it could go on.
+                session.liveness.suspect();
                 let incident = self.new_incident(Cause::new(why));
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 self.enter(State::Recovering { campaign, silent: Some(session) });

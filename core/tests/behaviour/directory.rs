@@ -480,7 +480,9 @@ fn a_session_is_renewed_where_it_is_and_elsewhere_only_if_that_cannot_be() {
     let (mut hand, ..) = asked_again(SECOND * 60);
     let_in(&mut hand, "second", None);
     let mut tried = Vec::new();
-    for _ in 0..300 {
+    let mut states = Vec::new();
+    for _ in 0..600 {
+        states.push(hand.call.state());
         for (_, session, relay, _) in dials(&mut hand) {
             tried.push(relay);
             hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
@@ -494,5 +496,12 @@ fn a_session_is_renewed_where_it_is_and_elsewhere_only_if_that_cannot_be() {
         }
         hand.pass_alive(MS * 100);
     }
-    assert_eq!(tried, ["static-a", "static-a", "static-a", "static-a", "static-b"]);
+    assert_eq!(tried[..5], ["static-a", "static-a", "static-a", "static-a", "static-b"]);
+    // Then it goes on as it is for half a minute before the next try.
+    let mut live = states.split(|state| *state != StateName::Live).map(<[_]>::len);
+    let live = live.find(|tenths| *tenths > 0).expect("kept");
+    assert!((299..=301).contains(&live), "{live} tenths of a second");
+    states.dedup();
+    assert_eq!(states[..3], [StateName::Recovering, StateName::Live, StateName::Recovering]);
+    assert_eq!(tried.len(), 10);
 }

@@ -290,6 +290,28 @@ fn reconnect_now_takes_the_planned_attempt_and_asking_often_makes_no_more() {
 }
 
 #[test]
+fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_alive() {
+    for alive in [true, false] {
+        let mut hand = Hand::new(Policy::interactive(), 1);
+        hand.give(Input::Connect);
+        let session = hand.accept();
+        hand.give(Input::ReconnectNow);
+        // As long as the window, and nobody answers.
+        if alive {
+            hand.pass_alive(SECOND * 30);
+            assert_eq!(hand.call.state(), StateName::Live);
+            assert!(!hand.closed_sessions().contains(&session));
+            hand.out.clear();
+            hand.lose(session);
+            assert!(!hand.dials().is_empty(), "there was a session all the time");
+        } else {
+            hand.pass_silent(SECOND * 30);
+            assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
+        }
+    }
+}
+
+#[test]
 fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one() {
     let (mut hand, old) = Hand::live(Policy::interactive(), 1);
     hand.pass_alive(SECOND);

@@ -97,6 +97,7 @@ struct Incident {
     id: IncidentId,
     since: Timestamp,
     attempts: u32,
+    voluntary: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use holdline_core::{
-    ErrorCode, Event, FrameNumber, Input, Location, Outcome, Output, PublicationId, SessionId,
-    StateName, TrackId,
+    CauseKind, ErrorCode, Event, FrameNumber, Input, Location, Outcome, Output, PublicationId,
+    SessionId, StateName, TrackId,
 };
 
 use super::{Incident, Rules, Session, Watch, may_follow};
@@ -206,14 +206,15 @@ impl Rules {
                     self.now_live();
                 }
             }
-            Event::IncidentStarted { incident, .. } => {
+            Event::IncidentStarted { incident, cause } => {
                 assert!(self.incident.is_none(), "at most one incident at a time");
                 self.mint(incident.0);
                 if self.now.since(self.live_since) >= self.config.policy.stable_after {
                     self.spent = 0;
                 }
                 let (id, since) = (*incident, self.now);
-                self.incident = Some(Incident { id, since, attempts: 0 });
+                let voluntary = cause.kind == CauseKind::Requested;
+                self.incident = Some(Incident { id, since, attempts: 0, voluntary });
                 self.last_attempt = None;
             }
             Event::AttemptStarted { incident, attempt, of, .. } => {
@@ -229,8 +230,12 @@ impl Rules {
                     incident.attempts += 1;
                 }
             }
-            Event::Recovered { incident, duration, .. } => {
+            Event::Recovered { incident, duration, attempts } => {
                 let open = self.incident.take().expect("only what began is recovered from");
+                if open.voluntary && *attempts == 0 {
+                    // The session that was to be replaced was there all the time.
+                    self.spent -= open.attempts;
+                }
                 assert_eq!((*incident, *duration), (open.id, self.now.since(open.since)));
             }
             Event::TrackReady { track, .. } | Event::TrackInterrupted { track } => {
