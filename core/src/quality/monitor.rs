@@ -86,6 +86,11 @@ impl Monitor {
         self.rtt = rtt;
     }
 
+    /// What the path was last said to take, there and back.
+    pub(crate) fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
     /// Whether an interval has ended; the next one has begun then.
     pub(crate) fn is_due(&mut self, now: Timestamp, interval: Duration) -> bool {
         let due = now >= self.next;

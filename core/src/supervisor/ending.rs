@@ -64,6 +64,7 @@ impl Supervisor {
         if let State::Recovering { silent: Some(old), campaign } = &mut self.state
             && campaign.is_voluntary()
             && old.liveness.is_back()
+            && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
         {
             if let Some(renewal) = &mut old.renewal {
                 renewal.failed(self.now);

@@ -291,7 +291,7 @@ fn reconnect_now_takes_the_planned_attempt_and_asking_often_makes_no_more() {
 
 #[test]
 fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_alive() {
-    for alive in [true, false] {
+    for (alive, for_seconds) in [(true, 30), (false, 30), (false, 28)] {
         let mut hand = Hand::new(Policy::interactive(), 1);
         hand.give(Input::Connect);
         let session = hand.accept();
@@ -305,7 +305,8 @@ fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_al
             hand.lose(session);
             assert!(!hand.dials().is_empty(), "there was a session all the time");
         } else {
-            hand.pass_silent(SECOND * 30);
+            hand.pass_alive(SECOND * (30 - for_seconds));
+            hand.pass_silent(SECOND * for_seconds);
             assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
         }
     }

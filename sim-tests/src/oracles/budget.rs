@@ -1,9 +1,10 @@
 //! Attempts are counted on: a call that drops soon after it was recovered has used up what it had used
-//! before, and only a session that was up for long makes the budget whole (R8).
+//! before, and only a session that was up for long makes the budget whole (R8). What was used to replace a session
+//! that was kept in the end is not counted.
 
 use std::time::Duration;
 
-use holdline_core::{Event, Timestamp};
+use holdline_core::{CauseKind, Event, Timestamp};
 use holdline_sim::{FaultPlan, Record};
 
 /// For how long a session must be up; a little less, because the budget is counted from readiness on.
@@ -12,7 +13,8 @@ const STABLE: Duration = Duration::from_secs(9);
 pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
         for life in &participant.lives {
-            let mut used = 0;
+            let (mut used, mut before) = (0, 0);
+            let mut voluntary = false;
             let mut recovered: Option<Timestamp> = None;
             for (at, event) in &life.events {
                 match event {
@@ -24,12 +26,20 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
                         }
                         used = *attempt;
                     }
-                    Event::IncidentStarted { .. }
-                        if recovered.is_some_and(|recovered| *at - recovered >= STABLE) =>
-                    {
-                        used = 0;
+                    Event::IncidentStarted { cause, .. } => {
+                        if recovered.is_some_and(|recovered| *at - recovered >= STABLE) {
+                            used = 0;
+                        }
+                        before = used;
+                        let wanted = [CauseKind::Requested, CauseKind::CredentialRenewed];
+                        voluntary = wanted.contains(&cause.kind);
                     }
-                    Event::Recovered { .. } => recovered = Some(*at),
+                    Event::Recovered { attempts, .. } => {
+                        recovered = Some(*at);
+                        if voluntary && *attempts == 0 {
+                            used = before;
+                        }
+                    }
                     _ => {}
                 }
             }
