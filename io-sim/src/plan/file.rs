@@ -38,7 +38,24 @@ impl FaultPlan {
             return Err(PlanError::Version(version));
         }
         let plan: Self = toml::from_str(text).map_err(unreadable)?;
+        plan.refuse_unknown(&toml::from_str(text).map_err(unreadable)?)?;
         plan.validate().map(|()| plan)
+    }
+
+    /// Refuses what a fault does not know. (serde cannot say it of flattened fields.)
+    fn refuse_unknown(&self, given: &toml::Table) -> Result<(), PlanError> {
+        let given = given.get("faults").and_then(toml::Value::as_array).into_iter().flatten();
+        for (number, (fault, given)) in (1..).zip(self.faults.iter().zip(given)) {
+            let known = toml::Table::try_from(fault)
+                .map_err(|error| PlanError::Unreadable(error.to_string()))?;
+            let mut fields = given.as_table().into_iter().flat_map(toml::Table::keys);
+            if let Some(field) = fields.find(|field| !known.contains_key(*field)) {
+                let family = fault.kind.family();
+                let problem = format!("fault {number} ({family}) has no field `{field}`");
+                return Err(PlanError::Unreadable(problem));
+            }
+        }
+        Ok(())
     }
 
     /// Writes it.
@@ -158,7 +175,10 @@ mod tests {
         let text = FaultPlan { faults: vec![crash(0, 1)], ..FaultPlan::generate(1) };
         let text = text.to_toml().expect("written");
         assert!(FaultPlan::from_toml(&text).is_ok());
-        for (word, other) in [("relay_crash", "relay_crush"), ("relay = 0", "relais = 0")] {
+        let more = "relay = 0\nrelais = 1";
+        let spoilt =
+            [("relay_crash", "relay_crush"), ("relay = 0", "relais = 0"), ("relay = 0", more)];
+        for (word, other) in spoilt {
             let spoilt = FaultPlan::from_toml(&text.replace(word, other));
             assert!(matches!(spoilt, Err(PlanError::Unreadable(_))), "{spoilt:?}");
         }
