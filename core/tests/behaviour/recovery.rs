@@ -313,6 +313,27 @@ fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_al
 }
 
 #[test]
+fn a_session_that_was_to_be_replaced_counts_as_alive_as_long_as_its_round_trip_can_explain() {
+    for (rtt_micros, state) in [(200_000, StateName::Live), (10_000, StateName::Failed)] {
+        let mut hand = Hand::new(Policy::interactive(), 1);
+        hand.give(Input::Connect);
+        let session = hand.accept();
+        let report = |hand: &mut Hand| {
+            hand.give(Input::PathReport { session, received: 0, acknowledged: 0, rtt_micros });
+        };
+        report(&mut hand);
+        hand.give(Input::ReconnectNow);
+        hand.pass_alive(MS * 29_600);
+        for _ in 0..3 {
+            hand.pass(MS * 100);
+            report(&mut hand);
+        }
+        hand.pass(MS * 100);
+        assert_eq!(hand.call.state(), state, "{rtt_micros}");
+    }
+}
+
+#[test]
 fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one() {
     let (mut hand, old) = Hand::live(Policy::interactive(), 1);
     hand.pass_alive(SECOND);

@@ -180,12 +180,23 @@ fn who_is_with_somebody_smaller_that_does_not_answer_is_with_nobody() {
         hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
         let (subscription, _) = hand.subscription().expect("to bob's");
         hand.give(Input::SubscriptionAccepted { subscription });
-        if speaks {
+        let speech = |hand: &mut Hand, subscription| {
             let frame = Frame::new(0, Bytes::from_static(b"speech"));
             let number = FrameNumber::new(1, 0);
             let object = Object { location: Location::new(1, 0), number, frame };
             hand.give(Input::Object { subscription, object });
+        };
+        if speaks {
+            speech(&mut hand, subscription);
         }
+        // Dave was heard, and is gone.
+        hand.give(Input::EpochAdded { watch: watches[1], epoch: 6 });
+        let (subscription, _) = hand.subscription().expect("to dave's");
+        hand.give(Input::SubscriptionAccepted { subscription });
+        speech(&mut hand, subscription);
+        hand.give(Input::EpochRemoved { watch: watches[1], epoch: 6 });
+        // Of another track of his nothing was ever heard: that says nothing.
+        hand.give(subscribe(TrackId(4), "bob", "more"));
         hand.give(Input::EpochRemoved { watch: watches[1], epoch: 5 });
         let (until, mut dials) = (hand.now + SECOND * 20, Vec::new());
         while hand.now < until {
@@ -226,6 +237,19 @@ fn a_look_that_is_not_answered_is_given_up_and_so_is_one_that_finds_nobody() {
     assert!(hand.closed_sessions().is_empty());
     hand.pass(MS);
     assert_eq!(hand.closed_sessions(), [scout], "who is there is told at once");
+}
+
+#[test]
+fn what_became_of_an_earlier_look_says_nothing_of_this_one() {
+    let (mut hand, _) = missing_bob(|_| {});
+    hand.pass(POLITE);
+    let earlier = hand.last_dial();
+    hand.pass(SECOND * 3).out.clear();
+    hand.next_dial_after(SECOND * 2);
+    let session = hand.last_dial();
+    fail(&mut hand, earlier);
+    hand.give(Input::Connected { session });
+    assert!(hand.watch().is_some(), "it is there, and looks");
 }
 
 #[test]
