@@ -253,7 +253,9 @@ impl Campaign {
     fn note_failure(&mut self, session: SessionId, cause: Cause, desk: &mut Desk<'_>) {
         let incident = self.incident_id();
         desk.out.event(Event::AttemptFailed { incident, session, cause: cause.clone() });
-        if self.first_failure.is_none() {
+        // What would have been final was not, if there is another one: the credential has been refreshed.
+        let was_final = |first: &Cause| first.kind.final_code().is_some();
+        if self.first_failure.as_ref().is_none_or(was_final) {
             self.first_failure = Some(cause.clone());
         }
         self.last_failure = Some(cause);

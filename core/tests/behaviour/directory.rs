@@ -217,6 +217,34 @@ fn a_refused_credential_is_refreshed_once_and_then_the_answer_is_final() {
 }
 
 #[test]
+fn a_refusal_that_was_not_final_is_not_the_cause_if_no_relay_is_reached_after_that() {
+    for cause in [CauseKind::TimedOut, CauseKind::Unauthorized] {
+        let mut hand = hand(|config| {
+            config.directory.credentials = true;
+            config.relays.truncate(1);
+        });
+        hand.give(Input::Connect);
+        let_in(&mut hand, "first", None);
+        let (_, session, ..) = dials(&mut hand)[0].clone();
+        hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
+        hand.pass(SECOND * 2);
+        let_in(&mut hand, "second", None);
+        while hand.call.state() == StateName::Connecting {
+            for (_, session, ..) in dials(&mut hand) {
+                hand.give(Input::DialFailed { session, cause: Cause::new(cause) });
+            }
+            hand.pass(MS * 100);
+        }
+        let error = hand.error();
+        let code = match cause {
+            CauseKind::TimedOut => ErrorCode::RelayUnreachable,
+            _ => ErrorCode::AuthRejected,
+        };
+        assert_eq!((error.code, error.root_cause.kind), (code, cause));
+    }
+}
+
+#[test]
 fn without_anybody_to_ask_a_refusal_is_final_at_once() {
     let mut hand = hand(|_| {});
     hand.give(Input::Connect);
