@@ -112,6 +112,8 @@ impl Supervisor {
             && let Ticket::Held(_, _, expires) = self.credentials.held(relay)
             && renewal.is_served_by(expires)
         {
+            // Where it is, whether it belongs there by now or not.
+            self.directory.settle_on(relay, &self.config);
             self.replace_session(CauseKind::CredentialRenewed);
         }
     }
