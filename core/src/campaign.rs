@@ -97,16 +97,18 @@ impl Campaign {
         self.incident.as_ref().map(|incident| incident.id)
     }
 
+    fn cause(&self) -> Option<CauseKind> {
+        self.incident.as_ref().map(|incident| incident.cause.kind)
+    }
+
     /// Whether nothing was lost: a fresh session is wanted.
     pub(crate) fn is_voluntary(&self) -> bool {
-        let cause = self.incident.as_ref().map(|incident| incident.cause.kind);
-        matches!(cause, Some(CauseKind::Requested | CauseKind::CredentialRenewed))
+        matches!(self.cause(), Some(CauseKind::Requested | CauseKind::CredentialRenewed))
     }
 
     /// Whose turn it is. To renew a session is no reason to leave the relay, unless it cannot be reached.
     fn turn(&self, budget: &Budget) -> u32 {
-        let cause = self.incident.as_ref().map(|incident| incident.cause.kind);
-        let stays = if cause == Some(CauseKind::CredentialRenewed) { STAYS } else { 0 };
+        let stays = if self.cause() == Some(CauseKind::CredentialRenewed) { STAYS } else { 0 };
         budget.attempts.saturating_sub(stays)
     }
 

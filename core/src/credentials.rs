@@ -41,6 +41,7 @@ pub(crate) struct Issue(u32);
 pub(crate) enum Ticket {
     /// Nothing: relays of this call ask for nothing.
     NotNeeded,
+    /// With when it expires.
     Held(Token, Issue, Option<Timestamp>),
     /// The provider is being asked.
     Asked,
@@ -112,12 +113,12 @@ impl Credentials {
 
     /// What the provider has just answered for `relay`.
     pub(crate) fn held(&self, relay: &str) -> Ticket {
-        let entry = self.0.get(relay);
-        let held = entry.and_then(|entry| entry.held.as_ref().map(|held| (held, entry.issue)));
-        let show = |((token, expires), issue): (&(Token, Option<Timestamp>), Issue)| {
-            Ticket::Held(token.clone(), issue, *expires)
-        };
-        held.map_or(Ticket::Asked, show)
+        match self.0.get(relay) {
+            Some(Entry { held: Some((token, expires)), issue, .. }) => {
+                Ticket::Held(token.clone(), *issue, *expires)
+            }
+            _ => Ticket::Asked,
+        }
     }
 
     /// The provider answered: for which relay, if that was asked.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::backoff::jittered;
+use crate::backoff::{doubled, jittered};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::directory::Directory;
@@ -34,8 +34,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(2);
 impl Desk<'_> {
     /// When to make a request again that has failed `failures` times in a row.
     pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
-        let bound =
-            FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_RETRY);
+        let bound = doubled(FIRST_RETRY, failures.saturating_sub(1), LONGEST_RETRY);
         self.now + jittered(bound, 50, self.rng)
     }
 }

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 
+use crate::backoff::doubled;
 use crate::time::Timestamp;
 
 /// How long before that a new credential is asked for; of one that is valid for less than twice as long, half of it.
@@ -30,7 +31,8 @@ impl Renewal {
     /// count as one that drops.
     pub(crate) fn new(expires: Timestamp, now: Timestamp, stable: Duration) -> Self {
         let stable = (now + stable).min(expires);
-        let ask_at = (now + (expires - now) / 2).max(before(expires, LEAD)).max(stable);
+        let lead = LEAD.min((expires - now) / 2);
+        let ask_at = (now + (expires - now).saturating_sub(lead)).max(stable);
         Self { expires, ask_at, late: 0 }
     }
 
@@ -44,7 +46,7 @@ impl Renewal {
             return false;
         }
         let left = self.expires - now;
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.late.min(10)).min(LONGEST_PAUSE);
+        let pause = doubled(FIRST_PAUSE, self.late, LONGEST_PAUSE);
         if left.is_zero() {
             self.late = self.late.saturating_add(1);
         }
@@ -61,10 +63,6 @@ impl Renewal {
     pub(crate) fn is_served_by(&self, expires: Option<Timestamp>) -> bool {
         expires.is_none_or(|at| at >= self.expires + GAIN)
     }
-}
-
-fn before(at: Timestamp, lead: Duration) -> Timestamp {
-    Timestamp::ZERO + (at - Timestamp::ZERO).saturating_sub(lead)
 }
 
 #[cfg(test)]

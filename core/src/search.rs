@@ -18,7 +18,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::backoff::jittered;
+use crate::backoff::{doubled, jittered};
 use crate::desk::Desk;
 use crate::dial::Dial;
 use crate::id::{SessionId, WatchId};
@@ -286,7 +286,7 @@ impl Search {
     }
 
     fn pause(&mut self, desk: &mut Desk<'_>) {
-        let bound = FIRST_PAUSE.saturating_mul(1 << self.looks.min(10)).min(LONGEST_PAUSE);
+        let bound = doubled(FIRST_PAUSE, self.looks, LONGEST_PAUSE);
         self.looks = self.looks.saturating_add(1);
         self.phase = Phase::Pausing { until: desk.now + jittered(bound, 20, desk.rng) };
     }

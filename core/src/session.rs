@@ -1,5 +1,8 @@
 //! A session that is up: our namespace on the relay, and the pulse of its path.
 
+use alloc::string::{String, ToString as _};
+use alloc::vec;
+
 use crate::config::Config;
 use crate::credentials::Issue;
 use crate::desk::Desk;
@@ -11,8 +14,6 @@ use crate::migration::Migration;
 use crate::output::Output;
 use crate::renewal::Renewal;
 use crate::time::Timestamp;
-use alloc::string::{String, ToString as _};
-use alloc::vec;
 
 /// How our namespace stands on the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

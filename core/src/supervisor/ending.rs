@@ -61,18 +61,7 @@ impl Supervisor {
 
     /// The call fails, unless it has a session that was to be replaced only because another one was wanted.
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        if let State::Recovering { silent: Some(old), campaign } = &mut self.state
-            && campaign.is_voluntary()
-            && old.liveness.is_back()
-            && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
-        {
-            if let Some(renewal) = &mut old.renewal {
-                renewal.failed(self.now);
-            }
-            // There was a session all the time: nothing is spent.
-            let before = campaign.before.clone();
-            self.return_to_old_session();
-            self.budget = before;
+        if self.keep_session() {
             return;
         }
         let Some(campaign) = self.state.campaign() else { return };
@@ -90,6 +79,25 @@ impl Supervisor {
             after: self.now - campaign.started,
         };
         self.end(Outcome::Failed(error));
+    }
+
+    /// Goes on with the session that was to be replaced, if it is alive; whether it is.
+    fn keep_session(&mut self) -> bool {
+        let State::Recovering { silent: Some(old), campaign } = &mut self.state else {
+            return false;
+        };
+        let silence = old.liveness.silence(self.now, self.monitor.rtt());
+        if !campaign.is_voluntary() || !old.liveness.is_back() || silence.is_some() {
+            return false;
+        }
+        if let Some(renewal) = &mut old.renewal {
+            renewal.failed(self.now);
+        }
+        // There was a session all the time: nothing is spent.
+        let before = campaign.before.clone();
+        self.return_to_old_session();
+        self.budget = before;
+        true
     }
 
     /// The one way into the final states: everything is closed, and the last event is said.

@@ -3,6 +3,7 @@
 mod common;
 mod continuity;
 mod cost;
+mod credentials;
 mod directory;
 mod errors;
 mod glare;
@@ -15,6 +16,7 @@ mod quality;
 mod random;
 mod readiness;
 mod recovery;
+mod replacement;
 mod rules;
 mod search;
 mod steady;

@@ -1,10 +1,12 @@
 //! R3, R6, R8, R9, R14, R18: how a call is lost and found again.
 
 use crate::common::{Hand, MIC, MS, publish};
+
 use holdline_core::{
     Cause, CauseKind, Config, ErrorCode, Event, Input, Outcome, Output, Policy, SessionId,
     StateName,
 };
+
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -290,67 +292,6 @@ fn reconnect_now_takes_the_planned_attempt_and_asking_often_makes_no_more() {
 }
 
 #[test]
-fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_alive() {
-    for (alive, for_seconds) in [(true, 30), (false, 30), (false, 28)] {
-        let mut hand = Hand::new(Policy::interactive(), 1);
-        hand.give(Input::Connect);
-        let session = hand.accept();
-        hand.give(Input::ReconnectNow);
-        // As long as the window, and nobody answers.
-        if alive {
-            hand.pass_alive(SECOND * 30);
-            assert_eq!(hand.call.state(), StateName::Live);
-            assert!(!hand.closed_sessions().contains(&session));
-            hand.out.clear();
-            hand.lose(session);
-            assert!(!hand.dials().is_empty(), "there was a session all the time");
-        } else {
-            hand.pass_alive(SECOND * (30 - for_seconds));
-            hand.pass_silent(SECOND * for_seconds);
-            assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
-        }
-    }
-}
-
-#[test]
-fn a_session_that_was_to_be_replaced_counts_as_alive_as_long_as_its_round_trip_can_explain() {
-    for (rtt_micros, state) in [(200_000, StateName::Live), (10_000, StateName::Failed)] {
-        let mut hand = Hand::new(Policy::interactive(), 1);
-        hand.give(Input::Connect);
-        let session = hand.accept();
-        let report = |hand: &mut Hand| {
-            hand.give(Input::PathReport { session, received: 0, acknowledged: 0, rtt_micros });
-        };
-        report(&mut hand);
-        hand.give(Input::ReconnectNow);
-        hand.pass_alive(MS * 29_600);
-        for _ in 0..3 {
-            hand.pass(MS * 100);
-            report(&mut hand);
-        }
-        hand.pass(MS * 100);
-        assert_eq!(hand.call.state(), state, "{rtt_micros}");
-    }
-}
-
-#[test]
-fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one() {
-    let (mut hand, old) = Hand::live(Policy::interactive(), 1);
-    hand.pass_alive(SECOND);
-    hand.give(Input::ReconnectNow);
-    assert!(hand.closed_sessions().is_empty());
-    hand.give(Input::PathReport {
-        session: old,
-        received: u64::MAX,
-        acknowledged: u64::MAX,
-        rtt_micros: 1,
-    });
-    assert_eq!(hand.call.state(), StateName::Recovering, "the application wants a new one");
-    hand.accept();
-    assert_eq!(hand.closed_sessions(), [old]);
-}
-
-#[test]
 fn close_is_clean_in_every_state_and_final() {
     let idle = Hand::new(Policy::interactive(), 1);
     let mut connecting = Hand::new(Policy::interactive(), 1);
@@ -468,18 +409,6 @@ fn a_tick_that_comes_after_the_window_makes_no_attempt() {
     hand.give(Input::Tick);
     assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
     assert!(hand.dials().is_empty());
-}
-
-#[test]
-fn nothing_of_a_session_that_was_closed_while_it_was_being_replaced_is_heard_any_more() {
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    hand.give(Input::ReconnectNow);
-    hand.object(subscription, 7, 0);
-    assert_eq!(hand.delivered().len(), 1, "it is heard for as long as it lives");
-    hand.lose(session);
-    hand.object(subscription, 7, 1);
-    assert!(hand.delivered().is_empty());
 }
 
 #[test]
