@@ -11,10 +11,9 @@ use crate::dial::Dial;
 use crate::error::{Cause, CauseKind};
 use crate::event::Event;
 use crate::id::{IncidentId, SessionId};
-use crate::output::Output;
 use crate::time::Timestamp;
 
-/// After so many attempts in vain, the renewal of a session is tried at other relays, too.
+/// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
 const STAYS: u32 = 3;
 
 /// The incident that a campaign is to end.
@@ -108,8 +107,10 @@ impl Campaign {
 
     /// Whose turn it is. To renew a session is no reason to leave the relay, unless it cannot be reached.
     fn turn(&self, budget: &Budget) -> u32 {
-        let stays = if self.cause() == Some(CauseKind::CredentialRenewed) { STAYS } else { 0 };
-        budget.attempts.saturating_sub(stays)
+        match self.cause() {
+            Some(CauseKind::CredentialRenewed) => self.attempts.saturating_sub(STAYS),
+            _ => budget.attempts,
+        }
     }
 
     pub(crate) fn window_ends(&self) -> Timestamp {
@@ -163,8 +164,9 @@ impl Campaign {
     pub(crate) fn advance(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) -> Standing {
         while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= desk.now) {
             let session = self.dials[late].session;
-            desk.out.push(Output::CloseSession { session });
-            self.failed(session, Cause::new(CauseKind::TimedOut), desk);
+            self.dials[late].close(desk);
+            let kind = self.dials[late].lacked();
+            self.failed(session, Cause::new(kind), desk);
             self.go_on(budget, desk);
         }
         if desk.now >= self.window_ends {
@@ -240,7 +242,7 @@ impl Campaign {
         for dial in self.dials.drain(..) {
             desk.telemetry.attempts_in_flight -= 1;
             desk.telemetry.attempts_cancelled += 1;
-            desk.out.push(Output::CloseSession { session: dial.session });
+            dial.close(desk);
         }
     }
 

@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::credentials::{Issue, Ticket};
 use crate::desk::Desk;
+use crate::error::CauseKind;
 use crate::id::SessionId;
 use crate::output::Output;
 use crate::time::Timestamp;
@@ -48,10 +49,22 @@ impl Dial {
         self.session == session && !self.waits
     }
 
+    /// What it has not had in time.
+    pub(crate) fn lacked(&self) -> CauseKind {
+        if self.waits { CauseKind::CredentialUnavailable } else { CauseKind::TimedOut }
+    }
+
     /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
     pub(crate) fn go(&mut self, desk: &mut Desk<'_>) {
         let ticket = desk.credentials.held(&self.relay);
         self.show(ticket, desk);
+    }
+
+    /// Gives it up, or closes the session that it has become. Of one that waits nobody outside knows.
+    pub(crate) fn close(&self, desk: &mut Desk<'_>) {
+        if !self.waits {
+            desk.out.push(Output::CloseSession { session: self.session });
+        }
     }
 
     fn show(&mut self, ticket: Ticket, desk: &mut Desk<'_>) {

@@ -22,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Renewal {
     expires: Timestamp,
     ask_at: Timestamp,
+    /// Until then no other session is tried for, whatever credentials come.
+    rests_until: Timestamp,
     /// How often it was asked in vain after that.
     late: u32,
 }
@@ -33,7 +35,7 @@ impl Renewal {
         let stable = (now + stable).min(expires);
         let lead = LEAD.min((expires - now) / 2);
         let ask_at = (now + (expires - now).saturating_sub(lead)).max(stable);
-        Self { expires, ask_at, late: 0 }
+        Self { expires, ask_at, rests_until: now, late: 0 }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
@@ -56,12 +58,15 @@ impl Renewal {
 
     /// There was a credential, and no session to be had with it.
     pub(crate) fn failed(&mut self, now: Timestamp) {
-        self.ask_at = self.ask_at.max(now + LONGEST_PAUSE);
+        let left = self.expires - now;
+        let most = if left.is_zero() { LONGEST_PAUSE } else { left / 2 };
+        self.rests_until = now + most.clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.ask_at = self.ask_at.max(self.rests_until);
     }
 
     /// Whether a credential that expires then, or never, is worth a new session.
-    pub(crate) fn is_served_by(&self, expires: Option<Timestamp>) -> bool {
-        expires.is_none_or(|at| at >= self.expires + GAIN)
+    pub(crate) fn is_served_by(&self, expires: Option<Timestamp>, now: Timestamp) -> bool {
+        now >= self.rests_until && expires.is_none_or(|at| at >= self.expires + GAIN)
     }
 }
 
@@ -100,10 +105,21 @@ mod tests {
     }
 
     #[test]
+    fn after_a_try_in_vain_it_rests_for_half_of_what_is_left_or_half_a_minute() {
+        for (failed, until) in [(100, 130), (140, 150), (159, 160), (200, 230)] {
+            let mut renewal = Renewal::new(at(160), at(0), STABLE);
+            renewal.failed(at(failed));
+            assert!(!renewal.is_served_by(None, at(until - 1)));
+            assert!(renewal.is_served_by(None, at(until)));
+            assert_eq!(renewal.deadline(), at(until.max(130)));
+        }
+    }
+
+    #[test]
     fn a_session_is_not_replaced_for_a_moment_more() {
         let renewal = Renewal::new(at(160), at(0), STABLE);
         for (expires, serves) in [(None, true), (Some(165), true), (Some(164), false)] {
-            assert_eq!(renewal.is_served_by(expires.map(at)), serves, "{expires:?}");
+            assert_eq!(renewal.is_served_by(expires.map(at), at(0)), serves, "{expires:?}");
         }
     }
 }

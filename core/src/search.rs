@@ -185,11 +185,11 @@ impl Search {
         }
     }
 
-    /// The session that it has or tries to get.
-    pub(crate) fn session(&self) -> Option<SessionId> {
+    /// What it reaches the other relay by, or tries to.
+    fn dial(&self) -> Option<&Dial> {
         match &self.phase {
             Phase::Idle | Phase::Pausing { .. } => None,
-            Phase::Dialing(dial) | Phase::Looking { dial, .. } => Some(dial.session),
+            Phase::Dialing(dial) | Phase::Looking { dial, .. } => Some(dial),
         }
     }
 
@@ -263,24 +263,31 @@ impl Search {
         }
     }
 
-    /// The session ended by itself.
-    pub(crate) fn session_closed(&mut self, id: SessionId, desk: &mut Desk<'_>) {
-        if matches!(&self.phase, Phase::Looking { dial, .. } if dial.session == id) {
-            self.pause(desk);
+    /// The session ended by itself; which dial had led to it.
+    pub(crate) fn session_closed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
+        match core::mem::take(&mut self.phase) {
+            Phase::Looking { dial, .. } if dial.session == id => {
+                self.pause(desk);
+                Some(dial)
+            }
+            other => {
+                self.phase = other;
+                None
+            }
         }
     }
 
     /// Nobody needs to be looked for any more.
     pub(crate) fn stop(&mut self, desk: &mut Desk<'_>) {
-        if let Some(session) = self.session() {
-            desk.out.push(Output::CloseSession { session });
+        if let Some(dial) = self.dial() {
+            dial.close(desk);
         }
         *self = Self::default();
     }
 
     fn give_up(&mut self, desk: &mut Desk<'_>) {
-        if let Some(session) = self.session() {
-            desk.out.push(Output::CloseSession { session });
+        if let Some(dial) = self.dial() {
+            dial.close(desk);
         }
         self.pause(desk);
     }

@@ -57,6 +57,11 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Whether a relay does not let us in with what it was shown, and might with something else.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::CredentialExpired)
+    }
+
     /// The code under which this cause ends a call for good, if trying again cannot help.
     pub const fn final_code(self) -> Option<ErrorCode> {
         match self {

@@ -116,7 +116,7 @@ impl Supervisor {
 
     pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
         // A path that went silent is not fed: what is in flight there blocks its recovery.
-        let up = self.state.session().is_some();
+        let up = self.state.session().is_some() || self.is_being_replaced();
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = self.now;
             published.send(frame, up, desk!(self));

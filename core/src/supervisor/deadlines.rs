@@ -125,6 +125,7 @@ impl Supervisor {
             }
             self.advance_state();
             self.advance_receptions();
+            self.complete_joining();
             self.advance_test();
             self.settle();
         }
@@ -151,11 +152,9 @@ impl Supervisor {
             State::Joining { deadline, .. } => {
                 let over = now >= *deadline;
                 self.advance_session();
-                if !over {
-                    self.complete_joining();
-                } else if self.is_agreed() {
+                if over && self.is_agreed() {
                     self.open_gate();
-                } else {
+                } else if over {
                     self.abandon_session(Cause::new(CauseKind::NotReady));
                 }
             }

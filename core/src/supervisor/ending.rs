@@ -34,9 +34,10 @@ impl Supervisor {
         relay: &str,
         issue: Issue,
     ) -> Option<ErrorCode> {
-        let may_refresh =
-            matches!(cause.kind, CauseKind::Unauthorized | CauseKind::CredentialExpired);
-        if may_refresh && self.credentials.refused(relay, issue) {
+        if cause.kind.is_refusal()
+            && self.config.directory.credentials
+            && self.credentials.refused(relay, issue)
+        {
             return None;
         }
         cause.kind.final_code()
@@ -83,13 +84,12 @@ impl Supervisor {
 
     /// Goes on with the session that was to be replaced, if it is alive; whether it is.
     fn keep_session(&mut self) -> bool {
+        if !self.is_being_replaced() {
+            return false;
+        }
         let State::Recovering { silent: Some(old), campaign } = &mut self.state else {
             return false;
         };
-        let silence = old.liveness.silence(self.now, self.monitor.rtt());
-        if !campaign.is_voluntary() || !old.liveness.is_back() || silence.is_some() {
-            return false;
-        }
         if let Some(renewal) = &mut old.renewal {
             renewal.failed(self.now);
         }

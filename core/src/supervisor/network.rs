@@ -10,6 +10,7 @@ use crate::campaign::Standing;
 use crate::canary::{Canary, plants};
 use crate::credentials::Ticket;
 use crate::desk::desk;
+use crate::dial::Dial;
 use crate::error::{Cause, CauseKind, ErrorCode};
 use crate::followed::Followed;
 use crate::id::{RequestId, SessionId};
@@ -55,8 +56,7 @@ impl Supervisor {
         if let State::Live { search, .. } = &mut self.state
             && let Some(dial) = search.dial_failed(session, desk!(self))
         {
-            // It costs a look, and not the call. But what was refused is shown no more.
-            self.verdict(&cause, &dial.relay, dial.issue);
+            self.look_failed(&dial, &cause);
         }
         let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
         let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
@@ -67,6 +67,13 @@ impl Supervisor {
             campaign.failed(session, cause, desk!(self));
         }
         self.after_failure(final_code);
+    }
+
+    /// It costs a look, and not the call. But what was refused is shown no more.
+    fn look_failed(&mut self, dial: &Dial, cause: &Cause) {
+        if cause.kind.is_refusal() {
+            self.credentials.forget(&dial.relay, dial.issue);
+        }
     }
 
     pub(super) fn after_failure(&mut self, final_code: Option<ErrorCode>) {
@@ -110,7 +117,7 @@ impl Supervisor {
             && session.relay == relay
             && let Some(renewal) = &session.renewal
             && let Ticket::Held(_, _, expires) = self.credentials.held(relay)
-            && renewal.is_served_by(expires)
+            && renewal.is_served_by(expires, self.now)
         {
             // Where it is, whether it belongs there by now or not.
             self.directory.settle_on(relay, &self.config);
@@ -189,8 +196,10 @@ impl Supervisor {
         let outdated = plants(&self.config, Canary::OutdatedSessionBelieved);
         let present = self.state.session_mut().map(|present| present.id);
         let session = present.filter(|_| outdated).unwrap_or(session);
-        if let State::Live { search, .. } = &mut self.state {
-            search.session_closed(session, desk!(self));
+        if let State::Live { search, .. } = &mut self.state
+            && let Some(dial) = search.session_closed(session, desk!(self))
+        {
+            self.look_failed(&dial, &cause);
         }
         match &mut self.state {
             State::Joining { session: current, .. } | State::Live { session: current, .. }
@@ -198,14 +207,10 @@ impl Supervisor {
             {
                 self.lose_session(cause);
             }
-            State::Suspect { session: current, .. } if current.id == session => {
-                self.lose_suspect(&cause);
-            }
-            State::Recovering { silent, .. }
-                if silent.as_ref().is_some_and(|s| s.id == session) =>
+            State::Suspect { session: old, .. } | State::Recovering { silent: Some(old), .. }
+                if old.id == session =>
             {
-                *silent = None;
-                self.detach_tracks();
+                self.lose_old_session(&cause);
             }
             State::Idle
             | State::Connecting(_)

@@ -89,6 +89,7 @@ impl Supervisor {
                 for track in &mut self.subscribed {
                     track.stop_waiting(desk!(self));
                 }
+                self.credentials.accepted();
                 self.go_live(session, &campaign, campaign.attempts);
             }
             other => self.state = other,
@@ -130,7 +131,6 @@ impl Supervisor {
             self.telemetry.time_to_recover.add(duration);
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
         }
-        self.credentials.accepted(&session.relay);
         if plants(&self.config, Canary::BudgetResetOnConnect) {
             self.budget = Budget::default();
         }
@@ -218,16 +218,20 @@ impl Supervisor {
     /// there, and for good if none can be had.
     pub(super) fn replace_session(&mut self, why: CauseKind) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Live { mut session, mut search, .. } => {
+            State::Live { session, mut search, .. } => {
                 search.stop(desk!(self));
-                // What is heard on it from now on shows that it could go on.
-                session.liveness.suspect();
                 let incident = self.new_incident(Cause::new(why));
                 let campaign = self.start_recovery(incident, Duration::ZERO);
                 self.enter(State::Recovering { campaign, silent: Some(session) });
             }
             other => self.state = other,
         }
+    }
+
+    /// Whether there is a session that nothing is wrong with, although another one is wanted.
+    pub(super) fn is_being_replaced(&self) -> bool {
+        let State::Recovering { silent: Some(old), campaign } = &self.state else { return false };
+        campaign.is_voluntary() && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
     /// The others were found on another relay: the call goes on there.
@@ -259,8 +263,8 @@ impl Supervisor {
         }
     }
 
-    /// A suspected session was closed: there is nothing left to come back.
-    pub(super) fn lose_suspect(&mut self, cause: &Cause) {
+    /// The session that may have come back was closed: there is nothing left to wait for.
+    pub(super) fn lose_old_session(&mut self, cause: &Cause) {
         let shown = self.state.silent_mut().map(|(old, _)| (old.relay.clone(), old.issue));
         let final_code = shown.and_then(|(relay, issue)| self.verdict(cause, &relay, issue));
         self.end_grace();

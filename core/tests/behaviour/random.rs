@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::rules::world::{Op, World};
-use holdline_core::{CauseKind, Config, FetchEnd, Policy, StateName, Supervisor};
+use holdline_core::{CauseKind, Config, DirectoryConfig, FetchEnd, Policy, StateName, Supervisor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -38,6 +38,21 @@ fn fetch_end() -> impl Strategy<Value = FetchEnd> {
         6 => Just(FetchEnd::Complete),
         3 => Just(FetchEnd::Failed),
         1 => Just(FetchEnd::Unsupported),
+    ]
+}
+
+/// Of a credential, in milliseconds: for ever, hardly long enough for a dial, or for some time.
+fn valid_for() -> impl Strategy<Value = u32> {
+    prop_oneof![1 => Just(0), 2 => 1..4_000_u32, 3 => 4_000..40_000_u32]
+}
+
+/// Whether there is somebody to ask for relays, and for credentials.
+fn providers() -> impl Strategy<Value = (bool, bool)> {
+    prop_oneof![
+        3 => Just((false, false)),
+        2 => Just((false, true)),
+        1 => Just((true, false)),
+        2 => Just((true, true)),
     ]
 }
 
@@ -83,6 +98,11 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (which(), 0..16_u8, 0..9_u8)
             .prop_map(|(which, request, group)| Op::FetchRequested(which, request, group)),
         2 => (which(), 0..16_u8).prop_map(|(which, request)| Op::FetchCancelled(which, request)),
+        3 => any::<u8>().prop_map(Op::Relays),
+        12 => (which(), valid_for()).prop_map(|(which, millis)| Op::Credential(which, millis)),
+        2 => (which(), cause()).prop_map(|(which, cause)| Op::NoCredential(which, cause)),
+        3 => which().prop_map(Op::DialRefused),
+        2 => which().prop_map(Op::SessionRefused),
         1 => any::<u8>().prop_map(Op::Unasked),
     ]
 }
@@ -116,9 +136,20 @@ fn policy() -> impl Strategy<Value = Policy> {
     ]
 }
 
-fn call(policy: Policy, relays: usize, seed: u64) -> Supervisor {
+fn call(
+    policy: Policy,
+    relays: usize,
+    (provider, credentials): (bool, bool),
+    seed: u64,
+) -> Supervisor {
     let mut config = Config::new("north", "room", "alice");
     config.policy = policy;
+    config.directory = DirectoryConfig {
+        provider,
+        credentials,
+        lifetime: Duration::from_secs(5),
+        ..DirectoryConfig::default()
+    };
     config.relays.extend((1..relays).map(|number| format!("relay-{number}")));
     Supervisor::new(config, seed, holdline_core::Timestamp::ZERO).expect("valid")
 }
@@ -128,10 +159,10 @@ proptest! {
 
     #[test]
     fn the_rules_hold_when_ticks_come_in_time(
-        policy in policy(), relays in 1..4_usize, seed in any::<u64>(),
+        policy in policy(), relays in 1..4_usize, providers in providers(), seed in any::<u64>(),
         ops in vec(op(), 50..400),
     ) {
-        let mut world = World::new(call(policy, relays, seed), true);
+        let mut world = World::new(call(policy, relays, providers, seed), true);
         world.apply(Op::Publish(0));
         world.apply(Op::Subscribe(0));
         world.apply(Op::Connect);
@@ -142,20 +173,20 @@ proptest! {
 
     #[test]
     fn the_rules_hold_when_ticks_come_late_and_clocks_run_back(
-        policy in policy(), relays in 1..4_usize, seed in any::<u64>(),
+        policy in policy(), relays in 1..4_usize, providers in providers(), seed in any::<u64>(),
         ops in vec(late(), 50..400),
     ) {
-        let mut world = World::new(call(policy, relays, seed), false);
+        let mut world = World::new(call(policy, relays, providers, seed), false);
         ops.into_iter().for_each(|op| world.apply(op));
         world.apply(Op::Close);
     }
 
     #[test]
     fn the_same_inputs_give_the_same_outputs(
-        policy in policy(), seed in any::<u64>(), ops in vec(late(), 50..200),
+        policy in policy(), providers in providers(), seed in any::<u64>(), ops in vec(late(), 50..200),
     ) {
         let run = || {
-            let mut world = World::new(call(policy.clone(), 2, seed), false);
+            let mut world = World::new(call(policy.clone(), 2, providers, seed), false);
             ops.iter().for_each(|op| world.apply(*op));
             format!("{:?}", world.call)
         };
@@ -164,10 +195,10 @@ proptest! {
 
     #[test]
     fn a_call_that_is_left_alone_after_any_history_ends_within_its_bound_or_is_live(
-        policy in policy(), seed in any::<u64>(), ops in vec(op(), 10..200),
+        policy in policy(), providers in providers(), seed in any::<u64>(), ops in vec(op(), 10..200),
     ) {
         let bound = policy.window + Duration::from_secs(10);
-        let mut world = World::new(call(policy, 2, seed), true);
+        let mut world = World::new(call(policy, 2, providers, seed), true);
         world.apply(Op::Connect);
         ops.into_iter().for_each(|op| world.apply(op));
         world.pass(bound);

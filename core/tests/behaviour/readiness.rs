@@ -1,9 +1,9 @@
 //! R1: the readiness gate.
 
-use crate::common::{BOB, Hand, MIC, MS, publish, subscribe};
+use crate::common::{BOB, BOBS, Hand, MIC, MS, publish, subscribe};
 use holdline_core::{
-    CauseKind, Config, ErrorCode, Event, Input, Location, Output, Policy, StateName,
-    SubscriptionId, TrackId, WatchId,
+    CauseKind, Config, ErrorCode, Event, FrameNumber, Input, Location, Output, Policy, Retention,
+    StateName, SubscriptionId, Track, TrackId, WatchId,
 };
 use std::time::Duration;
 
@@ -65,6 +65,34 @@ fn a_stale_namespace_that_answers_ok_and_then_ends_the_track_is_not_ready() {
     assert_eq!(hand.call.state(), StateName::Joining);
     let (again, _) = hand.subscription().expect("asked for again");
     hand.object(again, 1, 0);
+    assert_eq!(hand.call.state(), StateName::Live);
+}
+
+#[test]
+fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
+    let mut hand = Hand::new(Policy::interactive(), 1);
+    hand.give(subscribe(TrackId(3), "bob", "other"));
+    let retention = Retention { age: SECOND * 2, ..Retention::live() };
+    let track = Track::audio("audio").lossless().retaining(retention);
+    hand.give(Input::subscribe(BOB, "bob", track));
+    hand.give(Input::Connect);
+    let session = hand.last_dial();
+    hand.agree_on(session);
+    let (subscription, _) = hand.subscription().expect("subscribed");
+    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS, 3) });
+    // On another namespace of his, it is to be ready again; and three frames are missing before its end.
+    let watch = hand.watching.expect("followed");
+    hand.give(Input::EpochAdded { watch, epoch: 501 });
+    let other = hand.take(|output| match output {
+        Output::Subscribe { subscription, name, .. } if name == "other" => Some(*subscription),
+        _ => None,
+    });
+    hand.object(other.last().expect("subscribed").1, 1, 0);
+    // Until they are given up.
+    while !hand.events().contains(&Event::TrackFinished { track: BOB }) {
+        assert_eq!(hand.call.state(), StateName::Joining);
+        hand.pass_alive(MS);
+    }
     assert_eq!(hand.call.state(), StateName::Live);
 }
 

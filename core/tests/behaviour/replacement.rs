@@ -24,6 +24,18 @@ fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one
 }
 
 #[test]
+fn what_is_said_while_a_session_is_being_replaced_goes_out_on_it_as_long_as_it_is_alive() {
+    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
+    hand.pass_alive(SECOND);
+    hand.give(Input::ReconnectNow);
+    hand.pass_alive(SECOND);
+    assert_eq!(hand.send().sent().len(), 1);
+    hand.pass_silent(SECOND * 2);
+    assert_eq!(hand.call.state(), StateName::Recovering);
+    assert_eq!(hand.send().sent().len(), 0, "a silent path is not fed");
+}
+
+#[test]
 fn nothing_of_a_session_that_was_closed_while_it_was_being_replaced_is_heard_any_more() {
     let (mut hand, session) = Hand::live(Policy::interactive(), 1);
     let (subscription, _) = hand.subscription().expect("subscribed");

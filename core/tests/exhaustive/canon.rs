@@ -81,6 +81,8 @@ impl Canon {
                 rest = after;
                 match word {
                     "Timestamp" => self.time(number, now, step),
+                    // Of credentials it matters only which are the same: the one that is held is the newest.
+                    "Issue" => self.identifier(word, number),
                     _ if word.ends_with("Id") && word != "TrackId" => self.identifier(word, number),
                     _ => write!(self.key, "{word}{number}").expect("memory"),
                 }

@@ -1,4 +1,4 @@
-//! R14: every order of every input, from five beginnings: a breadth-first search over the real
+//! R14: every order of every input, from six beginnings: a breadth-first search over the real
 //! `Supervisor`, with the rules judging each step.
 
 mod canon;
@@ -59,6 +59,15 @@ const OPS: [Op; 34] = [
     Op::Close,
 ];
 
+/// And if relays want to be shown credentials: for ever, for longer than a dial may take, for less.
+const CREDENTIALS: [Op; 5] = [
+    Op::Credential(0, 0),
+    Op::Credential(0, 1_500),
+    Op::Credential(0, 500),
+    Op::NoCredential(0, CauseKind::CredentialUnavailable),
+    Op::DialRefused(0),
+];
+
 /// What concerns what was minted lately, and may be there no more: then it must change nothing.
 const OUTDATED: [fn(u8) -> Op; 8] = [
     Op::Connected,
@@ -71,12 +80,17 @@ const OUTDATED: [fn(u8) -> Op; 8] = [
     |which| Op::Object(which, 1, 5),
 ];
 
-/// A configuration in which everything is short.
+/// A call that connects, with a configuration in which everything is short.
 fn small(relays: usize) -> World {
+    small_with(relays, false)
+}
+
+fn small_with(relays: usize, credentials: bool) -> World {
     let mut config = Config::new("north", "room", "carol");
     if relays > 1 {
         config.relays.push("south".into());
     }
+    config.directory.credentials = credentials;
     config.policy = Policy {
         initial: STEP * 2,
         max: STEP * 2,
@@ -130,6 +144,8 @@ struct Searched {
 
 /// Searches level by level until `most` states were seen, or all of them.
 fn search(start: World, most: usize) -> Searched {
+    let credentials = start.call.config().directory.credentials;
+    let more = if credentials { CREDENTIALS.as_slice() } else { &[] };
     let seen = Seen::new();
     let (found, steps) = (AtomicUsize::new(1), AtomicUsize::new(0));
     let by_state: [AtomicUsize; 8] = Default::default();
@@ -152,9 +168,9 @@ fn search(start: World, most: usize) -> Searched {
                             if index.is_multiple_of(8) {
                                 check_outdated(world, &mut canon);
                             }
-                            for op in OPS {
+                            for op in OPS.iter().chain(more) {
                                 let mut after = world.clone();
-                                after.apply(op);
+                                after.apply(*op);
                                 steps.fetch_add(1, Ordering::Relaxed);
                                 let key = canon.key(&after.call, after.now, STEP);
                                 if seen.insert(key) {
@@ -265,6 +281,15 @@ fn searching() -> World {
     world
 }
 
+/// A call that is live with what was shown, for a second and a half.
+fn shown() -> World {
+    let mut world = small_with(2, true);
+    world.apply(Op::Credential(0, 1_500));
+    UP.into_iter().for_each(|op| world.apply(op));
+    assert_eq!(world.call.state(), StateName::Live);
+    world
+}
+
 #[test]
 fn a_million_states_and_every_rule_holds_in_each() {
     let starts = [
@@ -273,8 +298,9 @@ fn a_million_states_and_every_rule_holds_in_each() {
         ("from a silent path", suspect()),
         ("from a flapping relay", flapping()),
         ("from a search on another relay", searching()),
+        ("from a credential that expires", shown()),
     ];
-    let each = STATES / starts.len();
+    let each = STATES.div_ceil(starts.len());
     for (what, start) in starts {
         let searched = search(start, each);
         report(what, &searched);

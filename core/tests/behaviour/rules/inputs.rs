@@ -13,14 +13,18 @@ impl Rules {
         let known = match input {
             Input::Connect => self.state == StateName::Idle,
             Input::Connected { session } => {
-                let known = self.dials.remove(session);
-                if known {
-                    self.sessions.insert(*session, Session::default());
-                }
-                known
+                let dial = self.dials.remove(session);
+                dial.map(|dial| self.sessions.insert(*session, Session::new(dial, self.now)))
+                    .is_some()
             }
-            Input::DialFailed { session, .. } => self.dials.remove(session),
-            Input::SessionClosed { session, .. } => self.sessions.remove(session).is_some(),
+            Input::DialFailed { session, cause } => {
+                let dial = self.dials.remove(session);
+                dial.map(|dial| self.note_refusal(dial, cause)).is_some()
+            }
+            Input::SessionClosed { session, cause } => {
+                let session = self.sessions.remove(session);
+                session.map(|session| self.note_refusal(session.dial, cause)).is_some()
+            }
             Input::PathReport { session, .. } => self.sessions.contains_key(session),
             Input::NamespaceAccepted { session, epoch } => {
                 let namespace = self.sessions.get_mut(session).map(|s| &mut s.namespace);
@@ -119,10 +123,12 @@ impl Rules {
                 self.hurried = true;
                 true
             }
-            Input::DirectoryAnswered { .. }
-            | Input::CredentialAnswered { .. }
-            | Input::CredentialFailed { .. }
-            | Input::HostChecked { .. } => false,
+            Input::DirectoryAnswered { request, relays } => self.note_relays(*request, relays),
+            Input::CredentialAnswered { request, credential } => {
+                self.note_credential(*request, Some(credential))
+            }
+            Input::CredentialFailed { request, .. } => self.note_credential(*request, None),
+            Input::HostChecked { .. } => false,
             Input::Send { track, frame } => {
                 let name = self.published.get(track);
                 if let Some(name) = name.filter(|name| !self.finished.contains(*name)) {

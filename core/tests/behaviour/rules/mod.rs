@@ -6,10 +6,13 @@
 
 mod inputs;
 mod outputs;
+mod providers;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use providers::{Dialled, Providers};
 
 use holdline_core::{
     CauseKind, Config, FetchId, Frame, FrameNumber, IncidentId, Input, Location, Object,
@@ -17,8 +20,10 @@ use holdline_core::{
 };
 
 /// What the relay and we have said to each other on one session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Session {
+    pub dial: Dialled,
+    pub up_at: Timestamp,
     pub publications: BTreeMap<PublicationId, String>,
     /// Whether any track was ever offered on it.
     pub offered: bool,
@@ -31,6 +36,23 @@ pub struct Session {
     pub fetches: BTreeMap<FetchId, (String, String)>,
     /// Whoever asked for what we have said, by Request ID.
     pub answers: BTreeMap<u64, Answer>,
+}
+
+impl Session {
+    pub fn new(dial: Dialled, up_at: Timestamp) -> Self {
+        Self {
+            dial,
+            up_at,
+            publications: BTreeMap::new(),
+            offered: false,
+            namespace: None,
+            watches: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            answers: BTreeMap::new(),
+        }
+    }
 }
 
 /// An answer to a FETCH.
@@ -98,6 +120,8 @@ struct Incident {
     since: Timestamp,
     attempts: u32,
     voluntary: bool,
+    /// The relay whose session is to be renewed.
+    renews: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +132,8 @@ pub struct Rules {
     now: Timestamp,
     state: StateName,
     newest_id: u64,
-    pub dials: BTreeSet<SessionId>,
+    pub providers: Providers,
+    pub dials: BTreeMap<SessionId, Dialled>,
     pub sessions: BTreeMap<SessionId, Session>,
     /// Tracks that the application published and listens to, by handle.
     pub published: BTreeMap<TrackId, String>,
@@ -152,7 +177,8 @@ impl Rules {
             now: Timestamp::ZERO,
             state: StateName::Idle,
             newest_id: 0,
-            dials: BTreeSet::new(),
+            providers: Providers::default(),
+            dials: BTreeMap::new(),
             sessions: BTreeMap::new(),
             published: BTreeMap::new(),
             subscribed: BTreeMap::new(),
@@ -199,6 +225,7 @@ impl Rules {
         }
         if meaning == Meaning::Something {
             self.expect(input, before);
+            self.expect_of_credentials(input);
         }
         self.after(call);
     }

@@ -21,17 +21,12 @@ impl Rules {
 
     pub(super) fn note_output(&mut self, output: &Output, input: &Input) {
         match output {
-            Output::Dial { session, relay, .. } => {
-                self.mint(session.0);
-                self.dials.insert(*session);
-                self.lately.sessions.push(*session);
-                assert!(self.config.relays.contains(relay));
-                let looking = usize::from(self.config.relays.len() > 1);
-                let most = usize::from(self.config.policy.racing).max(looking);
-                assert!(self.dials.len() <= most, "races are bounded");
+            Output::Dial { session, relay, token } => {
+                self.note_dial(*session, relay, token.as_ref(), input);
             }
             Output::CloseSession { session } => {
-                let open = self.dials.remove(session) || self.sessions.remove(session).is_some();
+                let dialled = self.dials.remove(session).is_some();
+                let open = dialled || self.sessions.remove(session).is_some();
                 assert!(open, "{session} is closed once, and only if it is open");
             }
             Output::ProbePath { session } | Output::Migrate { session } => {
@@ -61,7 +56,9 @@ impl Rules {
                     panic!("nothing is sent that was not given: {output:?}");
                 };
                 assert_eq!(*given, object.frame, "what was given is what is sent");
-                assert!(matches!(self.state, StateName::Joining | StateName::Live));
+                let replaced = self.incident.as_ref().is_some_and(|incident| incident.voluntary);
+                let up = matches!(self.state, StateName::Joining | StateName::Live);
+                assert!(up || replaced, "a silent path is not fed");
                 let name = self.published[track].clone();
                 let newest = self.given[&name].len() as u64 - 1;
                 let number = FrameNumber::new(self.config.first_epoch, newest);
@@ -181,10 +178,10 @@ impl Rules {
                 let open = self.closed_tracks.insert(*track);
                 assert!(open || !self.subscribed.contains_key(track), "{track} is closed once");
             }
-            Output::AskDirectory { .. }
-            | Output::RememberDirectory { .. }
-            | Output::AskCredential { .. }
-            | Output::CheckHost => panic!("nobody is there to be asked: {output:?}"),
+            Output::AskDirectory { request } => self.note_question_for_relays(*request),
+            Output::RememberDirectory { relays } => self.note_remembered(relays),
+            Output::AskCredential { request, relay } => self.note_question(*request, relay),
+            Output::CheckHost => panic!("nobody is there to be asked: {output:?}"),
             Output::Event(event) => self.note_event(event, input),
         }
     }
@@ -202,7 +199,16 @@ impl Rules {
                 assert_eq!(*from, self.state, "states follow one another");
                 assert!(may_follow(*from, *to), "{from} cannot become {to}");
                 self.state = *to;
+                if !matches!(*to, StateName::Suspect | StateName::Recovering) {
+                    self.providers.waiting.clear();
+                }
+                if *to == StateName::Joining {
+                    self.note_joining();
+                }
                 if *to == StateName::Live {
+                    if *from == StateName::Joining {
+                        self.note_let_in();
+                    }
                     self.now_live();
                 }
             }
@@ -213,11 +219,14 @@ impl Rules {
                     self.spent = 0;
                 }
                 let (id, since) = (*incident, self.now);
-                let voluntary = cause.kind == CauseKind::Requested;
-                self.incident = Some(Incident { id, since, attempts: 0, voluntary });
+                let renews = (cause.kind == CauseKind::CredentialRenewed)
+                    .then(|| self.is_worth_renewing(input));
+                let voluntary = cause.kind == CauseKind::Requested || renews.is_some();
+                self.incident = Some(Incident { id, since, attempts: 0, voluntary, renews });
                 self.last_attempt = None;
             }
-            Event::AttemptStarted { incident, attempt, of, .. } => {
+            Event::AttemptStarted { incident, attempt, of, session, relay } => {
+                self.note_attempt(*session, relay);
                 let open = self.incident.as_ref().map(|incident| incident.id);
                 assert_eq!(*incident, open, "an attempt is of the open incident");
                 assert_eq!(*of, self.config.policy.attempts);
@@ -230,11 +239,15 @@ impl Rules {
                     incident.attempts += 1;
                 }
             }
+            Event::AttemptFailed { session, .. } => {
+                self.providers.waiting.remove(session);
+            }
             Event::Recovered { incident, duration, attempts } => {
                 let open = self.incident.take().expect("only what began is recovered from");
                 if open.voluntary && *attempts == 0 {
                     // The session that was to be replaced was there all the time.
                     self.spent -= open.attempts;
+                    self.note_kept();
                 }
                 assert_eq!((*incident, *duration), (open.id, self.now.since(open.since)));
             }
@@ -244,11 +257,14 @@ impl Rules {
             }
             Event::Ended { summary } => {
                 self.ended = true;
-                self.incident = None;
+                let recovered_from = self.incident.take();
                 let completed = matches!(summary.outcome, Outcome::Completed | Outcome::Idle);
                 let state = if completed { StateName::Closed } else { StateName::Failed };
                 assert_eq!((self.state, summary.stats.state), (state, state));
                 if let Outcome::Failed(error) = &summary.outcome {
+                    if recovered_from.is_some() {
+                        self.check_refused(error.code, input);
+                    }
                     let in_time = error.after <= self.config.policy.window || !self.exact;
                     let exhausted = error.code == ErrorCode::RecoveryExhausted;
                     assert!(!exhausted || in_time, "never past the window: {error:?}");

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, FetchEnd, FetchId, Frame, FrameNumber, Input, Location, Object,
-    PublicationId, Retention, SessionId, SubscriptionId, Supervisor, Timestamp, Track, TrackId,
-    WatchId,
+    Cause, CauseKind, Credential, FetchEnd, FetchId, Frame, FrameNumber, Input, Location, Object,
+    PublicationId, RequestId, Retention, Secret, SessionId, SubscriptionId, Supervisor, Timestamp,
+    Token, Track, TrackId, WatchId,
 };
 
 use super::Rules;
@@ -47,6 +47,14 @@ pub enum Op {
     FetchEnded(u8, FetchEnd),
     FetchRequested(u8, u8, u8),
     FetchCancelled(u8, u8),
+    /// Which relays there are: none, or one of a few lists.
+    Relays(u8),
+    /// A credential, and for how many milliseconds it is valid; 0 for ever.
+    Credential(u8, u32),
+    NoCredential(u8, CauseKind),
+    /// A relay that wants to see a credential does not like the one that it was shown.
+    DialRefused(u8),
+    SessionRefused(u8),
     /// Answers to questions that nobody asked.
     Unasked(u8),
     /// Time passes, in milliseconds; ticks come when they are asked for.
@@ -74,11 +82,15 @@ pub struct World {
     pub rules: Rules,
     pub now: Timestamp,
     pub received: u64,
+    /// How many credentials were handed out: no two are the same.
+    issued: u32,
 }
 
 /// How late a live track may be, and how long what came waits for what is missing.
 const LIVE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
+
+const REFUSED: CauseKind = CauseKind::Unauthorized;
 
 const PEERS: [&str; 2] = ["bob", "carol"];
 const TRACKS: [&str; 2] = ["audio", "video"];
@@ -86,7 +98,7 @@ const TRACKS: [&str; 2] = ["audio", "video"];
 impl World {
     pub fn new(call: Supervisor, exact: bool) -> Self {
         let rules = Rules::new(call.config(), exact);
-        Self { call, rules, now: Timestamp::ZERO, received: 0 }
+        Self { call, rules, now: Timestamp::ZERO, received: 0, issued: 0 }
     }
 
     pub fn give(&mut self, input: Input) {
@@ -213,8 +225,34 @@ impl World {
             Op::FetchCancelled(which, request) => {
                 Input::FetchCancelled { session: self.session(which), request: request.into() }
             }
+            Op::Relays(which) => {
+                let request = self.rules.providers.asked_for_relays.map(|(request, _)| request);
+                let lists: [&[&str]; 4] =
+                    [&[], &["north", "relay-1"], &["relay-9", "north", "relay-2"], &["relay-8"]];
+                let relays = lists[usize::from(which) % 4].iter().map(ToString::to_string);
+                let request = request.unwrap_or(RequestId(u64::MAX));
+                Input::DirectoryAnswered { request, relays: relays.collect() }
+            }
+            Op::Credential(which, millis) => {
+                self.issued += 1;
+                let secret = Secret::new(self.issued.to_string());
+                let token = Token { token_type: 0, secret };
+                let valid_for = (millis > 0).then(|| Duration::from_millis(millis.into()));
+                let credential = Credential { token, valid_for };
+                Input::CredentialAnswered { request: self.question(which), credential }
+            }
+            Op::NoCredential(which, kind) => {
+                Input::CredentialFailed { request: self.question(which), cause: Cause::new(kind) }
+            }
+            Op::DialRefused(_) | Op::SessionRefused(_)
+                if !self.call.config().directory.credentials =>
+            {
+                return;
+            }
+            Op::DialRefused(which) => return self.apply(Op::DialFailed(which, REFUSED)),
+            Op::SessionRefused(which) => return self.apply(Op::SessionClosed(which, REFUSED)),
             Op::Unasked(which) => {
-                let request = holdline_core::RequestId(which.into());
+                let request = RequestId(which.into());
                 match which % 3 {
                     0 => Input::DirectoryAnswered { request, relays: vec!["evil".into()] },
                     1 => {
@@ -236,7 +274,7 @@ impl World {
 
     pub fn dial(&self, which: u8) -> SessionId {
         let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
-        lately.or(pick(self.rules.dials.iter().copied(), which)).unwrap_or(SessionId(u64::MAX))
+        lately.or(pick(self.rules.dials.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
     pub fn session(&self, which: u8) -> SessionId {
@@ -248,6 +286,11 @@ impl World {
         let asked = self.rules.sessions.iter();
         let asked = asked.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
         pick(asked, which).unwrap_or((self.session(which), 1))
+    }
+
+    fn question(&self, which: u8) -> RequestId {
+        let asked = self.rules.providers.asked.keys().copied();
+        pick(asked, which).unwrap_or(RequestId(u64::MAX))
     }
 
     pub fn publication(&self, which: u8) -> PublicationId {
