@@ -79,6 +79,8 @@ fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
     let session = hand.last_dial();
     hand.agree_on(session);
     let (subscription, _) = hand.subscription().expect("subscribed");
+    // So that no probe is due, too, when what is missing is given up.
+    hand.pass_alive(MS * 30);
     hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS, 3) });
     // On another namespace of his, it is to be ready again; and three frames are missing before its end.
     let watch = hand.watching.expect("followed");
