@@ -103,6 +103,11 @@ impl World {
                 self.give(caller, input);
             } else if let Some((_, caller)) = tick {
                 self.give(caller, Input::Tick);
+                let next = self.calls[caller].deadline();
+                assert!(
+                    next.is_none_or(|next| next.at > self.now),
+                    "the deadline is later than now"
+                );
             }
         }
         self.now = until;

@@ -222,6 +222,8 @@ fn time_alone(world: &World) -> Vec<StateName> {
     while let Some(deadline) = call.deadline().filter(|deadline| deadline.at <= until) {
         call.handle(deadline.at, Input::Tick);
         while call.poll_output().is_some() {}
+        let next = call.deadline();
+        assert!(next.is_none_or(|next| next.at > deadline.at), "the deadline is later than now");
         if states.last() != Some(&call.state()) {
             states.push(call.state());
         }

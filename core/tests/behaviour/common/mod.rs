@@ -13,6 +13,8 @@ use holdline_core::{
 
 pub const MIC: TrackId = TrackId(1);
 pub const BOB: TrackId = TrackId(2);
+/// Nearly twice as many as any test takes.
+const MOST_STEPS: u64 = 1_000_000;
 pub const MS: Duration = Duration::from_millis(1);
 
 pub struct Hand {
@@ -26,6 +28,8 @@ pub struct Hand {
     pub watching: Option<WatchId>,
     /// How many objects made tracks ready.
     warm: u64,
+    /// How often something was given, or time passed.
+    steps: u64,
     /// The locations of the objects that Bob has sent, in their order: his frames are numbered so.
     pub said: Vec<Location>,
 }
@@ -60,11 +64,19 @@ impl Hand {
             asked_for: None,
             watching: None,
             warm: 0,
+            steps: 0,
             said: Vec::new(),
         }
     }
 
+    /// A test that waits for what never comes fails instead of running for ever.
+    fn step(&mut self) {
+        self.steps += 1;
+        assert!(self.steps < MOST_STEPS, "this test waits for what never comes");
+    }
+
     pub fn give(&mut self, input: Input) -> &mut Self {
+        self.step();
         self.call.handle(self.now, input);
         while let Some(output) = self.call.poll_output() {
             if let Output::Subscribe { subscription, namespace, .. } = &output {
@@ -80,6 +92,7 @@ impl Hand {
 
     /// Lets time pass, waking the machine exactly when it asks for it.
     pub fn pass(&mut self, duration: Duration) -> &mut Self {
+        self.step();
         let until = self.now + duration;
         while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
             assert!(deadline.at > self.now, "the deadline is later than now");
@@ -103,9 +116,11 @@ impl Hand {
 
     /// Lets time pass; `count` is what the path's counters say after so many probes.
     fn pass_reporting(&mut self, duration: Duration, count: impl Fn(u64) -> u64) -> &mut Self {
+        self.step();
         let until = self.now + duration;
         let mut probes = 0;
         while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
+            assert!(deadline.at > self.now, "the deadline is later than now");
             self.now = deadline.at;
             self.give(Input::Tick);
             for (_, session) in self.take(|o| match o {
