@@ -256,6 +256,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_come_out_makes_room_to_the_last_byte() {
+        let room = Retention { bytes: 1, ..ROOM };
+        let byte = |sequence| {
+            let frame = Frame::new(0, &b"1"[..]);
+            Object { frame, ..object(1, sequence) }
+        };
+        let mut window = window();
+        for sequence in [0, 2, 4] {
+            assert_eq!(window.offer(byte(sequence + 1), &room), Offer::Held);
+            assert_eq!(window.offer(byte(sequence), &room), Offer::Next(byte(sequence)));
+            assert_eq!(window.take(), Some(byte(sequence + 1)));
+        }
+    }
+
+    #[test]
     fn frames_come_out_once_and_in_order_whatever_the_order_in_which_they_come_in() {
         let mut window = window();
         assert_eq!(come(&mut window, 1, 0), [0]);

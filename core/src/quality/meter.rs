@@ -93,6 +93,31 @@ mod tests {
     }
 
     #[test]
+    fn the_frames_of_a_next_process_are_counted_by_themselves() {
+        let mut meter = TrackMeter::default();
+        meter.arrived(Timestamp::from_micros(0), FrameNumber::new(1, 7), 0);
+        for (n, sequence) in [(1, 0), (2, 2)] {
+            meter.arrived(
+                Timestamp::from_micros(n * FRAME),
+                FrameNumber::new(2, sequence),
+                n * FRAME,
+            );
+        }
+        // Of the first one, of the next one's three: one is missing.
+        assert_eq!(meter.take().expect("objects came").loss_basis_points, 2_500);
+    }
+
+    #[test]
+    fn what_follows_a_restart_is_compared_with_nothing_before_it() {
+        let mut meter = TrackMeter::default();
+        at(&mut meter, 0, 0, 0);
+        meter.restart();
+        at(&mut meter, 5_000_000, 250, 1);
+        let measured = meter.take().expect("objects came");
+        assert_eq!((measured.jitter, measured.loss_basis_points), (Duration::ZERO, 0));
+    }
+
+    #[test]
     fn jitter_is_that_of_rfc_3550() {
         // J += (|D| - J) / 16, in fractions (section 6.4.1); each arrival swings by another amount.
         let (mut meter, mut jitter) = (TrackMeter::default(), 0.0_f64);

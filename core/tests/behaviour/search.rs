@@ -4,7 +4,7 @@ use crate::common::{Hand, MS, subscribe};
 use bytes::Bytes;
 use holdline_core::{
     Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, FrameNumber, Input, Location,
-    Object, Output, Secret, SessionId, StateName, Token, TrackId, WatchId,
+    Object, Output, Reason, Secret, SessionId, StateName, Token, TrackId, WatchId,
 };
 use std::time::Duration;
 
@@ -96,6 +96,31 @@ fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {
         hand.give(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
         let pause = hand.next_dial_after(SECOND * 40) - failed_at;
         assert!(pause <= SECOND * bound && pause >= SECOND * bound * 4 / 5, "{pause:?} of {bound}");
+    }
+}
+
+#[test]
+fn a_look_goes_on_whatever_other_session_ends() {
+    let (mut hand, _, scout, watch) = looking();
+    let cause = Cause::new(CauseKind::ClosedByRelay);
+    hand.give(Input::SessionClosed { session: SessionId(u64::MAX), cause: cause.clone() });
+    hand.give(Input::EpochAdded { watch, epoch: 9 });
+    assert_eq!(hand.call.state(), StateName::Joining, "it has moved there");
+    // And ends with its own.
+    let (mut hand, _, scout_of_this, watch) = looking();
+    assert_eq!(scout, scout_of_this);
+    hand.give(Input::SessionClosed { session: scout, cause });
+    hand.give(Input::EpochAdded { watch, epoch: 9 });
+    assert_eq!(hand.call.state(), StateName::Live, "there is no look any more");
+}
+
+#[test]
+fn who_has_one_relay_is_not_even_woken_to_look_elsewhere() {
+    let (mut hand, _) = missing_bob(|config| config.relays.truncate(1));
+    let until = hand.now + SECOND * 60;
+    while let Some(deadline) = hand.call.deadline().filter(|deadline| deadline.at <= until) {
+        assert_ne!(deadline.reason, Reason::Search);
+        hand.pass(deadline.at - hand.now);
     }
 }
 
