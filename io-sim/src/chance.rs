@@ -13,6 +13,8 @@ pub(crate) enum Stream {
     Entropy = 4,
     Requests = 5,
     Tokens = 6,
+    Acts = 7,
+    Directory = 8,
     /// And one for each way of each participant, from here on.
     Packets = 16,
     /// And one for each life of each participant, from here on.

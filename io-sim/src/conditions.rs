@@ -11,11 +11,22 @@ pub(crate) enum Way {
     Down,
 }
 
-/// What a host or a person may tell a call.
+/// What an application does in the middle of a call, because its host or a person wants it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Hint {
+pub(crate) enum Act {
+    /// Says that the host has another network.
     NetworkChanged,
     ReconnectNow,
+    ReportDeviceError,
+    RaiseSafetyAlert,
+    /// Leaves all that it listens to.
+    StopListening,
+    ListenAgain,
+    /// Publishes one more track.
+    Present,
+    StopPresenting,
+    HangUp,
+    CallAgain,
 }
 
 /// What a participant shows relays to be let in.
@@ -196,16 +207,44 @@ impl Conditions {
         Self::until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
     }
 
-    /// What a participant's call is told from outside, and when.
-    pub(crate) fn hints(&self, who: usize) -> impl Iterator<Item = (u64, Hint)> {
-        let faults = self.participants[who].iter();
-        faults.filter_map(|fault| match fault.kind {
-            FaultKind::NetworkChange { announced: true, .. } => {
-                Some((fault.to, Hint::NetworkChanged))
+    /// What a participant's application does, and when, in order.
+    pub(crate) fn acts(&self, who: usize) -> Vec<(u64, Act)> {
+        let mut acts = Vec::new();
+        for InForce { from, to, kind } in &self.participants[who] {
+            match kind {
+                FaultKind::NetworkChange { announced: true, .. } => {
+                    acts.push((*to, Act::NetworkChanged));
+                }
+                FaultKind::Reconnect { .. } => acts.push((*from, Act::ReconnectNow)),
+                FaultKind::DeviceError { .. } => acts.push((*from, Act::ReportDeviceError)),
+                FaultKind::SafetyAlert { .. } => acts.push((*from, Act::RaiseSafetyAlert)),
+                FaultKind::StopListening { .. } => {
+                    acts.extend([(*from, Act::StopListening), (*to, Act::ListenAgain)]);
+                }
+                FaultKind::Present { .. } => {
+                    acts.extend([(*from, Act::Present), (*to, Act::StopPresenting)]);
+                }
+                FaultKind::HangUp { .. } => {
+                    acts.extend([(*from, Act::HangUp), (*to, Act::CallAgain)]);
+                }
+                _ => {}
             }
-            FaultKind::Reconnect { .. } => Some((fault.from, Hint::ReconnectNow)),
-            _ => None,
-        })
+        }
+        acts.sort_unstable();
+        acts
+    }
+
+    /// Whether there is somebody to ask which relays there are.
+    pub(crate) fn have_directory(&self) -> bool {
+        let mut all = self.participants.iter().flatten();
+        all.any(|fault| matches!(fault.kind, FaultKind::SilentDirectory { .. }))
+    }
+
+    /// When a participant who asks for relays now is answered.
+    pub(crate) fn directory_answers(&self, who: usize, at: u64) -> u64 {
+        let faults = &self.participants[who];
+        let silent = |kind: &FaultKind| matches!(kind, FaultKind::SilentDirectory { .. });
+        Self::until(faults, at, silent).unwrap_or(at)
     }
 
     /// Whether relays want to see tokens.
@@ -273,7 +312,13 @@ impl FaultKind {
             | Self::Restart { participant }
             | Self::ClockJump { participant, .. }
             | Self::ExpiredToken { participant }
-            | Self::Reconnect { participant } => Concerns::Participant(participant),
+            | Self::SilentDirectory { participant }
+            | Self::Reconnect { participant }
+            | Self::HangUp { participant }
+            | Self::StopListening { participant }
+            | Self::Present { participant }
+            | Self::DeviceError { participant }
+            | Self::SafetyAlert { participant } => Concerns::Participant(participant),
             Self::RelayCrash { relay }
             | Self::SlowRelay { relay }
             | Self::RefusingRelay { relay } => Concerns::Relay(relay),

@@ -42,13 +42,17 @@ pub struct TrackRecord {
     pub speaker: usize,
     /// Its name.
     pub name: String,
+    /// Since when it was listened to.
+    pub since: Timestamp,
+    /// Whether its listener has left it.
+    pub left: bool,
     /// What came of it.
     pub heard: Vec<Heard>,
     /// Whether its stream ended because the speaker had said all.
     pub finished: bool,
 }
 
-/// A participant's process, from its beginning to its end.
+/// A participant's call, from its beginning to its end. Mostly a process has one.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
     /// When it began.
@@ -59,18 +63,20 @@ pub struct Life {
     pub said: BTreeMap<String, Vec<Said>>,
     /// What it heard.
     pub tracks: Vec<TrackRecord>,
+    /// How many errors of devices and alerts its application has told its call.
+    pub reports: u64,
     /// What it was told.
     pub events: Vec<(Timestamp, Event)>,
-    /// The state of its call when everybody had said everything; `None` if it was killed before.
+    /// The state of its call when everybody had said everything; `None` if it was over before.
     pub state: Option<StateName>,
-    /// How its call ended; `None` if it was killed before.
+    /// How its call ended; `None` if its process was killed before.
     pub summary: Option<Summary>,
 }
 
 /// One participant.
 #[derive(Clone, Debug, Default)]
 pub struct ParticipantRecord {
-    /// Its processes, one after another.
+    /// Its calls, one after another.
     pub lives: Vec<Life>,
 }
 

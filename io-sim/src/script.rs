@@ -37,6 +37,9 @@ enum Kind {
     Video,
 }
 
+/// What somebody presents.
+pub(crate) const SCREEN: Voice = Voice { name: "screen", bytes: 1_500, kind: Kind::Video };
+
 /// The run of a plan, as everybody in it knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
@@ -62,10 +65,14 @@ impl Script {
         });
         let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
         let given_up = plan.lost_for_good().map_or(0, |(who, since)| {
-            // A new process, or one that was suspended, notices only then.
+            // A new call, or one that was suspended, notices only then.
             let later = plan.faults.iter().filter(|fault| {
-                let sleeps =
-                    matches!(fault.kind, FaultKind::Restart { .. } | FaultKind::Suspend { .. });
+                let sleeps = matches!(
+                    fault.kind,
+                    FaultKind::Restart { .. }
+                        | FaultKind::HangUp { .. }
+                        | FaultKind::Suspend { .. }
+                );
                 sleeps && fault.kind.participant() == Some(who)
             });
             let later = later.map(|fault| span(fault).1).max().unwrap_or(0);
@@ -94,6 +101,11 @@ impl Script {
     /// When a participant begins its call, and when it begins to speak. A new process does both at once.
     pub(crate) fn begins(&self, who: usize) -> (u64, u64) {
         self.begins[who]
+    }
+
+    /// The relays as they are named when somebody asks which there are.
+    pub(crate) fn directory(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.topology.relays as usize).rev()
     }
 
     /// What everybody speaks on.

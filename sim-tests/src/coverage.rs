@@ -142,9 +142,9 @@ fn between<'a>(plan: &FaultPlan, record: &'a Record, fault: &Fault) -> Vec<&'a T
     let mut tracks = Vec::new();
     for (who, listener) in record.participants.iter().enumerate() {
         let life = listener.last();
-        for track in life.tracks.iter().filter(|track| track.name == "live") {
+        for track in life.tracks.iter().filter(|track| track.name == "live" && !track.left) {
             let speaker = record.participants[track.speaker].last();
-            let begun = life.since.max(speaker.since) + Duration::from_millis(ALONE_BEFORE_MS);
+            let begun = track.since.max(speaker.since) + Duration::from_millis(ALONE_BEFORE_MS);
             let concerns = concerned.contains(&who) || concerned.contains(&track.speaker);
             let lost = is_lost(who) || is_lost(track.speaker);
             if concerns && !lost && Timestamp::from_millis(fault.at_ms) >= begun {

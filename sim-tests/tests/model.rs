@@ -54,6 +54,7 @@ fn what_breaks_a_law_is_found() {
         judged(|life| life.tracks[0].heard[100].payload = vec![1].into()).contains(&"continuity")
     );
     assert!(judged(|life| drop(life.tracks[0].heard.pop())).contains(&"conservation"));
+    assert!(judged(|life| life.reports += 1).contains(&"conservation"));
     assert!(judged(|life| life.tracks[0].finished = false).contains(&"liveness"));
     assert!(judged(|life| life.state = None).contains(&"liveness"));
     assert!(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use holdline_core::{CauseKind, Event, Outcome, StateName};
+use holdline_core::{CauseKind, Event, Outcome, StateName, Timestamp};
 use holdline_sim::{Fault, FaultKind, FaultPlan, Heard, Life, Record, Side, Topology, TrackRecord};
 use holdline_sim_tests::{Verdict, World, judge};
 
@@ -80,6 +80,54 @@ fn a_relay_that_restarts_is_an_incident_of_everybody_and_nothing_is_lost() {
             for participant in &verdict.record.participants {
                 assert_eq!(recovered(participant.last()), 1, "{name}, {world:?}");
             }
+        }
+    }
+}
+
+/// R18: a call can be closed at any moment, and there can be another one.
+#[test]
+fn who_hangs_up_is_gone_and_can_call_again() {
+    for world in [World::Model, World::Stack] {
+        let verdict = played("hang-up", world, plan("hang-up"));
+        for (who, participant) in verdict.record.participants.iter().enumerate() {
+            let [first, second] = &participant.lives[..] else { panic!("{world:?}: two calls") };
+            for life in [first, second] {
+                let outcome = life.summary.as_ref().map(|summary| &summary.outcome);
+                assert_eq!(outcome, Some(&Outcome::Completed), "{world:?}, p{who}");
+            }
+            let heard = |life: &Life| life.tracks.iter().map(|track| track.heard.len()).min();
+            assert!(heard(first) > Some(100) && heard(second) > Some(100), "{world:?}, p{who}");
+        }
+    }
+}
+
+/// R1: who listens again hears the present within a second, and no more of what was left.
+#[test]
+fn who_listens_again_hears_what_is_said_from_then_on() {
+    for world in [World::Model, World::Stack] {
+        let verdict = played("stop-listening", world, plan("stop-listening"));
+        let tracks = &verdict.record.participants[0].last().tracks;
+        assert_eq!((tracks.len(), tracks.iter().filter(|track| track.left).count()), (9, 6));
+        for track in tracks {
+            let until = if track.since < Timestamp::from_millis(5_000) { 5_000 } else { 13_500 };
+            let late = |heard: &&Heard| track.left && heard.at > Timestamp::from_millis(until);
+            assert_eq!(track.heard.iter().find(late), None, "{world:?}, {}", track.name);
+        }
+        let fresh = |track: &TrackRecord| track.heard.first().map(|heard| heard.at - track.since);
+        for track in tracks[3..6].iter() {
+            assert!(fresh(track) < Some(Duration::from_secs(1)), "{world:?}, {}", track.name);
+        }
+    }
+}
+
+/// R25, R33: what the application reports is told, whatever the network does.
+#[test]
+fn reports_are_told_while_nothing_comes_through() {
+    for world in [World::Model, World::Stack] {
+        let verdict = played("present-and-report", world, plan("present-and-report"));
+        for participant in &verdict.record.participants {
+            let life = participant.last();
+            assert_eq!((life.reports, life.said["screen"].len()), (1, 1), "{world:?}");
         }
     }
 }

@@ -91,6 +91,11 @@ impl World {
             Output::Dial { session, relay, token } => {
                 self.dial(who, session, &relay, token.as_ref().map_or(u64::MAX, admits_until));
             }
+            Output::AskDirectory { request } => {
+                let at = self.script.conditions.directory_answers(who, self.now.as_micros());
+                let life = self.participants[who].record.lives.len();
+                self.at(at, What::DirectoryAnswers(who, life, request));
+            }
             Output::AskCredential { request, .. } => {
                 return Some(self.issue(who, request));
             }
@@ -179,7 +184,6 @@ impl World {
             | Output::Deliver { .. }
             | Output::CloseTrack { .. }
             | Output::Event(_)
-            | Output::AskDirectory { .. }
             | Output::RememberDirectory { .. }
             | Output::CheckHost => {}
         }

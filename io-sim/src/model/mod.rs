@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use holdline_core::{Cause, CauseKind, Input, SessionId, Timestamp};
+use holdline_core::{Cause, CauseKind, Input, RequestId, SessionId, Timestamp};
 
 use self::agenda::Agenda;
 use self::cells::Cells;
@@ -24,7 +24,7 @@ pub use self::cells::INPUTS;
 use self::participant::Participant;
 use self::path::Paths;
 use self::relay::{Relay, Reply, Request};
-use crate::conditions::Hint;
+use crate::conditions::Act;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
@@ -80,8 +80,10 @@ enum What {
     ParticipantForgets(ConnId),
     /// A session ended that the participant has left.
     Outdated(usize, SessionId),
+    /// To the process in that life of a participant.
+    DirectoryAnswers(usize, usize, RequestId),
     RelayCrashes(usize),
-    Hint(usize, Hint),
+    Act(usize, Act),
     Killed(usize),
     Finish,
     Close,
@@ -155,8 +157,8 @@ impl World {
         };
         for who in 0..script.participants() {
             world.at(script.begins(who).0, What::Begin(who));
-            for (at, hint) in script.conditions.hints(who) {
-                world.at(at, What::Hint(who, hint));
+            for (at, act) in script.conditions.acts(who) {
+                world.at(at, What::Act(who, act));
             }
         }
         let relays = restarts(plan, |kind| match kind {
@@ -223,6 +225,13 @@ impl World {
                 let cause = Cause::new(CauseKind::ClosedByRelay);
                 self.tell(who, Input::SessionClosed { session, cause });
             }
+            What::DirectoryAnswers(who, life, request) => {
+                if self.participants[who].record.lives.len() == life {
+                    let relays = self.script.directory().map(|relay| format!("relay-{relay}"));
+                    let relays = relays.collect();
+                    self.tell(who, Input::DirectoryAnswered { request, relays });
+                }
+            }
             What::RelayCrashes(relay) => {
                 let life = self.relays[relay].life + 1;
                 self.relays[relay] = Living { life, relay: Relay::default() };
@@ -231,8 +240,7 @@ impl World {
                     self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
                 }
             }
-            What::Hint(who, Hint::NetworkChanged) => self.tell(who, Input::NetworkChanged),
-            What::Hint(who, Hint::ReconnectNow) => self.tell(who, Input::ReconnectNow),
+            What::Act(who, act) => self.act(who, act),
             What::Killed(who) => self.killed(who),
             What::Finish => {
                 for who in 0..self.participants.len() {
@@ -278,9 +286,23 @@ impl World {
         self.at(now + self.script.topology.frame_ms * 1_000, What::Speak(who, life));
     }
 
+    fn act(&mut self, who: usize, act: Act) {
+        let inputs = self.participants[who].act(act, self.now);
+        self.tell_all(who, inputs);
+        match act {
+            Act::HangUp if self.participants[who].process.take().is_some() => {
+                self.participants[who].hung_up = true;
+                self.conns.iter_mut().filter(|c| c.who == who).for_each(|c| c.open = false);
+            }
+            Act::CallAgain if self.participants[who].hung_up => self.begin(who),
+            _ => {}
+        }
+    }
+
     /// A process ends without a word. Its relays learn of it by its silence.
     fn killed(&mut self, who: usize) {
         self.participants[who].process = None;
+        self.participants[who].hung_up = false;
         let now = self.now.as_micros();
         for id in self.known(|conn| conn.who == who) {
             self.at(now + path::IDLE, What::RelayForgets(id));

@@ -10,8 +10,9 @@ use holdline_core::{
 
 use super::ConnId;
 use super::relay::TrackIndex;
+use crate::conditions::Act;
 use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
-use crate::script::{Script, name};
+use crate::script::{SCREEN, Script, name};
 
 /// One participant, in the process that is there now, if there is one.
 pub(super) struct Participant {
@@ -19,6 +20,8 @@ pub(super) struct Participant {
     script: Arc<Script>,
     pub(super) process: Option<Process>,
     pub(super) record: ParticipantRecord,
+    /// Whether it has hung up, and has not called again.
+    pub(super) hung_up: bool,
     /// The bug that is planted in its calls.
     #[cfg(feature = "canaries")]
     pub(super) canary: Option<holdline_core::Canary>,
@@ -36,6 +39,8 @@ pub(super) struct Process {
 
 /// Its first track that it listens to; those that it speaks on come before.
 const FIRST_HEARD: u64 = 100;
+/// The track that it presents.
+const PRESENTED: TrackId = TrackId(50);
 
 impl Participant {
     pub(super) fn new(who: usize, script: Arc<Script>) -> Self {
@@ -44,6 +49,7 @@ impl Participant {
             script,
             process: None,
             record: ParticipantRecord::default(),
+            hung_up: false,
             #[cfg(feature = "canaries")]
             canary: None,
         }
@@ -57,6 +63,7 @@ impl Participant {
             config.relays.push(format!("relay-{relay}"));
         }
         config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
+        config.directory.provider = script.conditions.have_directory();
         config.directory.credentials = script.conditions.are_guarded();
         #[cfg(feature = "canaries")]
         {
@@ -65,6 +72,7 @@ impl Participant {
         let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
         let seed = script.seed(self.who, life);
         let call = Supervisor::new(config, seed, now).expect("a valid configuration");
+        self.hung_up = false;
         self.process = Some(Process {
             call,
             conns: BTreeMap::new(),
@@ -78,20 +86,31 @@ impl Participant {
             inputs.push(Input::publish(TrackId(id), voice.track()));
             record.said.insert(voice.name.into(), Vec::new());
         }
-        for speaker in script.others(self.who) {
+        self.record.lives.push(record);
+        inputs.extend(self.listen(now));
+        inputs.push(Input::Connect);
+        inputs
+    }
+
+    /// Listens to everybody.
+    fn listen(&mut self, now: Timestamp) -> Vec<Input> {
+        let script = Arc::clone(&self.script);
+        let who = self.who;
+        let Some(life) = self.life() else { return Vec::new() };
+        let mut inputs = Vec::new();
+        for speaker in script.others(who) {
             for voice in script.voices() {
-                let id = TrackId(FIRST_HEARD + record.tracks.len() as u64);
+                let id = TrackId(FIRST_HEARD + life.tracks.len() as u64);
                 inputs.push(Input::subscribe(id, name(speaker), voice.track()));
-                record.tracks.push(TrackRecord {
+                life.tracks.push(TrackRecord {
                     track: Some(id),
                     speaker,
                     name: voice.name.into(),
+                    since: now,
                     ..TrackRecord::default()
                 });
             }
         }
-        inputs.push(Input::Connect);
-        self.record.lives.push(record);
         inputs
     }
 
@@ -117,6 +136,47 @@ impl Participant {
             inputs.push(Input::Send { track: TrackId(id), frame });
         }
         inputs
+    }
+
+    /// What its application tells its call when it is to do this, if there is one.
+    pub(super) fn act(&mut self, act: Act, now: Timestamp) -> Vec<Input> {
+        let Some(state) = self.process.as_ref().map(|process| process.call.state()) else {
+            return Vec::new();
+        };
+        let screen =
+            self.script.frame((self.who, self.record.lives.len() - 1), &SCREEN, 0, now.as_micros());
+        let Some(life) = self.life() else { return Vec::new() };
+        match act {
+            Act::NetworkChanged => vec![Input::NetworkChanged],
+            Act::ReconnectNow => vec![Input::ReconnectNow],
+            Act::ReportDeviceError | Act::RaiseSafetyAlert => {
+                life.reports += u64::from(!state.is_final());
+                let detail = "as it was planned".to_owned();
+                vec![match act {
+                    Act::ReportDeviceError => Input::MediaDeviceError { track: TrackId(1), detail },
+                    _ => Input::SafetyAlert { detail },
+                }]
+            }
+            Act::StopListening => {
+                let there = life.tracks.iter_mut().filter(|track| !track.left);
+                let leave = |track: &mut TrackRecord| {
+                    track.left = true;
+                    track.track.map(|track| Input::Unsubscribe { track })
+                };
+                there.filter_map(leave).collect()
+            }
+            Act::ListenAgain if life.tracks.iter().all(|track| track.left) => self.listen(now),
+            Act::Present if !life.said.contains_key(SCREEN.name) && !state.is_final() => {
+                let said =
+                    Said { at: now, keyframe: screen.keyframe, payload: screen.payload.clone() };
+                life.said.insert(SCREEN.name.into(), vec![said]);
+                let publish = Input::publish(PRESENTED, SCREEN.track());
+                vec![publish, Input::Send { track: PRESENTED, frame: screen }]
+            }
+            Act::StopPresenting => vec![Input::Finish { track: PRESENTED }],
+            Act::HangUp => vec![Input::Close],
+            Act::ListenAgain | Act::Present | Act::CallAgain => Vec::new(),
+        }
     }
 
     pub(super) fn finish(&self) -> Vec<Input> {

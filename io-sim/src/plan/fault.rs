@@ -43,11 +43,13 @@ impl Fault {
             | FaultKind::NetworkChange { .. }
             | FaultKind::Suspend { .. }
             | FaultKind::Restart { .. }
+            | FaultKind::HangUp { .. }
             | FaultKind::RelayCrash { .. }
             | FaultKind::SlowRelay { .. }
             | FaultKind::RefusingRelay { .. }
             | FaultKind::SmallPackets { .. }
             | FaultKind::ExpiredToken { .. }
+            | FaultKind::SilentDirectory { .. }
             | FaultKind::Bandwidth { .. } => true,
             FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => one_in < 10,
             FaultKind::Latency { .. }
@@ -55,7 +57,11 @@ impl Fault {
             | FaultKind::Reordering { .. }
             | FaultKind::Rebinding { .. }
             | FaultKind::ClockJump { .. }
-            | FaultKind::Reconnect { .. } => false,
+            | FaultKind::Reconnect { .. }
+            | FaultKind::StopListening { .. }
+            | FaultKind::Present { .. }
+            | FaultKind::DeviceError { .. }
+            | FaultKind::SafetyAlert { .. } => false,
         }
     }
 
@@ -175,8 +181,39 @@ pub enum FaultKind {
         /// Whose.
         participant: u64,
     },
+    /// Whoever knows which relays there are answers a participant only at its end. In a plan with this, everybody asks
+    /// for relays when a call begins, and hears of them in another order than that of the last resort.
+    SilentDirectory {
+        /// Whom.
+        participant: u64,
+    },
     /// Somebody asks a participant's call to reconnect now. It happens at once.
     Reconnect {
+        /// Whose.
+        participant: u64,
+    },
+    /// Somebody hangs up, and calls again at its end.
+    HangUp {
+        /// Who.
+        participant: u64,
+    },
+    /// Somebody leaves every track that they listen to, and listens again at its end.
+    StopListening {
+        /// Who.
+        participant: u64,
+    },
+    /// Somebody publishes one more track, that nobody listens to, and finishes it at its end. Once in a call.
+    Present {
+        /// Who.
+        participant: u64,
+    },
+    /// The application reports an error of its microphone. It happens at once.
+    DeviceError {
+        /// Whose.
+        participant: u64,
+    },
+    /// The application raises a safety alert. It happens at once.
+    SafetyAlert {
         /// Whose.
         participant: u64,
     },
@@ -215,7 +252,13 @@ impl FaultKind {
             Self::Restart { .. } => "restart",
             Self::ClockJump { .. } => "clock_jump",
             Self::ExpiredToken { .. } => "expired_token",
+            Self::SilentDirectory { .. } => "silent_directory",
             Self::Reconnect { .. } => "reconnect",
+            Self::HangUp { .. } => "hang_up",
+            Self::StopListening { .. } => "stop_listening",
+            Self::Present { .. } => "present",
+            Self::DeviceError { .. } => "device_error",
+            Self::SafetyAlert { .. } => "safety_alert",
             Self::RelayCrash { .. } => "relay_crash",
             Self::SlowRelay { .. } => "slow_relay",
             Self::RefusingRelay { .. } => "refusing_relay",

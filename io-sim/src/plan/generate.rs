@@ -94,6 +94,15 @@ const LASTING: [Family; 6] = [
     },
 ];
 
+/// What people and their devices do in the middle of a call.
+const ACTS: [Family; 5] = [
+    |topology, chance| FaultKind::HangUp { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::StopListening { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::Present { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::DeviceError { participant: topology.someone(chance) },
+    |topology, chance| FaultKind::SafetyAlert { participant: topology.someone(chance) },
+];
+
 impl Topology {
     fn someone(&self, chance: &mut Chance) -> u64 {
         chance.between(0, self.participants - 1)
@@ -204,6 +213,34 @@ impl FaultPlan {
                 let at_ms = (around + chance.between(0, 2_000)).saturating_sub(1_000);
                 let for_ms = chance.one_of(&[0, 0, 500, 2_000, 6_000]);
                 let kind = FaultKind::ExpiredToken { participant };
+                faults.push(Fault { at_ms, for_ms, kind });
+            }
+        }
+        // Some relays are not known before somebody says which there are. What matters is when a call begins.
+        let mut chance = Chance::new(seed, Stream::Directory);
+        if chance.one_in(8) {
+            for participant in 0..topology.participants {
+                let begins = |fault: &&Fault| {
+                    matches!(fault.kind, FaultKind::Restart { .. })
+                        && fault.kind.participant() == Some(participant)
+                };
+                let again = faults.iter().find(begins).filter(|_| chance.one_in(2));
+                let at_ms = again.map_or(0, Fault::end_ms);
+                let for_ms = chance.one_of(&[0, 500, 1_500, 2_500, 6_000]);
+                let kind = FaultKind::SilentDirectory { participant };
+                faults.push(Fault { at_ms, for_ms, kind });
+            }
+        }
+        // And some do other things, mostly while something is amiss.
+        let mut chance = Chance::new(seed, Stream::Acts);
+        if chance.one_in(4) {
+            for _ in 0..chance.between(1, 3) {
+                let near = !faults.is_empty() && !chance.one_in(4);
+                let around =
+                    if near { chance.one_of(&faults).at_ms } else { chance.between(0, 25_000) };
+                let at_ms = (around + chance.between(0, 4_000)).saturating_sub(1_000);
+                let for_ms = chance.one_of(&[100, 1_000, 4_000]) * chance.between(1, 3) / 2;
+                let kind = chance.one_of(&ACTS)(&topology, &mut chance);
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }

@@ -4,8 +4,10 @@
 //! are `ether.rs`'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
 //! each time.
 
+mod application;
 mod certificate;
 mod clock;
+mod directory;
 mod errors;
 mod ether;
 mod issuer;

@@ -1,19 +1,18 @@
-//! A participant's process: an application that embeds the library, speaks and listens.
+//! A participant: its processes come and go, and each calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt as _;
-use holdline_core::{Event, Timestamp};
+use holdline_core::Timestamp;
 use holdline_dev_relay::Guard;
-use holdline_quinn::{Call, CallConfig, PublishedTrack, SubscribedTrack, Trust};
-use tokio::task::JoinSet;
+use holdline_quinn::{Call, CallConfig, Trust};
 
+use super::application::Application;
 use super::clock;
+use super::directory::Directory;
 use super::ether::Ether;
 use super::issuer::Issuer;
 use super::network::{SimNetwork, relay_name};
-use crate::conditions::Hint;
-use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
+use crate::record::{Life, ParticipantRecord};
 use crate::script::{Script, name};
 
 /// What becomes of a participant. Its processes come and go; what they saw stays.
@@ -38,19 +37,26 @@ impl Diary {
     }
 
     /// Writes into one life.
-    fn write(&self, life: usize, write: impl FnOnce(&mut Life)) {
+    pub(crate) fn write(&self, life: usize, write: impl FnOnce(&mut Life)) {
         write(&mut self.open().lives[life]);
     }
 }
 
 impl Participant {
-    /// One process, from its beginning until everything is over or it is killed.
+    /// One process, from its beginning until everything is over or it is killed: call by call.
     pub(crate) async fn live(self) -> turmoil::Result {
-        let (who, script) = (self.who, Arc::clone(&self.script));
+        clock::sleep_until(self.script.begins(self.who).0).await;
+        while let Some(calls_again) = self.call().await? {
+            clock::sleep_until(calls_again).await;
+        }
+        Ok(())
+    }
+
+    /// One call; when the next one is to begin, if it is hung up before everything is over.
+    async fn call(&self) -> turmoil::Result<Option<u64>> {
+        let (who, script) = (self.who, &self.script);
         let life = self.diary.open().lives.len();
-        let (begins, speaks) = script.begins(who);
-        clock::sleep_until(begins).await;
-        let network = SimNetwork { ether: self.ether.clone(), script: Arc::clone(&script), who };
+        let network = SimNetwork { ether: self.ether.clone(), script: Arc::clone(script), who };
         let mut config = CallConfig::new(url(0), "room", name(who))
             .trust(self.trust.clone())
             .seed(script.seed(who, life));
@@ -58,7 +64,10 @@ impl Participant {
             config = config.relay(url(relay));
         }
         if let Some(guard) = self.guard.clone() {
-            config = config.credential_provider(Issuer { who, script: Arc::clone(&script), guard });
+            config = config.credential_provider(Issuer { who, script: Arc::clone(script), guard });
+        }
+        if script.conditions.have_directory() {
+            config = config.relay_provider(Directory { who, script: Arc::clone(script) });
         }
         self.diary.open().lives.push(Life {
             since: now(),
@@ -66,122 +75,19 @@ impl Participant {
             ..Life::default()
         });
         let call = Call::connect_on(Arc::new(network), config)?;
-        let mut listening = JoinSet::new();
-        let mut events = call.events();
-        let diary = self.diary.clone();
-        listening.spawn(async move {
-            while let Some(event) = events.next().await {
-                diary.write(life, |life| note(life, event));
-            }
-        });
-        let mut voices = Vec::new();
-        for voice in script.voices() {
-            voices.push((voice, call.publish(voice.track())?));
-            self.diary.write(life, |life| drop(life.said.insert(voice.name.into(), Vec::new())));
-        }
-        for speaker in script.others(who) {
-            for voice in script.voices() {
-                let track = call.subscribe(&name(speaker), voice.track())?;
-                let record = TrackRecord {
-                    track: Some(track.id()),
-                    speaker,
-                    name: voice.name.into(),
-                    ..TrackRecord::default()
-                };
-                let index = {
-                    let tracks = &mut self.diary.open().lives[life].tracks;
-                    tracks.push(record);
-                    tracks.len() - 1
-                };
-                listening.spawn(listen(self.diary.clone(), (life, index), track));
-            }
-        }
-        let hints = async {
-            let mut hints: Vec<(u64, Hint)> = script.conditions.hints(who).collect();
-            hints.sort_unstable();
-            for (at, hint) in hints.into_iter().filter(|(at, _)| *at >= clock::now()) {
-                clock::sleep_until(at).await;
-                let _ = match hint {
-                    Hint::NetworkChanged => call.network_changed(),
-                    Hint::ReconnectNow => call.reconnect_now(),
-                };
-            }
-        };
-        let speech = async {
-            clock::sleep_until(speaks).await;
-            self.speak(life, &voices).await;
-            clock::sleep_until(script.over).await;
-        };
-        tokio::join!(hints, speech);
-        let stats = call.stats().await;
-        self.diary.write(life, |life| life.state = Some(stats.state));
-        let summary = call.close().await;
-        while listening.join_next().await.is_some() {}
-        self.diary.write(life, |life| life.summary = Some(summary));
-        Ok(())
+        let mut application =
+            Application::new(call, Arc::clone(script), (who, life), self.diary.clone());
+        application.begin()?;
+        let calls_again = application.run().await?;
+        application.end().await;
+        Ok(calls_again)
     }
-
-    async fn speak(&self, life: usize, voices: &[(&crate::script::Voice, PublishedTrack)]) {
-        let (who, script) = (self.who, &self.script);
-        let mut at = clock::now();
-        let mut number = 0;
-        while at < script.said {
-            clock::sleep_until(at).await;
-            if let Some(until) = script.conditions.suspended_until(who, at) {
-                // A suspended process says nothing.
-                at = until;
-                continue;
-            }
-            for (voice, track) in voices {
-                let frame = script.frame((who, life), voice, number, at);
-                let said = Said {
-                    at: Timestamp::from_micros(at),
-                    keyframe: frame.keyframe,
-                    payload: frame.payload.clone(),
-                };
-                if track.send(frame).is_ok() {
-                    let name = voice.name;
-                    self.diary.write(life, |life| {
-                        life.said.entry(name.into()).or_default().push(said);
-                    });
-                }
-            }
-            number += 1;
-            at += script.topology.frame_ms * 1_000;
-        }
-        clock::sleep_until(script.said).await;
-        for (_, track) in voices {
-            let _ = track.finish();
-        }
-    }
-}
-
-async fn listen(diary: Diary, (life, index): (usize, usize), mut track: SubscribedTrack) {
-    while let Some(frame) = track.next().await {
-        let heard = Heard {
-            at: now(),
-            number: frame.number,
-            captured_at: frame.captured_at,
-            keyframe: frame.keyframe,
-            payload: frame.payload,
-            gap: frame.gap,
-        };
-        diary.write(life, |life| life.tracks[index].heard.push(heard));
-    }
-}
-
-fn note(life: &mut Life, event: Event) {
-    if let Event::TrackFinished { track } = &event {
-        let finished = life.tracks.iter_mut().find(|record| record.track == Some(*track));
-        finished.into_iter().for_each(|record| record.finished = true);
-    }
-    life.events.push((now(), event));
 }
 
 fn now() -> Timestamp {
     Timestamp::from_micros(clock::now())
 }
 
-fn url(relay: usize) -> String {
+pub(crate) fn url(relay: usize) -> String {
     format!("moqt://{}", relay_name(relay))
 }

@@ -1,11 +1,12 @@
 //! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
 
-use holdline_core::Outcome;
-use holdline_sim::{FaultPlan, Record};
+use holdline_core::{ErrorCode, Event, Outcome};
+use holdline_sim::{FaultPlan, Life, Record};
 
 pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
         let life = participant.last();
+        reports(life).map_err(|how| format!("p{who}: {how}"))?;
         let Some(summary) = &life.summary else {
             return Err(format!("p{who}'s call has not ended"));
         };
@@ -35,9 +36,13 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
                 return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));
             }
         }
-        for (track, seen) in summary.stats.subscribed.iter().zip(&life.tracks) {
+        for track in &summary.stats.subscribed {
+            let Some(seen) = life.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
+                return Err(format!("p{who} has never listened to {track:?}"));
+            };
             let (counters, heard) = (track.counters, seen.heard.len() as u64);
-            if counters.delivered != heard {
+            // What was delivered to who has just left is heard by nobody.
+            if heard > counters.delivered || (heard < counters.delivered && !seen.left) {
                 return Err(format!(
                     "p{who} of p{}/{}: {heard} heard, but {counters:?}",
                     seen.speaker, seen.name
@@ -63,4 +68,14 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What an application reports is told to everybody who looks after the call, once.
+fn reports(life: &Life) -> Result<(), String> {
+    let told = life.events.iter().filter(|(_, event)| match event {
+        Event::Notice { code, .. } => *code == ErrorCode::MediaDeviceError,
+        event => matches!(event, Event::SafetyAlert { .. }),
+    });
+    let (told, reported) = (told.count() as u64, life.reports);
+    if told == reported { Ok(()) } else { Err(format!("{told} of {reported} reports were told")) }
 }

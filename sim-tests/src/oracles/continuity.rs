@@ -23,7 +23,13 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
             let once = |who: usize| record.participants[who].lives.len() == 1;
             let lost = plan.lost_for_good().map(|(who, _)| who as usize);
             let lost = lost == Some(listener) || lost == Some(track.speaker);
-            if covered && !lost && track.name == "lossless" && once(listener) && once(track.speaker)
+            let throughout = !track.left && participant.lives[0].since == track.since;
+            if covered
+                && !lost
+                && throughout
+                && track.name == "lossless"
+                && once(listener)
+                && once(track.speaker)
             {
                 complete(record, track).map_err(|how| format!("{whose}: {how}"))?;
             }

@@ -34,7 +34,8 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
         if life.state != Some(StateName::Live) {
             return Err(format!("p{who}'s call is {:?} when all is over", life.state));
         }
-        for track in life.tracks.iter().filter(|track| lost.is_none_or(|l| l.0 != track.speaker)) {
+        let listens = life.tracks.iter().filter(|track| !track.left);
+        for track in listens.filter(|track| lost.is_none_or(|lost| lost.0 != track.speaker)) {
             let speaker = record.participants[track.speaker].last();
             if is_found_late(&record.participants[track.speaker], healed) {
                 continue;

@@ -1,0 +1,31 @@
+//! Whoever knows which relays there are.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use holdline_quinn::{RelayProvider, Unavailable};
+
+use super::clock;
+use super::participant::url;
+use crate::script::Script;
+
+/// Tells a participant, sooner or later.
+pub(crate) struct Directory {
+    pub(crate) who: usize,
+    pub(crate) script: Arc<Script>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").field("who", &self.who).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl RelayProvider for Directory {
+    async fn relays(&self) -> Result<Vec<String>, Unavailable> {
+        clock::sleep_until(self.script.conditions.directory_answers(self.who, clock::now())).await;
+        Ok(self.script.directory().map(url).collect())
+    }
+}
