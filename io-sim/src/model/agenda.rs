@@ -30,6 +30,11 @@ impl<T> Agenda<T> {
         self.order.push(Reverse((at, self.serial, place)));
     }
 
+    /// When something happens next.
+    pub(super) fn peek(&self) -> Option<u64> {
+        self.order.peek().map(|Reverse((at, ..))| *at)
+    }
+
     pub(super) fn next(&mut self) -> Option<(u64, T)> {
         let Reverse((at, _, place)) = self.order.pop()?;
         self.free.push(place);

@@ -1,7 +1,7 @@
 //! What the driver does: tells a call what happened, carries out what it says, wakes it in time.
 
 use holdline_core::{
-    Cause, CauseKind, Credential, Input, Output, RequestId, Secret, SessionId, Timestamp, Token,
+    Cause, CauseKind, Credential, Input, Output, RequestId, Secret, SessionId, Token,
 };
 
 use super::relay::{Request, TrackIndex};
@@ -24,6 +24,8 @@ impl World {
     /// Tells a call, carries out what it says, and tells it what that brings at once.
     fn hand_in(&mut self, who: usize, mut input: Input) {
         loop {
+            // Mostly there is one, and it need not wait for its turn.
+            let mut first = None;
             let Some(process) = &mut self.participants[who].process else {
                 return self.answers.clear();
             };
@@ -34,44 +36,24 @@ impl World {
             {
                 self.add_to_digest(who, &output);
                 self.participants[who].note(self.now, &output);
-                if let Some(answer) = self.carry_out(who, output) {
-                    self.answers.push_back(answer);
+                match self.carry_out(who, output) {
+                    answer if first.is_none() && self.answers.is_empty() => first = answer,
+                    Some(answer) => self.answers.push_back(answer),
+                    None => {}
                 }
             }
-            let Some(next) = self.answers.pop_front() else { return };
+            let Some(next) = first.or_else(|| self.answers.pop_front()) else { return };
             input = next;
         }
     }
 
-    /// Sees to it that a call is woken in time. Deadlines mostly move away: then the alarm that is set
-    /// already is set anew when it goes off.
+    /// Sees to it that a call is woken in time.
     fn see_to_wake(&mut self, who: usize) {
-        let Some(process) = &mut self.participants[who].process else { return };
-        let Some(deadline) = process.call.deadline() else { return };
-        let at = deadline.at.max(self.now);
-        if process.alarm.is_some_and(|alarm| alarm <= at) {
-            return;
-        }
-        let until = self.script.conditions.suspended_until(who, at.as_micros());
-        let at = until.map_or(at, Timestamp::from_micros);
-        if process.alarm.is_none_or(|alarm| at < alarm) {
-            process.alarm = Some(at);
-            self.at(at.as_micros(), What::Wake(who));
-        }
-    }
-
-    /// An alarm goes off, perhaps one that a sooner one has replaced.
-    pub(super) fn wake(&mut self, who: usize) {
-        let Some(process) = &mut self.participants[who].process else { return };
-        if process.alarm != Some(self.now) {
-            return;
-        }
-        process.alarm = None;
-        if process.call.deadline().is_some_and(|deadline| deadline.at <= self.now) {
-            self.tell(who, Input::Tick);
-        } else {
-            self.see_to_wake(who);
-        }
+        let deadline = self.participants[who].process.as_ref().and_then(|p| p.call.deadline());
+        self.alarms[who] = deadline.map(|deadline| {
+            let at = deadline.at.max(self.now).as_micros();
+            self.script.conditions.suspended_until(who, at).unwrap_or(at)
+        });
     }
 
     fn add_to_digest(&mut self, who: usize, output: &Output) {

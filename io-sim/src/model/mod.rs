@@ -72,7 +72,6 @@ enum What {
     Begin(usize),
     /// The process in that life of a participant says its next frame.
     Speak(usize, usize),
-    Wake(usize),
     Connected(ConnId),
     AtRelay(ConnId, Request),
     AtParticipant(ConnId, Reply),
@@ -93,6 +92,8 @@ struct World {
     script: Arc<Script>,
     now: Timestamp,
     agenda: Agenda<What>,
+    /// When each call is to be woken, in microseconds.
+    alarms: Vec<Option<u64>>,
     paths: Paths,
     relays: Vec<Living>,
     participants: Vec<Participant>,
@@ -129,9 +130,19 @@ fn caught(play: impl FnOnce() -> Record) -> Result<Record, RunError> {
 
 impl World {
     fn play(mut self) -> Record {
-        while let Some((at, what)) = self.agenda.next() {
-            self.now = Timestamp::from_micros(at);
-            self.happen(what);
+        // What happens at the same moment comes before a tick.
+        while let Some(next) = self.agenda.peek() {
+            match self.alarm().filter(|(at, _)| *at < next) {
+                Some((at, who)) => {
+                    self.now = Timestamp::from_micros(at);
+                    self.tell(who, Input::Tick);
+                }
+                None => {
+                    let Some((at, what)) = self.agenda.next() else { break };
+                    self.now = Timestamp::from_micros(at);
+                    self.happen(what);
+                }
+            }
         }
         Record {
             participants: self.participants.into_iter().map(|p| p.record).collect(),
@@ -146,6 +157,7 @@ impl World {
         let mut world = Self {
             now: Timestamp::ZERO,
             agenda: Agenda::default(),
+            alarms: vec![None; script.participants()],
             paths: Paths::new(Arc::clone(&script)),
             relays: (0..plan.topology.relays).map(|_| Living::default()).collect(),
             participants: (0..script.participants()).map(participant).collect(),
@@ -183,6 +195,12 @@ impl World {
         world
     }
 
+    /// Which call is to be woken next, and when.
+    fn alarm(&self) -> Option<(u64, usize)> {
+        let alarms = self.alarms.iter().enumerate();
+        alarms.filter_map(|(who, at)| at.map(|at| (at, who))).min()
+    }
+
     fn at(&mut self, micros: u64, what: What) {
         self.agenda.put(micros.max(self.now.as_micros()), what);
     }
@@ -191,7 +209,6 @@ impl World {
         match what {
             What::Begin(who) => self.begin(who),
             What::Speak(who, life) => self.speak(who, life),
-            What::Wake(who) => self.wake(who),
             What::Connected(id) => {
                 let conn = &mut self.conns[id.0];
                 if !conn.open || self.relays[conn.relay].life != conn.life {
@@ -292,6 +309,7 @@ impl World {
         match act {
             Act::HangUp if self.participants[who].process.take().is_some() => {
                 self.participants[who].hung_up = true;
+                self.alarms[who] = None;
                 self.conns.iter_mut().filter(|c| c.who == who).for_each(|c| c.open = false);
             }
             Act::CallAgain if self.participants[who].hung_up => self.begin(who),
@@ -302,6 +320,7 @@ impl World {
     /// A process ends without a word. Its relays learn of it by its silence.
     fn killed(&mut self, who: usize) {
         self.participants[who].process = None;
+        self.alarms[who] = None;
         self.participants[who].hung_up = false;
         let now = self.now.as_micros();
         for id in self.known(|conn| conn.who == who) {

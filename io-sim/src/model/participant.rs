@@ -31,8 +31,6 @@ pub(super) struct Process {
     pub(super) call: Supervisor,
     pub(super) conns: BTreeMap<SessionId, ConnId>,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
-    /// When it is woken next.
-    pub(super) alarm: Option<Timestamp>,
     /// How many frames it has said.
     frames: u64,
 }
@@ -77,7 +75,6 @@ impl Participant {
             call,
             conns: BTreeMap::new(),
             publications: BTreeMap::new(),
-            alarm: None,
             frames: 0,
         });
 

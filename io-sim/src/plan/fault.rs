@@ -43,7 +43,6 @@ impl Fault {
             | FaultKind::NetworkChange { .. }
             | FaultKind::Suspend { .. }
             | FaultKind::Restart { .. }
-            | FaultKind::HangUp { .. }
             | FaultKind::RelayCrash { .. }
             | FaultKind::SlowRelay { .. }
             | FaultKind::RefusingRelay { .. }
@@ -58,6 +57,7 @@ impl Fault {
             | FaultKind::Rebinding { .. }
             | FaultKind::ClockJump { .. }
             | FaultKind::Reconnect { .. }
+            | FaultKind::HangUp { .. }
             | FaultKind::StopListening { .. }
             | FaultKind::Present { .. }
             | FaultKind::DeviceError { .. }
