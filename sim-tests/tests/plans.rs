@@ -115,8 +115,28 @@ fn who_listens_again_hears_what_is_said_from_then_on() {
         }
         let fresh = |track: &TrackRecord| track.heard.first().map(|heard| heard.at - track.since);
         for track in tracks[3..6].iter() {
-            assert!(fresh(track) < Some(Duration::from_secs(1)), "{world:?}, {}", track.name);
+            let soon = fresh(track).is_some_and(|fresh| fresh < Duration::from_secs(1));
+            assert!(soon, "{world:?}, {}", track.name);
         }
+    }
+}
+
+/// R32: a call waits two seconds for whoever knows the relays, and then takes those that it was given.
+#[test]
+fn who_is_not_told_the_relays_takes_the_last_resort() {
+    for world in [World::Model, World::Stack] {
+        let verdict = played("silent-directory", world, plan("silent-directory"));
+        let first = verdict.record.participants.iter().filter_map(|participant| {
+            let life = participant.last();
+            life.events.iter().find_map(|(at, event)| match event {
+                Event::AttemptStarted { relay, .. } => Some((*at - life.since, relay)),
+                _ => None,
+            })
+        });
+        let first: Vec<(Duration, &String)> = first.collect();
+        let [(waited, last_resort), (told_at_once, named)] = first[..] else { panic!("{first:?}") };
+        assert_eq!((waited, told_at_once), (Duration::from_secs(2), Duration::ZERO), "{world:?}");
+        assert_ne!(last_resort, named, "{world:?}");
     }
 }
 

@@ -146,13 +146,13 @@ impl Participant {
         match act {
             Act::NetworkChanged => vec![Input::NetworkChanged],
             Act::ReconnectNow => vec![Input::ReconnectNow],
-            Act::ReportDeviceError | Act::RaiseSafetyAlert => {
+            Act::ReportDeviceError => {
                 life.reports += u64::from(!state.is_final());
-                let detail = "as it was planned".to_owned();
-                vec![match act {
-                    Act::ReportDeviceError => Input::MediaDeviceError { track: TrackId(1), detail },
-                    _ => Input::SafetyAlert { detail },
-                }]
+                vec![Input::MediaDeviceError { track: TrackId(1), detail: String::new() }]
+            }
+            Act::RaiseSafetyAlert => {
+                life.reports += u64::from(!state.is_final());
+                vec![Input::SafetyAlert { detail: String::new() }]
             }
             Act::StopListening => {
                 let there = life.tracks.iter_mut().filter(|track| !track.left);

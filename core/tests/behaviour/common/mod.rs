@@ -13,9 +13,9 @@ use holdline_core::{
 
 pub const MIC: TrackId = TrackId(1);
 pub const BOB: TrackId = TrackId(2);
+pub const MS: Duration = Duration::from_millis(1);
 /// Nearly twice as many as any test takes.
 const MOST_STEPS: u64 = 1_000_000;
-pub const MS: Duration = Duration::from_millis(1);
 
 pub struct Hand {
     pub call: Supervisor,
