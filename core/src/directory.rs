@@ -78,8 +78,8 @@ pub(crate) struct Directory {
     expires: Timestamp,
     asked: Option<(RequestId, Timestamp)>,
     /// The relay of the last stable session, or where we came to meet somebody since: an incident's first
-    /// attempt goes there.
-    home: usize,
+    /// attempt goes there. Nowhere yet: the first attempt goes to whichever is named first.
+    home: Option<usize>,
 }
 
 impl Directory {
@@ -102,7 +102,7 @@ impl Directory {
     /// in turn.
     pub(crate) fn relay<'a>(&'a self, attempt: u32, config: &'a Config) -> &'a str {
         let relays = self.relays(config);
-        &relays[(self.home + attempt as usize) % relays.len()]
+        &relays[(self.home.unwrap_or(0) + attempt as usize) % relays.len()]
     }
 
     /// Where an incident's first attempt goes.
@@ -112,7 +112,7 @@ impl Directory {
 
     /// `relay` is where we belong: a session with it has proven stable, or the others are there.
     pub(crate) fn settle_on(&mut self, relay: &str, config: &Config) {
-        self.home = self.relays(config).iter().position(|known| known == relay).unwrap_or(0);
+        self.home = self.relays(config).iter().position(|known| known == relay);
     }
 
     /// Asks for a list if there is none that is valid; how long to wait for it, because there is
@@ -150,9 +150,8 @@ impl Directory {
         self.asked = None;
         if !relays.is_empty() {
             relays.truncate(Config::MOST_RELAYS);
-            let home = self.relays(config).get(self.home);
-            let home = home.and_then(|home| relays.iter().position(|relay| relay == home));
-            self.home = home.unwrap_or(0);
+            let home = self.home.and_then(|home| self.relays(config).get(home));
+            self.home = home.and_then(|home| relays.iter().position(|relay| relay == home));
             self.list = Some(relays);
             self.expires = now + config.directory.lifetime;
         }

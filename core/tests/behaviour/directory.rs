@@ -83,6 +83,14 @@ fn without_a_valid_list_the_provider_is_asked_first_and_its_answer_is_remembered
 }
 
 #[test]
+fn a_call_begins_where_the_list_begins_whatever_the_last_resort_names_first() {
+    let mut hand = hand(|config| config.directory.provider = true);
+    hand.give(Input::Connect);
+    answer(&mut hand, &["static-b", "static-a"]);
+    assert_eq!(relays(&mut hand), ["static-b"]);
+}
+
+#[test]
 fn a_provider_that_fails_or_is_silent_for_two_seconds_leaves_the_static_list() {
     let provider = |config: &mut Config| config.directory.provider = true;
     let mut failing = hand(provider);
