@@ -90,16 +90,15 @@ impl Liveness {
 
     /// Which way nothing goes for longer than the path's round trip can explain.
     pub(crate) fn silence(&self, now: Timestamp, rtt: Duration) -> Option<CauseKind> {
-        // The first that is sent on a path is not answered sooner than a round trip later.
-        if now < self.since + rtt + suspect_after(rtt) {
-            None
-        } else if self.receiving.is_silent(now, rtt) {
-            Some(CauseKind::Silent)
+        let silence = if self.receiving.is_silent(now, rtt) {
+            CauseKind::Silent
         } else if self.sending.is_silent(now, rtt) {
-            Some(CauseKind::Unacknowledged)
+            CauseKind::Unacknowledged
         } else {
-            None
-        }
+            return None;
+        };
+        // The first that is sent on a path is not answered sooner than a round trip later.
+        (now >= self.since + rtt + suspect_after(rtt)).then_some(silence)
     }
 
     /// The path is suspected from now on, or about to be left.

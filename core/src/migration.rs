@@ -47,8 +47,9 @@ impl Migration {
 
     /// When the next move is due.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.wanted?;
         let interval = self.interval.max(SHORTEST_INTERVAL);
-        self.wanted.map(|_| self.last.map_or(Timestamp::ZERO, |last| last + interval))
+        Some(self.last.map_or(Timestamp::ZERO, |last| last + interval))
     }
 
     /// Moves if that is due; whether it did.

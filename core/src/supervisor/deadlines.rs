@@ -116,19 +116,24 @@ impl Supervisor {
             if self.next_wake().is_none_or(|(at, _)| self.now < at) {
                 return;
             }
-            // Of a live call this is nearly every deadline: its path is to be looked at, and nothing else is due.
-            if let State::Live { session, .. } = &mut self.state
-                && self.agenda.is_none_or(|(at, _)| self.now < at)
-            {
-                session.advance_path(None, desk!(self));
-                continue;
-            }
-            self.advance_state();
-            self.advance_receptions();
-            self.complete_joining();
-            self.advance_test();
-            self.settle();
+            self.do_what_is_due();
         }
+    }
+
+    // Seldom called, and kept out of what every input goes through.
+    #[inline(never)]
+    fn do_what_is_due(&mut self) {
+        // Of a live call this is nearly every deadline: its path is to be looked at, and nothing else is due.
+        if let State::Live { session, .. } = &mut self.state
+            && self.agenda.is_none_or(|(at, _)| self.now < at)
+        {
+            return session.advance_path(None, desk!(self));
+        }
+        self.advance_state();
+        self.advance_receptions();
+        self.complete_joining();
+        self.advance_test();
+        self.settle();
     }
 
     /// Begins what has become possible, and works out what is due next.

@@ -1,17 +1,166 @@
 //! What the network does: brings requests to relays and their replies back, or does not.
 
-use holdline_core::{FetchEnd, Input};
+use std::sync::Arc;
 
-use super::path::IDLE;
-use super::relay::{self, Reply, Request};
-use super::{ConnId, OWN_IDLE, What, World};
+use holdline_core::{Cause, CauseKind, FetchEnd, Input, SessionId, Timestamp};
+
+use super::What;
+use super::agenda::Agenda;
+use super::path::{IDLE, Paths};
+use super::relay::{self, CONTROL, Relay, Reply, Request};
 use crate::conditions::Way;
+use crate::script::Script;
 
+/// A participant's own idle timeout, in microseconds.
+const OWN_IDLE: u64 = 30_000_000;
 /// How many streams of a connection are looked through before those are forgotten that do not matter any
 /// more.
 const STREAMS: usize = 16;
 
-impl World {
+/// A connection between a participant and a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ConnId(usize);
+
+#[derive(Clone, Debug)]
+struct Conn {
+    who: usize,
+    session: SessionId,
+    relay: usize,
+    /// Which life of the relay it is with.
+    life: u64,
+    /// Until when its relay accepts what it was shown, in microseconds from the start.
+    admits_until: u64,
+    /// Whether the participant still holds it.
+    open: bool,
+    /// Whether the relay does.
+    known: bool,
+    /// What the participant's counters say, and when the probes that are under way will have come back.
+    received: u64,
+    acknowledged: u64,
+    probes: Vec<u64>,
+    /// When the last of each stream arrives, each way, as far as that is still to come.
+    streams: [Vec<(u64, u64)>; 2],
+    dying: bool,
+}
+
+/// A relay, which remembers nothing of its former lives.
+#[derive(Clone, Debug, Default)]
+struct Living {
+    life: u64,
+    relay: Relay,
+}
+
+/// Everything between the participants, and what is going to happen there.
+pub(super) struct Network {
+    pub(super) script: Arc<Script>,
+    pub(super) now: Timestamp,
+    pub(super) agenda: Agenda<What>,
+    paths: Paths,
+    relays: Vec<Living>,
+    conns: Vec<Conn>,
+}
+
+impl Network {
+    pub(super) fn new(script: Arc<Script>) -> Self {
+        Self {
+            now: Timestamp::ZERO,
+            agenda: Agenda::default(),
+            paths: Paths::new(Arc::clone(&script)),
+            relays: (0..script.topology.relays).map(|_| Living::default()).collect(),
+            conns: Vec::new(),
+            script,
+        }
+    }
+
+    pub(super) fn at(&mut self, micros: u64, what: What) {
+        self.agenda.put(micros.max(self.now.as_micros()), what);
+    }
+
+    /// A session that a participant holds.
+    fn conn(&self, who: usize, session: SessionId) -> Option<ConnId> {
+        let is_it = |conn: &Conn| conn.open && conn.who == who && conn.session == session;
+        self.conns.iter().rposition(is_it).map(ConnId)
+    }
+
+    /// The connections that a relay knows of.
+    fn known(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+        let conns = self.conns.iter().enumerate();
+        conns.filter(|(_, conn)| conn.known && of(conn)).map(|(id, _)| ConnId(id)).collect()
+    }
+
+    pub(super) fn dial(&mut self, who: usize, session: SessionId, relay: &str, admits_until: u64) {
+        let relay = relay.trim_start_matches("relay-").parse().unwrap_or(0);
+        let id = ConnId(self.conns.len());
+        let handshake = self.paths.handshake(who, relay, self.now.as_micros());
+        self.conns.push(Conn {
+            who,
+            session,
+            relay,
+            // A relay that is away now has another life by then. One that crashes before the session is up has
+            // forgotten it.
+            life: handshake.map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
+            admits_until,
+            open: true,
+            known: false,
+            received: 0,
+            acknowledged: 0,
+            probes: Vec::new(),
+            streams: [Vec::new(), Vec::new()],
+            dying: false,
+        });
+        if let Some((_, up)) = handshake {
+            self.at(up, What::Connected(id));
+        }
+    }
+
+    /// A dial has come through, if it was not given up meanwhile.
+    pub(super) fn connected(&mut self, id: ConnId) -> Option<(usize, Input)> {
+        let conn = &mut self.conns[id.0];
+        if !conn.open || self.relays[conn.relay].life != conn.life {
+            return None;
+        }
+        let (who, session) = (conn.who, conn.session);
+        if self.now.as_micros() >= conn.admits_until {
+            conn.open = false;
+            let cause = Cause::new(CauseKind::Unauthorized);
+            return Some((who, Input::DialFailed { session, cause }));
+        }
+        conn.known = true;
+        Some((who, Input::Connected { session }))
+    }
+
+    /// A participant closes a session.
+    pub(super) fn close(&mut self, who: usize, session: SessionId) {
+        let Some(id) = self.conn(who, session) else { return };
+        self.send_up(id, CONTROL, Request::Close);
+        self.conns[id.0].open = false;
+        // It may have ended by itself at that moment, and that is heard only now.
+        self.at(self.now.as_micros() + 1_000, What::Outdated(who, session));
+    }
+
+    /// A participant's process is gone, and holds nothing any more.
+    pub(super) fn left(&mut self, who: usize) {
+        self.conns.iter_mut().filter(|conn| conn.who == who).for_each(|conn| conn.open = false);
+    }
+
+    /// The same, without a word: its relays learn of it by its silence.
+    pub(super) fn killed(&mut self, who: usize) {
+        let now = self.now.as_micros();
+        for id in self.known(|conn| conn.who == who) {
+            self.at(now + IDLE, What::RelayForgets(id));
+        }
+        self.left(who);
+    }
+
+    pub(super) fn relay_crashes(&mut self, relay: usize) {
+        let life = self.relays[relay].life + 1;
+        self.relays[relay] = Living { life, relay: Relay::default() };
+        for id in self.known(|conn| conn.relay == relay) {
+            self.conns[id.0].known = false;
+            self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
+        }
+    }
+
     /// When something arrives that is sent now, in the order of its stream.
     fn arrival(&mut self, id: ConnId, way: Way, stream: u64, bytes: usize) -> Option<u64> {
         let (who, now) = (self.conns[id.0].who, self.now.as_micros());
@@ -46,24 +195,48 @@ impl World {
         }
     }
 
-    pub(super) fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
+    /// A participant says something in one of its sessions, if that is still there.
+    pub(super) fn say(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
+        if let Some(id) = self.conn(who, session) {
+            self.send_up(id, stream, request);
+        }
+    }
+
+    /// The same in all of them.
+    pub(super) fn say_everywhere(&mut self, who: usize, request: &Request) {
+        for id in 0..self.conns.len() {
+            if self.conns[id].open && self.conns[id].who == who {
+                self.send_up(ConnId(id), CONTROL, request.clone());
+            }
+        }
+    }
+
+    fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
         if let Some(at) = self.arrival(id, Way::Up, stream, request.bytes()) {
             self.at(at, What::AtRelay(id, request));
         }
     }
 
-    /// Sends a probe, which counts when it has come back, if nothing was in its way.
-    pub(super) fn probe(&mut self, id: ConnId) {
-        let (who, known) = (self.conns[id.0].who, self.conns[id.0].known);
-        let now = self.now.as_micros();
-        let conditions = &self.script.conditions;
+    /// Sends a probe, which counts when it has come back, if nothing was in its way; what has come back so far.
+    pub(super) fn probe(&mut self, who: usize, session: SessionId) -> Option<Input> {
+        let id = self.conn(who, session)?;
+        let (conditions, now) = (&self.script.conditions, self.now.as_micros());
+        let rtt_micros = conditions.latency(who, now) * 2;
         let blocked = |way| conditions.blocked_until(who, way, now);
-        if known && blocked(Way::Up).is_none() && blocked(Way::Down).is_none() {
-            let back = now + conditions.latency(who, now) * 2;
-            self.conns[id.0].probes.push(back);
-        } else if blocked(Way::Up).is_some_and(|until| until - now > IDLE) {
+        let (up, down) = (blocked(Way::Up), blocked(Way::Down));
+        let conn = &mut self.conns[id.0];
+        let sent = conn.probes.len();
+        conn.probes.retain(|back| *back > now);
+        let back = (sent - conn.probes.len()) as u64;
+        conn.received += back;
+        conn.acknowledged += back;
+        let (received, acknowledged) = (conn.received, conn.acknowledged);
+        if conn.known && up.is_none() && down.is_none() {
+            conn.probes.push(now + rtt_micros);
+        } else if up.is_some_and(|until| until - now > IDLE) {
             self.dies(id);
         }
+        Some(Input::PathReport { session, received, acknowledged, rtt_micros })
     }
 
     pub(super) fn at_relay(&mut self, id: ConnId, request: Request) {
@@ -116,16 +289,26 @@ impl World {
         }
     }
 
-    pub(super) fn at_participant(&mut self, id: ConnId, reply: Reply) {
+    /// A participant learns that a session has been silent for too long, if it still holds it.
+    pub(super) fn participant_forgets(&mut self, id: ConnId) -> Option<(usize, Input)> {
+        let conn = &mut self.conns[id.0];
+        let (who, session) = (conn.who, conn.session);
+        let cause = Cause::new(CauseKind::TimedOut);
+        let closed = Input::SessionClosed { session, cause };
+        std::mem::take(&mut conn.open).then_some((who, closed))
+    }
+
+    /// What a relay says reaches a participant, if that still holds the session.
+    pub(super) fn at_participant(&mut self, id: ConnId, reply: Reply) -> Option<(usize, Input)> {
         let conn = &self.conns[id.0];
         let (who, session) = (conn.who, conn.session);
         if !conn.open {
-            return;
+            return None;
         }
         let suspended = self.script.conditions.suspended_until(who, self.now.as_micros());
         if let Some(until) = suspended {
             self.at(until, What::AtParticipant(id, reply));
-            return;
+            return None;
         }
         self.conns[id.0].received += 1;
         let input = match reply {
@@ -153,6 +336,6 @@ impl World {
                 Input::FetchEnded { fetch, end }
             }
         };
-        self.tell(who, input);
+        Some((who, input))
     }
 }

@@ -1,16 +1,19 @@
 //! A participant: the state machine, the application that speaks and listens, and what the driver
 //! would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use holdline_core::{
     Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
 };
 
-use super::ConnId;
+use super::What;
+use super::cells::Cells;
+use super::network::Network;
 use super::relay::TrackIndex;
 use crate::conditions::Act;
+use crate::digest::Digest;
 use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
 use crate::script::{SCREEN, Script, name};
 
@@ -19,9 +22,15 @@ pub(super) struct Participant {
     pub(super) who: usize,
     script: Arc<Script>,
     pub(super) process: Option<Process>,
-    pub(super) record: ParticipantRecord,
+    /// When its call is to be woken, in microseconds.
+    pub(super) alarm: Option<u64>,
+    /// What its call is to be told at once, in answer to what it said; empty in between.
+    pub(super) answers: VecDeque<Input>,
     /// Whether it has hung up, and has not called again.
-    pub(super) hung_up: bool,
+    hung_up: bool,
+    pub(super) record: ParticipantRecord,
+    pub(super) cells: Cells,
+    pub(super) digest: Digest,
     /// The bug that is planted in its calls.
     #[cfg(feature = "canaries")]
     pub(super) canary: Option<holdline_core::Canary>,
@@ -29,7 +38,8 @@ pub(super) struct Participant {
 
 pub(super) struct Process {
     pub(super) call: Supervisor,
-    pub(super) conns: BTreeMap<SessionId, ConnId>,
+    /// Which of the participant's lives it is.
+    pub(super) life: usize,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
     /// How many frames it has said.
     frames: u64,
@@ -46,15 +56,31 @@ impl Participant {
             who,
             script,
             process: None,
-            record: ParticipantRecord::default(),
+            alarm: None,
+            answers: VecDeque::new(),
             hung_up: false,
+            record: ParticipantRecord::default(),
+            cells: Cells::default(),
+            digest: Digest::default(),
             #[cfg(feature = "canaries")]
             canary: None,
         }
     }
 
+    /// Begins a process, if it is time and there is none.
+    pub(super) fn begin(&mut self, network: &mut Network) {
+        let (begins, speaks) = self.script.begins(self.who);
+        if network.now.as_micros() < begins || self.process.is_some() {
+            return;
+        }
+        let life = self.record.lives.len();
+        let inputs = self.call(network.now);
+        self.tell(inputs, network);
+        network.at(speaks, What::Speak(self.who, life));
+    }
+
     /// Begins a process; gives what its application asks for first.
-    pub(super) fn begin(&mut self, now: Timestamp) -> Vec<Input> {
+    fn call(&mut self, now: Timestamp) -> Vec<Input> {
         let (script, life) = (&self.script, self.record.lives.len());
         let mut config = Config::new("relay-0", "room", name(self.who));
         for relay in 1..script.topology.relays {
@@ -71,12 +97,7 @@ impl Participant {
         let seed = script.seed(self.who, life);
         let call = Supervisor::new(config, seed, now).expect("a valid configuration");
         self.hung_up = false;
-        self.process = Some(Process {
-            call,
-            conns: BTreeMap::new(),
-            publications: BTreeMap::new(),
-            frames: 0,
-        });
+        self.process = Some(Process { call, life, publications: BTreeMap::new(), frames: 0 });
 
         let mut inputs = Vec::new();
         for (id, voice) in (1..).zip(script.voices()) {
@@ -115,28 +136,59 @@ impl Participant {
         self.record.lives.last_mut()
     }
 
-    /// Says the next frame on each track.
-    pub(super) fn speak(&mut self, now: Timestamp) -> Vec<Input> {
+    /// Says the next frame, if it is still the process in that life who is to.
+    pub(super) fn speak(&mut self, life: usize, network: &mut Network) {
+        let now = network.now.as_micros();
+        let of_this_life = self.record.lives.len() == life + 1;
+        if now >= self.script.said || !of_this_life {
+            return;
+        }
+        if let Some(until) = self.script.conditions.suspended_until(self.who, now) {
+            // A suspended process says nothing.
+            return network.at(until, What::Speak(self.who, life));
+        }
+        let inputs = self.next_frame(network.now);
+        self.tell(inputs, network);
+        network.at(now + self.script.topology.frame_ms * 1_000, What::Speak(self.who, life));
+    }
+
+    /// The next frame on each track.
+    fn next_frame(&mut self, now: Timestamp) -> Vec<Input> {
         // A call that is over takes nothing more.
         let Some(process) = self.process.as_mut().filter(|p| !p.call.state().is_final()) else {
             return Vec::new();
         };
-        let life = self.record.lives.len() - 1;
+        let Some(life) = self.record.lives.last_mut() else { return Vec::new() };
         let number = process.frames;
         process.frames += 1;
+        let of = (self.who, process.life);
         let mut inputs = Vec::new();
         for (id, voice) in (1..).zip(self.script.voices()) {
-            let frame = self.script.frame((self.who, life), voice, number, now.as_micros());
+            let frame = self.script.frame(of, voice, number, now.as_micros());
             let said = Said { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
-            let life = &mut self.record.lives[life];
             life.said.get_mut(voice.name).into_iter().for_each(|all| all.push(said.clone()));
             inputs.push(Input::Send { track: TrackId(id), frame });
         }
         inputs
     }
 
+    /// Does what its application is to do, if there is one.
+    pub(super) fn act(&mut self, act: Act, network: &mut Network) {
+        let inputs = self.asks(act, network.now);
+        self.tell(inputs, network);
+        match act {
+            Act::HangUp if self.process.take().is_some() => {
+                self.hung_up = true;
+                self.alarm = None;
+                network.left(self.who);
+            }
+            Act::CallAgain if self.hung_up => self.begin(network),
+            _ => {}
+        }
+    }
+
     /// What its application tells its call when it is to do this, if there is one.
-    pub(super) fn act(&mut self, act: Act, now: Timestamp) -> Vec<Input> {
+    fn asks(&mut self, act: Act, now: Timestamp) -> Vec<Input> {
         let Some(state) = self.process.as_ref().map(|process| process.call.state()) else {
             return Vec::new();
         };
@@ -176,44 +228,55 @@ impl Participant {
         }
     }
 
-    pub(super) fn finish(&self) -> Vec<Input> {
-        let tracks = (1..).zip(self.script.voices());
-        tracks.map(|(id, _)| Input::Finish { track: TrackId(id) }).collect()
+    /// Its process ends without a word.
+    pub(super) fn killed(&mut self, network: &mut Network) {
+        self.process = None;
+        self.alarm = None;
+        self.hung_up = false;
+        network.killed(self.who);
     }
 
-    /// Takes note of the state when all is over.
-    pub(super) fn note_state(&mut self) {
+    /// Has said everything.
+    pub(super) fn finish(&mut self, network: &mut Network) {
+        let tracks = (1..).zip(self.script.voices());
+        let finish = tracks.map(|(id, _)| Input::Finish { track: TrackId(id) });
+        let inputs: Vec<Input> = finish.collect();
+        self.tell(inputs, network);
+    }
+
+    /// Everybody has said everything, and it hangs up.
+    pub(super) fn close(&mut self, network: &mut Network) {
         let state = self.process.as_ref().map(|process| process.call.state());
         if let Some(life) = self.life() {
             life.state = state;
         }
+        self.tell([Input::Close], network);
     }
+}
 
-    /// Takes note of what is for the application.
-    pub(super) fn note(&mut self, now: Timestamp, output: &Output) {
-        let Some(life) = self.life() else { return };
-        match output {
-            Output::Deliver { track, object, gap } => {
-                let heard = Heard {
-                    at: now,
-                    number: object.number,
-                    captured_at: object.frame.captured_at,
-                    keyframe: object.frame.keyframe,
-                    payload: object.frame.payload.clone(),
-                    gap: *gap,
-                };
-                life.tracks[(track.0 - FIRST_HEARD) as usize].heard.push(heard);
-            }
-            Output::Event(event) => {
-                if let Event::TrackFinished { track } = event {
-                    life.tracks[(track.0 - FIRST_HEARD) as usize].finished = true;
-                }
-                if let Event::Ended { summary } = event {
-                    life.summary = Some((**summary).clone());
-                }
-                life.events.push((now, event.clone()));
-            }
-            _ => {}
+/// Takes note of what is for the application.
+pub(super) fn note(life: &mut Life, now: Timestamp, output: &Output) {
+    match output {
+        Output::Deliver { track, object, gap } => {
+            let heard = Heard {
+                at: now,
+                number: object.number,
+                captured_at: object.frame.captured_at,
+                keyframe: object.frame.keyframe,
+                payload: object.frame.payload.clone(),
+                gap: *gap,
+            };
+            life.tracks[(track.0 - FIRST_HEARD) as usize].heard.push(heard);
         }
+        Output::Event(event) => {
+            if let Event::TrackFinished { track } = event {
+                life.tracks[(track.0 - FIRST_HEARD) as usize].finished = true;
+            }
+            if let Event::Ended { summary } = event {
+                life.summary = Some((**summary).clone());
+            }
+            life.events.push((now, event.clone()));
+        }
+        _ => {}
     }
 }

@@ -99,7 +99,7 @@ pub(super) struct Relay {
 }
 
 /// The stream of everything that is in order with everything else of a session.
-const CONTROL: u64 = 0;
+pub(super) const CONTROL: u64 = 0;
 
 impl Relay {
     /// Takes in what a participant says, and gives what follows from it.
