@@ -37,7 +37,7 @@ use crate::record::Record;
 use crate::script::{BEGINNING_MS, Script, name, restarts};
 
 /// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
-const LONGEST_TICK: u64 = 20;
+const LONGEST_TICK: u64 = 25;
 /// How long goodbyes may take after everything is over.
 const GOODBYES: Duration = Duration::from_secs(3);
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use holdline_core::Timestamp;
 use holdline_quinn::Network;
 
-use super::clock;
+use super::clock::Clock;
 use super::ether::{Ether, Site};
 use super::socket::SimSocket;
 use crate::script::Script;
@@ -19,6 +19,7 @@ pub(crate) struct SimNetwork {
     pub(crate) ether: Ether,
     pub(crate) script: Arc<Script>,
     pub(crate) who: usize,
+    pub(crate) clock: Clock,
 }
 
 /// How a relay is called.
@@ -44,10 +45,10 @@ impl Network for SimNetwork {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(clock::now())
+        Timestamp::from_micros(self.clock.now())
     }
 
     fn unix_millis(&self) -> u64 {
-        self.script.wall_clock(self.who, clock::now())
+        self.script.wall_clock(self.who, self.clock.now())
     }
 }

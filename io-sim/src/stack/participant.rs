@@ -7,7 +7,7 @@ use holdline_dev_relay::Guard;
 use holdline_quinn::{Call, CallConfig, Trust};
 
 use super::application::Application;
-use super::clock;
+use super::clock::{self, Clock};
 use super::directory::Directory;
 use super::ether::Ether;
 use super::issuer::Issuer;
@@ -56,7 +56,8 @@ impl Participant {
     async fn call(&self) -> turmoil::Result<Option<u64>> {
         let (who, script) = (self.who, &self.script);
         let life = self.diary.open().lives.len();
-        let network = SimNetwork { ether: self.ether.clone(), script: Arc::clone(script), who };
+        let (ether, clock) = (self.ether.clone(), Clock::here());
+        let network = SimNetwork { ether, script: Arc::clone(script), who, clock };
         let mut config = CallConfig::new(url(0), "room", name(who))
             .trust(self.trust.clone())
             .seed(script.seed(who, life));

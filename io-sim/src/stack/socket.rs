@@ -6,31 +6,32 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
-use super::clock;
+use super::clock::Clock;
 use super::ether::{Ether, Site, SocketId};
 
 pub(crate) struct SimSocket {
     ether: Ether,
     id: SocketId,
+    clock: Clock,
     /// Until the next packet arrives that is on its way.
     timer: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl SimSocket {
     pub(crate) fn bind(ether: &Ether, site: Site) -> Arc<Self> {
-        let id = ether.bind(site, clock::now());
-        Arc::new(Self { ether: ether.clone(), id, timer: Mutex::new(None) })
+        let clock = Clock::here();
+        let id = ether.bind(site, clock.now());
+        Arc::new(Self { ether: ether.clone(), id, clock, timer: Mutex::new(None) })
     }
 
     /// Whether it is time already; else the task is woken when it is.
-    fn poll_until(&self, cx: &mut Context<'_>, micros_from_now: u64) -> Poll<()> {
-        let at = Instant::now() + Duration::from_micros(micros_from_now);
+    fn poll_until(&self, cx: &mut Context<'_>, micros: u64) -> Poll<()> {
+        let at = self.clock.at(micros);
         let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         timer.as_mut().reset(at);
@@ -58,7 +59,7 @@ impl AsyncUdpSocket for SimSocket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
         for packet in transmit.contents.chunks(segment) {
-            self.ether.send(self.id, transmit.destination, packet, clock::now());
+            self.ether.send(self.id, transmit.destination, packet, self.clock.now());
         }
         Ok(())
     }
@@ -72,11 +73,10 @@ impl AsyncUdpSocket for SimSocket {
         let mut received = 0;
         for (buffer, meta) in buffers.iter_mut().zip(meta) {
             let packet = loop {
-                let now = clock::now();
-                match self.ether.receive(self.id, now, cx.waker()) {
+                match self.ether.receive(self.id, self.clock.now(), cx.waker()) {
                     Ok(packet) => break packet,
                     Err(Some(due)) if received == 0 => {
-                        if self.poll_until(cx, due - now).is_pending() {
+                        if self.poll_until(cx, due).is_pending() {
                             return Poll::Pending;
                         }
                     }
