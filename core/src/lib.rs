@@ -29,6 +29,8 @@
 //! and [`Policy`] are what it is told beforehand; [`CallError`] and [`Summary`] are what is left.
 
 #![no_std]
+// A new variant of an enum is looked at wherever one is decided by.
+#![deny(clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;
 #[cfg(test)]

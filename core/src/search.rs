@@ -236,45 +236,27 @@ impl Search {
 
     /// Somebody was found there: the session is the caller's now, with what was asked on it.
     pub(crate) fn found(&mut self, watch: WatchId) -> Option<(Dial, Vec<Lookout>)> {
-        match core::mem::take(&mut self.phase) {
-            Phase::Looking { dial, watches, .. }
-                if watches.iter().any(|lookout| lookout.watch == watch) =>
-            {
-                Some((dial, watches))
-            }
-            other => {
-                self.phase = other;
-                None
-            }
-        }
+        let Phase::Looking { dial, watches, .. } = &self.phase else { return None };
+        let is_ours = watches.iter().any(|lookout| lookout.watch == watch);
+        let found = is_ours.then(|| (dial.clone(), watches.clone()))?;
+        self.phase = Phase::Idle;
+        Some(found)
     }
 
     /// The dial failed; which it was.
     pub(crate) fn dial_failed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
-        match core::mem::take(&mut self.phase) {
-            Phase::Dialing(dial) if dial.session == id => {
-                self.pause(desk);
-                Some(dial)
-            }
-            other => {
-                self.phase = other;
-                None
-            }
-        }
+        let Phase::Dialing(dial) = &self.phase else { return None };
+        let failed = (dial.session == id).then(|| dial.clone())?;
+        self.pause(desk);
+        Some(failed)
     }
 
     /// The session ended by itself; which dial had led to it.
     pub(crate) fn session_closed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
-        match core::mem::take(&mut self.phase) {
-            Phase::Looking { dial, .. } if dial.session == id => {
-                self.pause(desk);
-                Some(dial)
-            }
-            other => {
-                self.phase = other;
-                None
-            }
-        }
+        let Phase::Looking { dial, .. } = &self.phase else { return None };
+        let closed = (dial.session == id).then(|| dial.clone())?;
+        self.pause(desk);
+        Some(closed)
     }
 
     /// Nobody needs to be looked for any more.

@@ -1,7 +1,7 @@
 //! The states of a call. Each variant owns what is valid in it and nothing else.
 
 use alloc::boxed::Box;
-use core::fmt;
+use core::{fmt, mem};
 
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,23 @@ impl State {
             | Self::Recovering { .. }
             | Self::Failed(_)
             | Self::Closed(_) => None,
+        }
+    }
+
+    /// What a live call goes on with, for the state that is entered next; until then it is idle.
+    pub(crate) fn take_live(&mut self) -> Option<(Session, Search)> {
+        match mem::replace(self, Self::Idle) {
+            Self::Live { session, search, .. } => Some((session, search)),
+            other @ (Self::Idle
+            | Self::Connecting(_)
+            | Self::Joining { .. }
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => {
+                *self = other;
+                None
+            }
         }
     }
 

@@ -56,6 +56,14 @@ pub enum CauseKind {
     NothingReturned,
 }
 
+/// What a cause means for the call.
+enum Consequence {
+    /// Trying again cannot help: the call ends under this code.
+    Final(ErrorCode),
+    /// It may pass. A call that was never up ends under this code once its attempts are used up.
+    WorthAnotherTry(ErrorCode),
+}
+
 impl CauseKind {
     /// Whether a relay does not let us in with what it was shown, and might with something else.
     pub(crate) const fn is_refusal(self) -> bool {
@@ -64,12 +72,30 @@ impl CauseKind {
 
     /// The code under which this cause ends a call for good, if trying again cannot help.
     pub const fn final_code(self) -> Option<ErrorCode> {
+        match self.consequence() {
+            Consequence::Final(code) => Some(code),
+            Consequence::WorthAnotherTry(_) => None,
+        }
+    }
+
+    /// The code under which a call that was never up ends, once its attempts are used up.
+    pub(crate) const fn setup_code(self) -> ErrorCode {
+        match self.consequence() {
+            Consequence::Final(code) | Consequence::WorthAnotherTry(code) => code,
+        }
+    }
+
+    const fn consequence(self) -> Consequence {
+        use Consequence::{Final, WorthAnotherTry};
         match self {
-            Self::CertificateUntrusted => Some(ErrorCode::TlsUntrusted),
-            Self::VersionMismatch => Some(ErrorCode::SetupRejected),
-            Self::Unauthorized => Some(ErrorCode::AuthRejected),
-            Self::CredentialExpired | Self::SignedOut => Some(ErrorCode::AuthExpired),
-            Self::HostUnsupported => Some(ErrorCode::UnsupportedHost),
+            Self::CertificateUntrusted => Final(ErrorCode::TlsUntrusted),
+            Self::VersionMismatch => Final(ErrorCode::SetupRejected),
+            Self::Unauthorized => Final(ErrorCode::AuthRejected),
+            Self::CredentialExpired | Self::SignedOut => Final(ErrorCode::AuthExpired),
+            Self::HostUnsupported => Final(ErrorCode::UnsupportedHost),
+            Self::NotReady => WorthAnotherTry(ErrorCode::SetupTimeout),
+            Self::NothingReturned => WorthAnotherTry(ErrorCode::SubscriptionNotReady),
+            Self::NobodyCame => WorthAnotherTry(ErrorCode::NoAnswer),
             Self::NameNotResolved
             | Self::TimedOut
             | Self::NetworkUnavailable
@@ -78,26 +104,10 @@ impl CauseKind {
             | Self::ClosedByRelay
             | Self::ProtocolError
             | Self::Reset
-            | Self::NotReady
             | Self::CredentialUnavailable
             | Self::Requested
             | Self::CredentialRenewed
-            | Self::PeerElsewhere
-            | Self::NothingReturned
-            | Self::NobodyCame => None,
-        }
-    }
-
-    /// The code under which a call that was never up ends, once its attempts are used up.
-    pub(crate) const fn setup_code(self) -> ErrorCode {
-        if let Some(code) = self.final_code() {
-            return code;
-        }
-        match self {
-            Self::NotReady => ErrorCode::SetupTimeout,
-            Self::NothingReturned => ErrorCode::SubscriptionNotReady,
-            Self::NobodyCame => ErrorCode::NoAnswer,
-            _ => ErrorCode::RelayUnreachable,
+            | Self::PeerElsewhere => WorthAnotherTry(ErrorCode::RelayUnreachable),
         }
     }
 

@@ -92,7 +92,13 @@ impl Supervisor {
                 self.credentials.accepted();
                 self.go_live(session, &campaign, campaign.attempts);
             }
-            other => self.state = other,
+            other @ (State::Idle
+            | State::Connecting(_)
+            | State::Live { .. }
+            | State::Suspect { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => self.state = other,
         }
     }
 
@@ -184,7 +190,12 @@ impl Supervisor {
                     None => State::Connecting(campaign),
                 }
             }
-            other => other,
+            other @ (State::Idle
+            | State::Connecting(_)
+            | State::Suspect { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => other,
         };
         self.enter(state);
         self.detach_tracks();
@@ -196,36 +207,27 @@ impl Supervisor {
     /// The path is silent. The session may still come back, by itself or by migration, but it does
     /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
-        match mem::replace(&mut self.state, State::Idle) {
-            State::Live { mut session, mut search, .. } => {
-                search.stop(desk!(self));
-                session.liveness.suspect();
-                session.migration.want_repeatedly();
-                let incident = self.new_incident(Cause::new(kind));
-                let campaign = self.start_recovery(incident, HEAD_START);
-                let tell_at = self.now + self.config.grace;
-                self.enter(State::Suspect { session, campaign, tell_at });
-            }
-            other => {
-                self.state = other;
-                // A session that has not carried the call yet has nothing to come back to.
-                self.abandon_session(Cause::new(kind));
-            }
-        }
+        let Some((mut session, mut search)) = self.state.take_live() else {
+            // A session that has not carried the call yet has nothing to come back to.
+            return self.abandon_session(Cause::new(kind));
+        };
+        search.stop(desk!(self));
+        session.liveness.suspect();
+        session.migration.want_repeatedly();
+        let incident = self.new_incident(Cause::new(kind));
+        let campaign = self.start_recovery(incident, HEAD_START);
+        let tell_at = self.now + self.config.grace;
+        self.enter(State::Suspect { session, campaign, tell_at });
     }
 
     /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
     /// there, and for good if none can be had.
     pub(super) fn replace_session(&mut self, why: CauseKind) {
-        match mem::replace(&mut self.state, State::Idle) {
-            State::Live { session, mut search, .. } => {
-                search.stop(desk!(self));
-                let incident = self.new_incident(Cause::new(why));
-                let campaign = self.start_recovery(incident, Duration::ZERO);
-                self.enter(State::Recovering { campaign, silent: Some(session) });
-            }
-            other => self.state = other,
-        }
+        let Some((session, mut search)) = self.state.take_live() else { return };
+        search.stop(desk!(self));
+        let incident = self.new_incident(Cause::new(why));
+        let campaign = self.start_recovery(incident, Duration::ZERO);
+        self.enter(State::Recovering { campaign, silent: Some(session) });
     }
 
     /// Whether there is a session that nothing is wrong with, although another one is wanted.
@@ -236,20 +238,16 @@ impl Supervisor {
 
     /// The others were found on another relay: the call goes on there.
     pub(super) fn follow_to(&mut self, dial: Dial, lookouts: Vec<Lookout>) {
-        match mem::replace(&mut self.state, State::Idle) {
-            State::Live { session, .. } => {
-                self.out.push(Output::CloseSession { session: session.id });
-                let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
-                let mut campaign = self.start_recovery(incident, Duration::ZERO);
-                campaign.cancel(desk!(self));
-                // Who came to meet somebody has not been moved by an outage: it does not look back.
-                self.directory.settle_on(&dial.relay, &self.config);
-                self.join(dial, campaign, lookouts);
-                if let State::Joining { session: new, .. } = &mut self.state {
-                    new.meeting = Some(Meeting { left: session.relay, since: self.now });
-                }
-            }
-            other => self.state = other,
+        let Some((session, _)) = self.state.take_live() else { return };
+        self.out.push(Output::CloseSession { session: session.id });
+        let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
+        let mut campaign = self.start_recovery(incident, Duration::ZERO);
+        campaign.cancel(desk!(self));
+        // Who came to meet somebody has not been moved by an outage: it does not look back.
+        self.directory.settle_on(&dial.relay, &self.config);
+        self.join(dial, campaign, lookouts);
+        if let State::Joining { session: new, .. } = &mut self.state {
+            new.meeting = Some(Meeting { left: session.relay, since: self.now });
         }
     }
 
@@ -259,7 +257,13 @@ impl Supervisor {
             State::Suspect { session, campaign, .. } => {
                 self.enter(State::Recovering { campaign, silent: Some(session) });
             }
-            other => self.state = other,
+            other @ (State::Idle
+            | State::Connecting(_)
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => self.state = other,
         }
     }
 
