@@ -12,7 +12,7 @@ const LEAD: Duration = Duration::from_secs(30);
 /// A session is worth replacing for a credential that is valid for so much longer. (A provider may hand out the
 /// one that it has until that has expired.)
 const GAIN: Duration = Duration::from_secs(5);
-/// Pauses between two questions: half of the time that is left, and from this on when none is.
+/// Pauses between two questions, or after a try in vain: half of the time that is left, and from this on when none is.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// They double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -47,20 +47,20 @@ impl Renewal {
         if now < self.ask_at {
             return false;
         }
-        let left = self.expires - now;
-        let pause = doubled(FIRST_PAUSE, self.late, LONGEST_PAUSE);
-        if left.is_zero() {
+        self.ask_at = now + self.pause(now);
+        if now >= self.expires {
             self.late = self.late.saturating_add(1);
         }
-        self.ask_at = now + pause.max(left / 2);
         true
+    }
+
+    fn pause(&self, now: Timestamp) -> Duration {
+        doubled(FIRST_PAUSE, self.late, LONGEST_PAUSE).max((self.expires - now) / 2)
     }
 
     /// There was a credential, and no session to be had with it.
     pub(crate) fn failed(&mut self, now: Timestamp) {
-        let left = self.expires - now;
-        let most = if left.is_zero() { LONGEST_PAUSE } else { left / 2 };
-        self.rests_until = now + most.clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.rests_until = now + self.pause(now).min(LONGEST_PAUSE);
         self.ask_at = self.ask_at.max(self.rests_until);
     }
 
@@ -106,12 +106,25 @@ mod tests {
 
     #[test]
     fn after_a_try_in_vain_it_rests_for_half_of_what_is_left_or_half_a_minute() {
-        for (failed, until) in [(100, 130), (140, 150), (159, 160), (200, 230)] {
+        for (failed, until) in [(90, 120), (140, 150), (159, 160), (200, 201)] {
             let mut renewal = Renewal::new(at(160), at(0), STABLE);
             renewal.failed(at(failed));
             assert!(!renewal.is_served_by(None, at(until - 1)));
             assert!(renewal.is_served_by(None, at(until)));
             assert_eq!(renewal.deadline(), at(until.max(130)));
+        }
+    }
+
+    #[test]
+    fn once_it_has_expired_it_rests_ever_longer_after_tries_in_vain() {
+        let mut renewal = Renewal::new(at(160), at(0), STABLE);
+        let mut now = 160;
+        for rest in [2, 4, 8, 16, 30, 30] {
+            assert!(renewal.is_due(at(now)));
+            renewal.failed(at(now));
+            assert!(!renewal.is_served_by(None, at(now + rest - 1)), "{rest} s from {now}");
+            assert!(renewal.is_served_by(None, at(now + rest)), "{rest} s from {now}");
+            now += rest;
         }
     }
 

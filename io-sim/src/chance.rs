@@ -15,6 +15,8 @@ pub(crate) enum Stream {
     Tokens = 6,
     Acts = 7,
     Directory = 8,
+    Crowd = 9,
+    Together = 10,
     /// And one for each way of each participant, from here on.
     Packets = 16,
     /// And one for each life of each participant, from here on.

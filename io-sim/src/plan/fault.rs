@@ -265,6 +265,36 @@ impl FaultKind {
         }
     }
 
+    /// Which participant, or which relay, it befalls.
+    pub(super) fn bearer(&mut self) -> &mut u64 {
+        match self {
+            Self::Partition { participant: bearer, .. }
+            | Self::Latency { participant: bearer, .. }
+            | Self::Loss { participant: bearer, .. }
+            | Self::Duplication { participant: bearer, .. }
+            | Self::Reordering { participant: bearer, .. }
+            | Self::Corruption { participant: bearer, .. }
+            | Self::Bandwidth { participant: bearer, .. }
+            | Self::SmallPackets { participant: bearer, .. }
+            | Self::Rebinding { participant: bearer }
+            | Self::NetworkChange { participant: bearer, .. }
+            | Self::Suspend { participant: bearer }
+            | Self::Restart { participant: bearer }
+            | Self::ClockJump { participant: bearer, .. }
+            | Self::ExpiredToken { participant: bearer }
+            | Self::SilentDirectory { participant: bearer }
+            | Self::Reconnect { participant: bearer }
+            | Self::HangUp { participant: bearer }
+            | Self::StopListening { participant: bearer }
+            | Self::Present { participant: bearer }
+            | Self::DeviceError { participant: bearer }
+            | Self::SafetyAlert { participant: bearer }
+            | Self::RelayCrash { relay: bearer }
+            | Self::SlowRelay { relay: bearer }
+            | Self::RefusingRelay { relay: bearer } => bearer,
+        }
+    }
+
     /// Whom it befalls; `None` for a relay.
     pub fn participant(&self) -> Option<u64> {
         match self.concerns() {

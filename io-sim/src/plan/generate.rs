@@ -2,6 +2,7 @@
 
 use super::{FOREVER_MS, Fault, FaultKind, FaultPlan, Side, Topology};
 use crate::chance::{Chance, Stream};
+use crate::conditions::Concerns;
 
 /// Draws a fault of a family.
 type Family = fn(&Topology, &mut Chance) -> FaultKind;
@@ -108,6 +109,35 @@ impl Topology {
         chance.between(0, self.participants - 1)
     }
 
+    /// Some calls have more people in them, and more places to meet.
+    fn crowd(&mut self, chance: &mut Chance) {
+        if chance.one_in(16) {
+            self.participants = chance.between(4, 5);
+            self.relays = chance.between(1, 3);
+            self.latency_ms.resize_with(self.participants as usize, || chance.between(5, 80));
+            self.frame_ms = 100;
+        }
+    }
+
+    /// Something befalls everybody at the same moment, or every relay.
+    fn share(&self, faults: &mut Vec<Fault>, chance: &mut Chance) {
+        let shared = chance.one_of(faults);
+        if shared.is_lasting() {
+            return;
+        }
+        let all = match shared.kind.concerns() {
+            Concerns::Participant(_) => self.participants,
+            Concerns::Relay(_) => self.relays,
+        };
+        for another in 0..all {
+            let mut fault = shared;
+            if *fault.kind.bearer() != another {
+                *fault.kind.bearer() = another;
+                faults.push(fault);
+            }
+        }
+    }
+
     fn some_relay(&self, chance: &mut Chance) -> u64 {
         chance.between(0, self.relays - 1)
     }
@@ -159,6 +189,7 @@ impl FaultPlan {
         if !topology.video && chance.one_in(4) {
             topology.lossless_bytes = 640;
         }
+        topology.crowd(&mut Chance::new(seed, Stream::Crowd));
         let mut chance = Chance::new(seed, Stream::Faults);
         let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
         let mut faults: Vec<Fault> = Vec::new();
@@ -243,6 +274,10 @@ impl FaultPlan {
                 let kind = chance.one_of(&ACTS)(&topology, &mut chance);
                 faults.push(Fault { at_ms, for_ms, kind });
             }
+        }
+        let mut chance = Chance::new(seed, Stream::Together);
+        if !faults.is_empty() && chance.one_in(8) {
+            topology.share(&mut faults, &mut chance);
         }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }

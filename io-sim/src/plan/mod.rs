@@ -76,10 +76,14 @@ impl FaultPlan {
         ends.max().unwrap_or(0)
     }
 
-    /// For how long faults may keep a call from going on, in milliseconds, taken together.
-    pub fn outage_ms(&self) -> u64 {
+    /// For how long faults of relays, and of these participants, may keep their calls from going on, in milliseconds,
+    /// taken together.
+    pub fn outage_ms(&self, whose: &[usize]) -> u64 {
+        let concerns = |fault: &&Fault| {
+            fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
+        };
         let outages = self.faults.iter().filter(|fault| fault.hinders() && !fault.is_lasting());
-        outages.map(|fault| fault.for_ms).sum()
+        outages.filter(concerns).map(|fault| fault.for_ms).sum()
     }
 
     /// The longest that anybody's round trip to a relay ever takes, in milliseconds, if nothing is lost.

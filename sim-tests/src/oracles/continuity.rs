@@ -15,7 +15,7 @@ const ROUND_TRIPS: u64 = 8;
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     let coming_back = COMING_BACK_MS + ROUND_TRIPS * plan.longest_round_trip_ms();
-    let covered = plan.outage_ms() + coming_back <= plan.topology.history_ms;
+    let covered = |whose: &[usize]| plan.outage_ms(whose) + coming_back <= plan.topology.history_ms;
     for (listener, participant) in record.participants.iter().enumerate() {
         for track in participant.lives.iter().flat_map(|life| &life.tracks) {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);
@@ -24,7 +24,7 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
             let lost = plan.lost_for_good().map(|(who, _)| who as usize);
             let lost = lost == Some(listener) || lost == Some(track.speaker);
             let throughout = !track.left && participant.lives[0].since == track.since;
-            if covered
+            if covered(&[listener, track.speaker])
                 && !lost
                 && throughout
                 && track.name == "lossless"

@@ -1,11 +1,12 @@
-//! Once everything works again, every call is live, and every track is heard to its end.
+//! Once everything works again, every call is live, and every track is heard to its end. Whoever was cut off for longer
+//! than the policy allows may have given up, with the right error.
 
 use std::time::Duration;
 
-use holdline_core::{ErrorCode, Event, Outcome, StateName, Timestamp};
+use holdline_core::{CallError, ErrorCode, Event, Outcome, StateName, Timestamp};
 use holdline_sim::{FaultKind, FaultPlan, Life, ParticipantRecord, Record};
 
-/// An outage that may be longer than the window of the policy ends the call, as it should.
+/// Outages that may be longer than the window of the policy, together, may end the call.
 const WINDOW_MS: u64 = 25_000;
 
 /// How long a call that is cut off may take to give up: the window of the policy, the time to notice, and
@@ -16,9 +17,6 @@ const GIVES_UP_WITHIN: Duration = Duration::from_secs(36);
 const FORGETS: Duration = Duration::from_secs(13);
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    if plan.outage_ms() > WINDOW_MS {
-        return Ok(());
-    }
     let healed = plan.topology.speech_ms.max(plan.healed_ms());
     let lost = plan.lost_for_good().map(|(who, since)| (who as usize, since));
     for (who, participant) in record.participants.iter().enumerate() {
@@ -28,7 +26,10 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
             gives_up(life, since, awake).map_err(|how| format!("p{who}: {how}"))?;
             continue;
         }
-        if let Some(Outcome::Failed(error)) = life.summary.as_ref().map(|s| &s.outcome) {
+        if let Some(error) = failure(life) {
+            if plan.outage_ms(&[who]) > WINDOW_MS && is_of_reach(error) {
+                continue;
+            }
             return Err(format!("p{who}'s call failed: {error}"));
         }
         if life.state != Some(StateName::Live) {
@@ -37,7 +38,9 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
         let listens = life.tracks.iter().filter(|track| !track.left);
         for track in listens.filter(|track| lost.is_none_or(|lost| lost.0 != track.speaker)) {
             let speaker = record.participants[track.speaker].last();
-            if is_found_late(&record.participants[track.speaker], healed) {
+            if is_found_late(&record.participants[track.speaker], healed)
+                || failure(speaker).is_some()
+            {
                 continue;
             }
             if speaker.said.get(&track.name).is_none_or(Vec::is_empty) {
@@ -75,16 +78,27 @@ fn awake(plan: &FaultPlan, who: usize) -> Timestamp {
     Timestamp::from_millis(suspended.map(|fault| fault.at_ms + fault.for_ms).max().unwrap_or(0))
 }
 
+/// Why a call failed, if it did.
+fn failure(life: &Life) -> Option<&CallError> {
+    match &life.summary.as_ref()?.outcome {
+        Outcome::Failed(error) => Some(error),
+        Outcome::Completed | Outcome::Idle => None,
+    }
+}
+
+/// Whether a call failed because no relay was to be reached. One that was being set up has other names for it.
+fn is_of_reach(error: &CallError) -> bool {
+    use ErrorCode::{RecoveryExhausted, RelayUnreachable, SetupTimeout};
+    [RecoveryExhausted, RelayUnreachable, SetupTimeout].contains(&error.code)
+}
+
 /// Whoever is cut off for good is told so, in time.
 fn gives_up(life: &Life, since: Timestamp, awake: Timestamp) -> Result<(), String> {
     let ended = life.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
     let Some((at, _)) = ended else { return Err("its call has not ended".into()) };
-    let setup = [ErrorCode::RelayUnreachable, ErrorCode::SetupTimeout];
-    match life.summary.as_ref().map(|summary| &summary.outcome) {
-        Some(Outcome::Failed(error)) if error.code == ErrorCode::RecoveryExhausted => {}
-        // A call that was being set up has other names for it.
-        Some(Outcome::Failed(error)) if setup.contains(&error.code) => {}
-        other => return Err(format!("cut off for good, its call ended as {other:?}")),
+    if !failure(life).is_some_and(is_of_reach) {
+        let outcome = life.summary.as_ref().map(|summary| &summary.outcome);
+        return Err(format!("cut off for good, its call ended as {outcome:?}"));
     }
     // Whoever is suspended notices nothing meanwhile.
     let bound = since.max(life.since).max(awake) + GIVES_UP_WITHIN;
