@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use crate::backoff::Budget;
@@ -15,6 +16,11 @@ use crate::time::Timestamp;
 
 /// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
 const STAYS: u32 = 3;
+
+/// A session that comes up elsewhere first waits for home, within these bounds: for as long as it took itself and
+/// half of it more, and for three round trips of the path that home was last reached by. Home needs two.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The incident that a campaign is to end.
 #[derive(Clone, Debug)]
@@ -44,6 +50,11 @@ pub(crate) struct Campaign {
     /// The next attempt is due, and waits for one in flight to end.
     waits_for_slot: bool,
     dials: Vec<Dial>,
+    /// Of the dials, the one that has become a session elsewhere and waits for home. It gives that up where another
+    /// one would give itself up.
+    second_best: Option<SessionId>,
+    /// Whether there was a session already: the next one is taken wherever it is.
+    had_session: bool,
 }
 
 /// How a campaign stands after time has passed.
@@ -53,6 +64,8 @@ pub(crate) enum Standing {
     Running,
     /// Attempts or window are used up.
     Exhausted,
+    /// That session is up, and nothing better comes.
+    Settled(SessionId),
 }
 
 impl Campaign {
@@ -78,6 +91,8 @@ impl Campaign {
             without_head_start: None,
             waits_for_slot: false,
             dials: Vec::new(),
+            second_best: None,
+            had_session: false,
         };
         campaign.schedule(budget, desk);
         campaign.without_head_start = campaign.next_attempt;
@@ -152,7 +167,7 @@ impl Campaign {
 
     /// When it wants attention; at once, if there is nothing left to be tried.
     pub(crate) fn deadline(&self) -> Timestamp {
-        if self.standing() == Standing::Exhausted {
+        if self.standing() != Standing::Running {
             return self.started;
         }
         let dials = self.dials.iter().map(|dial| dial.gives_up_at).min();
@@ -162,6 +177,9 @@ impl Campaign {
 
     /// Gives up late dials and makes the attempt that is due.
     pub(crate) fn advance(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) -> Standing {
+        if let Some(second_best) = self.second_best_by(desk.now) {
+            return Standing::Settled(second_best);
+        }
         while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= desk.now) {
             let session = self.dials[late].session;
             self.dials[late].close(desk);
@@ -176,6 +194,12 @@ impl Campaign {
             self.attempt(budget, desk);
         }
         self.standing()
+    }
+
+    /// The session that waits for home, if it has waited long enough by then.
+    fn second_best_by(&self, now: Timestamp) -> Option<SessionId> {
+        let over = |dial: &&Dial| Some(dial.session) == self.second_best && dial.gives_up_at <= now;
+        self.dials.iter().find(over).map(|dial| dial.session)
     }
 
     /// What the first attempt had to wait for is there.
@@ -198,6 +222,7 @@ impl Campaign {
             return;
         };
         self.dials.remove(index);
+        self.second_best.take_if(|second_best| *second_best == session);
         desk.telemetry.attempts_in_flight -= 1;
         desk.telemetry.attempts_failed += 1;
         self.note_failure(session, cause, desk);
@@ -205,6 +230,9 @@ impl Campaign {
 
     /// Makes or plans the attempt that follows a failed one.
     pub(crate) fn go_on(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+        if self.second_best.is_some() {
+            return;
+        }
         if self.waits_for_slot && desk.now < self.window_ends {
             self.attempt(budget, desk);
         } else if self.next_attempt.is_none() {
@@ -220,11 +248,53 @@ impl Campaign {
         budget: &mut Budget,
         desk: &mut Desk<'_>,
     ) {
+        self.had_session = true;
         self.note_failure(session, cause, desk);
         self.schedule(budget, desk);
     }
 
-    /// A dial succeeded: the race is over, and the others are closed.
+    /// A dial succeeded. If it is elsewhere, home has a moment to answer, too, once: the others are most likely to be
+    /// there, and to find out later costs them and us seconds. It is dialled anew, by a dial that has seen nothing of
+    /// the outage. `rtt` is that of the path that was lost. Whether there is anything to wait for.
+    pub(crate) fn waits_for_home(
+        &mut self,
+        session: SessionId,
+        rtt: Duration,
+        budget: &mut Budget,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let home = String::from(desk.directory.home(desk.config));
+        let Some(index) = self.dials.iter().position(|dial| dial.is_out(session)) else {
+            return false;
+        };
+        if self.second_best == Some(session) {
+            return true;
+        }
+        // Where sessions come up and drop, home is not the place to be.
+        let had_session = mem::replace(&mut self.had_session, true) || self.before.attempts > 0;
+        if had_session || desk.config.policy.racing == 1 || self.dials[index].relay == home {
+            return false;
+        }
+        let took = desk.now - self.dials[index].since;
+        let wait = (took * 3 / 2).max(rtt.saturating_mul(3)).clamp(SHORTEST_WAIT, LONGEST_WAIT);
+        self.dials[index].gives_up_at = (desk.now + wait).min(self.window_ends);
+        self.second_best = Some(session);
+        self.give_up_where(|dial| dial.session != session && dial.relay != home, desk);
+        let policy = &desk.config.policy;
+        if budget.attempts < policy.attempts && self.dials.len() < usize::from(policy.racing) {
+            self.attempt_at(home, budget, desk);
+        }
+        self.next_attempt = None;
+        self.waits_for_slot = false;
+        self.standing() == Standing::Running
+    }
+
+    /// The session that is up, and waits for home.
+    pub(crate) fn second_best(&self) -> Option<SessionId> {
+        self.second_best
+    }
+
+    /// A session is to be taken: the race is over, and the others are closed.
     pub(crate) fn won(&mut self, session: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
         let index = self.dials.iter().position(|dial| dial.is_out(session))?;
         let dial = self.dials.remove(index);
@@ -239,7 +309,12 @@ impl Campaign {
     pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
         self.next_attempt = None;
         self.waits_for_slot = false;
-        for dial in self.dials.drain(..) {
+        self.second_best = None;
+        self.give_up_where(|_| true, desk);
+    }
+
+    fn give_up_where(&mut self, is_one: impl Fn(&Dial) -> bool, desk: &mut Desk<'_>) {
+        for dial in self.dials.extract_if(.., |dial| is_one(dial)) {
             desk.telemetry.attempts_in_flight -= 1;
             desk.telemetry.attempts_cancelled += 1;
             dial.close(desk);
@@ -247,10 +322,10 @@ impl Campaign {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        if self.dials.is_empty() && self.next_attempt.is_none() {
-            Standing::Exhausted
-        } else {
-            Standing::Running
+        match self.second_best {
+            Some(session) if self.dials.len() == 1 => Standing::Settled(session),
+            None if self.dials.is_empty() && self.next_attempt.is_none() => Standing::Exhausted,
+            Some(_) | None => Standing::Running,
         }
     }
 
@@ -284,6 +359,14 @@ impl Campaign {
         }
         self.waits_for_slot = false;
         let relay = String::from(desk.directory.relay(self.turn(budget), desk.config));
+        self.attempt_at(relay, budget, desk);
+        self.next_attempt = None;
+        if policy.racing > 1 {
+            self.schedule(budget, desk);
+        }
+    }
+
+    fn attempt_at(&mut self, relay: String, budget: &mut Budget, desk: &mut Desk<'_>) {
         budget.attempts += 1;
         self.attempts += 1;
         desk.telemetry.attempts += 1;
@@ -292,14 +375,10 @@ impl Campaign {
         desk.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: budget.attempts,
-            of: policy.attempts,
+            of: desk.config.policy.attempts,
             session: dial.session,
             relay,
         });
         self.dials.push(dial.start(desk));
-        self.next_attempt = None;
-        if policy.racing > 1 {
-            self.schedule(budget, desk);
-        }
     }
 }

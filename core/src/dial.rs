@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 pub(crate) struct Dial {
     pub(crate) session: SessionId,
     pub(crate) relay: String,
+    pub(crate) since: Timestamp,
     pub(crate) gives_up_at: Timestamp,
     /// What it showed the relay.
     pub(crate) issue: Issue,
@@ -27,8 +28,10 @@ impl Dial {
     /// A dial that has not begun.
     pub(crate) fn new(relay: String, desk: &mut Desk<'_>) -> Self {
         let session = SessionId(desk.mint.next());
-        let gives_up_at = desk.now + desk.config.policy.attempt_timeout;
-        Self { session, relay, gives_up_at, issue: Issue::default(), expires: None, waits: true }
+        let since = desk.now;
+        let gives_up_at = since + desk.config.policy.attempt_timeout;
+        let issue = Issue::default();
+        Self { session, relay, since, gives_up_at, issue, expires: None, waits: true }
     }
 
     /// Goes out if it has everything that it needs, and waits for that else.

@@ -78,8 +78,8 @@ pub(crate) struct Directory {
     expires: Timestamp,
     asked: Option<(RequestId, Timestamp)>,
     /// The relay of the last stable session, or where we came to meet somebody since: an incident's first
-    /// attempt goes there. Nowhere yet: the first attempt goes to whichever is named first.
-    home: Option<usize>,
+    /// attempt goes there, as long as the list names it. Else it goes to whichever is named first.
+    home: Option<String>,
 }
 
 impl Directory {
@@ -102,7 +102,8 @@ impl Directory {
     /// in turn.
     pub(crate) fn relay<'a>(&'a self, attempt: u32, config: &'a Config) -> &'a str {
         let relays = self.relays(config);
-        &relays[(self.home.unwrap_or(0) + attempt as usize) % relays.len()]
+        let home = relays.iter().position(|relay| Some(relay) == self.home.as_ref());
+        &relays[(home.unwrap_or(0) + attempt as usize) % relays.len()]
     }
 
     /// Where an incident's first attempt goes.
@@ -111,8 +112,8 @@ impl Directory {
     }
 
     /// `relay` is where we belong: a session with it has proven stable, or the others are there.
-    pub(crate) fn settle_on(&mut self, relay: &str, config: &Config) {
-        self.home = self.relays(config).iter().position(|known| known == relay);
+    pub(crate) fn settle_on(&mut self, relay: &str) {
+        self.home = Some(relay.into());
     }
 
     /// Asks for a list if there is none that is valid; how long to wait for it, because there is
@@ -150,11 +151,36 @@ impl Directory {
         self.asked = None;
         if !relays.is_empty() {
             relays.truncate(Config::MOST_RELAYS);
-            let home = self.home.and_then(|home| self.relays(config).get(home));
-            self.home = home.and_then(|home| relays.iter().position(|relay| relay == home));
             self.list = Some(relays);
             self.expires = now + config.directory.lifetime;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn home_is_where_it_was_once_a_list_names_it_again() {
+        let mut config = Config::new("north", "room", "alice");
+        config.directory.provider = true;
+        let (mut directory, mut mint) =
+            (Directory::new(&config.directory, Timestamp::ZERO), Mint::default());
+        let mut answer = |directory: &mut Directory, now, relays: &[&str]| {
+            let mut out = Outbox::default();
+            directory.refresh(now, &config, &mut mint, &mut out);
+            let Some(Output::AskDirectory { request }) = out.pop() else { panic!("asked for") };
+            let relays = relays.iter().map(|relay| String::from(*relay)).collect();
+            assert!(directory.answered(request, relays, now, &config));
+        };
+        directory.settle_on("north");
+        let hour = config.directory.lifetime;
+        answer(&mut directory, Timestamp::ZERO, &["east", "west"]);
+        assert_eq!(directory.home(&config), "east");
+        answer(&mut directory, Timestamp::ZERO + hour, &["east", "north", "west"]);
+        assert_eq!(directory.home(&config), "north");
+        assert_eq!(directory.relay(1, &config), "west");
     }
 }

@@ -219,6 +219,33 @@ fn who_is_cut_off_comes_back_and_the_other_one_stays() {
     }
 }
 
+/// R13: one of two is cut off, for longer and longer, and has another relay to go to. Sometimes that answers first, and
+/// the other one would be found there only seconds later.
+#[test]
+fn who_was_cut_off_goes_back_to_where_the_other_one_is() {
+    for world in [World::Model, World::Stack] {
+        for seed in 0..24 {
+            let mut plan = plan("short-partition-with-two-relays");
+            (plan.seed, plan.faults[0].for_ms) = (seed, 700 + seed * 100);
+            let heals = plan.healed_ms();
+            let name = format!("{world:?}, {} ms", plan.faults[0].for_ms);
+            let verdict = played(&name, world, plan);
+            for participant in &verdict.record.participants {
+                let life = participant.last();
+                let parted = life.events.iter().any(|(_, event)| match event {
+                    Event::IncidentStarted { cause, .. } => cause.kind == CauseKind::PeerElsewhere,
+                    event => matches!(event, Event::ParticipantAway { .. }),
+                });
+                assert!(!parted, "{name}");
+                let heard = &life.tracks.iter().find(|t| t.name == "live").expect("there").heard;
+                let fresh = heard.iter().find(|heard| heard.captured_at >= heals * 1_000);
+                let after = fresh.expect("heard").at - Timestamp::from_millis(heals);
+                assert!(after < Duration::from_millis(1_500), "{name}: after {after:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn nobody_is_told_of_a_phone_that_changes_its_network() {
     for world in [World::Model, World::Stack] {

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Supervisor;
 use crate::backoff::Budget;
-use crate::campaign::Standing;
 use crate::desk::desk;
 use crate::error::{Cause, CauseKind};
 use crate::published::PublishedTrack;
@@ -168,7 +167,7 @@ impl Supervisor {
                     *stable_at = None;
                     self.budget = Budget::default();
                     self.telemetry.consecutive_disconnects = 0;
-                    self.directory.settle_on(&session.relay, &self.config);
+                    self.directory.settle_on(&session.relay);
                 }
                 self.advance_session();
                 self.renew();
@@ -199,10 +198,9 @@ impl Supervisor {
         if let Some((session, campaign)) = self.state.silent_mut() {
             session.advance_path(campaign.incident_id(), desk!(self));
         }
-        if let Some(campaign) = self.state.campaign_mut()
-            && campaign.advance(&mut self.budget, desk!(self)) == Standing::Exhausted
-        {
-            self.give_up();
+        if let Some(campaign) = self.state.campaign_mut() {
+            let standing = campaign.advance(&mut self.budget, desk!(self));
+            self.conclude(standing);
         }
     }
 

@@ -60,9 +60,10 @@ impl Supervisor {
         self.fail(code);
     }
 
-    /// The call fails, unless it has a session that was to be replaced only because another one was wanted.
+    /// The call fails, unless it has a session that was to be replaced only because another one was wanted, or one that
+    /// is up on another relay than home.
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        if self.keep_session() {
+        if self.keep_session() || self.settle_for_second_best() {
             return;
         }
         let Some(campaign) = self.state.campaign() else { return };

@@ -6,7 +6,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::Supervisor;
-use crate::campaign::Standing;
+use crate::campaign::{Campaign, Standing};
 use crate::canary::{Canary, plants};
 use crate::credentials::Ticket;
 use crate::desk::desk;
@@ -28,6 +28,17 @@ impl Supervisor {
         if let State::Live { search, .. } = &mut self.state {
             search.connected(session, missing.as_ref(), desk!(self));
         }
+        let rtt = self.monitor.rtt();
+        let waits = self.state.campaign_mut().is_some_and(|campaign| {
+            campaign.waits_for_home(session, rtt, &mut self.budget, desk!(self))
+        });
+        if !waits {
+            self.take_session(session);
+        }
+    }
+
+    /// The call goes on with a session of its campaign.
+    fn take_session(&mut self, session: SessionId) {
         if self.state.campaign().and_then(|campaign| campaign.dialing(session)).is_none() {
             return;
         }
@@ -58,6 +69,13 @@ impl Supervisor {
         {
             self.look_failed(&dial, &cause);
         }
+        // It has become a session.
+        if !self.is_second_best(session) {
+            self.attempt_failed(session, cause);
+        }
+    }
+
+    fn attempt_failed(&mut self, session: SessionId, cause: Cause) {
         let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
         let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
             return;
@@ -84,9 +102,28 @@ impl Supervisor {
         if let Some(campaign) = self.state.campaign_mut() {
             campaign.go_on(&mut self.budget, desk!(self));
         }
-        if self.state.campaign().is_some_and(|c| c.standing() == Standing::Exhausted) {
-            self.give_up();
+        if let Some(standing) = self.state.campaign().map(Campaign::standing) {
+            self.conclude(standing);
         }
+    }
+
+    /// Does what a campaign has come to.
+    pub(super) fn conclude(&mut self, standing: Standing) {
+        match standing {
+            Standing::Running => {}
+            Standing::Settled(session) => self.take_session(session),
+            Standing::Exhausted => self.give_up(),
+        }
+    }
+
+    /// Goes on with the session that waits for home, if there is one; whether there is.
+    pub(super) fn settle_for_second_best(&mut self) -> bool {
+        let second_best = self.state.campaign().and_then(Campaign::second_best);
+        second_best.inspect(|session| self.take_session(*session)).is_some()
+    }
+
+    fn is_second_best(&self, session: SessionId) -> bool {
+        self.state.campaign().and_then(Campaign::second_best) == Some(session)
     }
 
     /// Attempts that wait for the list are made now.
@@ -120,7 +157,7 @@ impl Supervisor {
             && renewal.is_served_by(expires, self.now)
         {
             // Where it is, whether it belongs there by now or not.
-            self.directory.settle_on(relay, &self.config);
+            self.directory.settle_on(relay);
             self.replace_session(CauseKind::CredentialRenewed);
         }
     }
@@ -194,6 +231,9 @@ impl Supervisor {
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
         let outdated = plants(&self.config, Canary::OutdatedSessionBelieved);
+        if self.is_second_best(session) {
+            return self.attempt_failed(session, cause);
+        }
         let present = self.state.session_mut().map(|present| present.id);
         let session = present.filter(|_| outdated).unwrap_or(session);
         if let State::Live { search, .. } = &mut self.state

@@ -244,7 +244,7 @@ impl Supervisor {
         let mut campaign = self.start_recovery(incident, Duration::ZERO);
         campaign.cancel(desk!(self));
         // Who came to meet somebody has not been moved by an outage: it does not look back.
-        self.directory.settle_on(&dial.relay, &self.config);
+        self.directory.settle_on(&dial.relay);
         self.join(dial, campaign, lookouts);
         if let State::Joining { session: new, .. } = &mut self.state {
             new.meeting = Some(Meeting { left: session.relay, since: self.now });

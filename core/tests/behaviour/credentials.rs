@@ -380,6 +380,9 @@ fn a_renewal_begins_where_the_session_is_whatever_was_tried_before() {
         }
         hand.pass_alive(MS * 10);
     }
+    // Home has a moment to answer.
+    hand.pass_alive(SECOND);
+    assert_eq!(dials(&mut hand)[0].2, "static-a");
     assert_eq!((tried[5].as_str(), hand.call.state()), ("static-b", StateName::Live));
     hand.pass_alive(SECOND * 6);
     let_in(&mut hand, "second", None);

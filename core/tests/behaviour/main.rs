@@ -8,6 +8,7 @@ mod directory;
 mod errors;
 mod glare;
 mod herd;
+mod homing;
 mod matrix;
 mod policies;
 mod pre_call;

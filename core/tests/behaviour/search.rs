@@ -40,6 +40,10 @@ fn missing_bob_after(
     }
     let session = last_dial(&mut hand);
     hand.give(Input::Connected { session });
+    if hand.call.state() != StateName::Joining {
+        // Home has a moment to answer.
+        hand.pass(SECOND);
+    }
     let watches = hand.take(|output| match output {
         Output::Watch { watch, .. } => Some(*watch),
         _ => None,
@@ -178,6 +182,8 @@ fn who_has_moved_begins_where_they_were() {
     let dialled_west = dialled(&mut hand).into_iter().find(|(_, relay)| relay == "west");
     let (west, _) = dialled_west.expect("its turn");
     hand.give(Input::Connected { session: west });
+    // Home has a moment to answer.
+    hand.pass(SECOND);
     only_dave(&mut hand);
     hand.out.clear();
     hand.next_dial_after(SECOND * 5);

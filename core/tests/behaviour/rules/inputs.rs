@@ -83,6 +83,8 @@ impl Rules {
             Input::FetchEnded { fetch, .. } => {
                 self.sessions.values_mut().any(|session| session.fetches.remove(fetch).is_some())
             }
+            // Nothing was offered there.
+            Input::FetchRequested { session, .. } if self.is_second_best(*session) => false,
             Input::FetchRequested { session, request, name, first, last } => {
                 // Nothing is to be had on a later one, which only looks for the others.
                 let carries = self.sessions.first_entry().filter(|first| first.key() == session);

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+mod homing;
 mod inputs;
 mod outputs;
 mod providers;
@@ -12,6 +13,7 @@ pub mod world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use homing::Homing;
 use providers::{Dialled, Providers};
 
 use holdline_core::{
@@ -155,6 +157,7 @@ pub struct Rules {
     pub lately: Lately,
     /// The application or the host asked for haste: pauses do not count.
     hurried: bool,
+    homing: Homing,
     pub ended: bool,
     /// Whether the last input was of something that is there.
     pub heard: bool,
@@ -195,6 +198,7 @@ impl Rules {
             last_attempt: None,
             lately: Lately::default(),
             hurried: false,
+            homing: Homing::default(),
             ended: false,
             heard: false,
         }
@@ -254,7 +258,7 @@ impl Rules {
     }
 
     /// What certain inputs must lead to, whatever else holds.
-    fn expect(&self, input: &Input, (state, ended): (StateName, bool)) {
+    fn expect(&mut self, input: &Input, (state, ended): (StateName, bool)) {
         if ended {
             return;
         }
@@ -272,7 +276,9 @@ impl Rules {
             }
             Input::Connected { session } if self.sessions.contains_key(session) => {
                 let up = matches!(self.state, StateName::Joining | StateName::Live);
-                assert!(up || state == StateName::Live, "a session that is up is joined");
+                if !up && state != StateName::Live {
+                    self.note_second_best(*session);
+                }
             }
             _ => {}
         }
@@ -310,7 +316,8 @@ impl Rules {
             StateName::Recovering => 0..=1,
             StateName::Failed | StateName::Closed => unreachable!("it has not ended"),
         };
-        assert!(sessions.contains(&self.sessions.len()), "{} sessions", self.sessions.len());
+        let open = self.sessions.len() - self.waiting_for_home();
+        assert!(sessions.contains(&open), "{open} sessions");
         if let Some(incident) = self.incident.as_ref().filter(|_| self.exact) {
             let bound = self.config.policy.window + self.config.ready_timeout;
             let open_for = self.now.since(incident.since);

@@ -202,8 +202,12 @@ impl Rules {
                 if !matches!(*to, StateName::Suspect | StateName::Recovering) {
                     self.providers.waiting.clear();
                 }
+                if *to == StateName::Connecting && *from == StateName::Idle {
+                    self.note_campaign();
+                }
                 if *to == StateName::Joining {
                     self.note_joining();
+                    self.note_taken();
                 }
                 if *to == StateName::Live {
                     if *from == StateName::Joining {
@@ -214,6 +218,7 @@ impl Rules {
             }
             Event::IncidentStarted { incident, cause } => {
                 assert!(self.incident.is_none(), "at most one incident at a time");
+                self.note_campaign();
                 self.mint(incident.0);
                 if self.now.since(self.live_since) >= self.config.policy.stable_after {
                     self.spent = 0;
@@ -226,13 +231,13 @@ impl Rules {
                 self.last_attempt = None;
             }
             Event::AttemptStarted { incident, attempt, of, session, relay } => {
+                self.check_pace(relay, input);
                 self.note_attempt(*session, relay);
                 let open = self.incident.as_ref().map(|incident| incident.id);
                 assert_eq!(*incident, open, "an attempt is of the open incident");
                 assert_eq!(*of, self.config.policy.attempts);
                 assert!((1..=*of).contains(attempt), "attempt {attempt} of {of}");
                 assert_eq!(*attempt, self.spent + 1, "attempts are counted until uptime is stable");
-                self.check_pace();
                 self.spent += 1;
                 self.last_attempt = Some(self.now);
                 if let Some(incident) = &mut self.incident {
@@ -276,14 +281,15 @@ impl Rules {
     }
 
     /// R6, R8: pauses are never shorter than the policy's first, except where it says so.
-    pub(super) fn check_pace(&mut self) {
+    pub(super) fn check_pace(&mut self, relay: &String, input: &Input) {
+        let answered_elsewhere = self.may_dial_home(relay, input);
         let policy = &self.config.policy;
         let shortest = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
         let hurried = std::mem::take(&mut self.hurried);
         let begun = self.incident.as_ref().filter(|i| i.attempts == 0).map(|i| i.since);
         let at_once = policy.immediate_first && self.spent == 0 && begun.is_some();
         let set_up = self.incident.is_none() && self.last_attempt.is_none();
-        if hurried || at_once || set_up {
+        if hurried || at_once || set_up || answered_elsewhere {
             return;
         }
         if let Some(last) = self.last_attempt.or(begun) {
