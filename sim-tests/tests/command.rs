@@ -1,6 +1,6 @@
 //! The command `holdline-sim`: what it says, and its exit codes.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_holdline-sim")).args(arguments).output().expect("started")
@@ -73,4 +73,18 @@ fn a_seed_is_told_with_its_plan_and_drawn() {
 fn each_seed_is_the_same_run_each_time() {
     let output = run(&["verify-determinism", "--seeds", "0..3"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn who_stops_listening_ends_nothing() {
+    let mut replay = Command::new(env!("CARGO_BIN_EXE_holdline-sim"))
+        .args(["replay", "7", "--model", "--trace"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    // As `| head` does.
+    drop(replay.stdout.take());
+    let output = replay.wait_with_output().expect("ended");
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }

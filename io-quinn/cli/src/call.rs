@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::args::CallArgs;
 use crate::exit::Failure;
 use crate::pcm::{Recording, Speech};
+use crate::say::say;
 use crate::{signals, talk, wording};
 
 /// What the other parts of the command need to know about the call.
@@ -115,7 +116,7 @@ async fn follow(mut events: Events, tell: watch::Sender<Seen>, aloud: bool) {
             _ => {}
         });
         if aloud && let Some(sentence) = wording::of_event(&event) {
-            println!("{:8.3}  {sentence}", start.elapsed().as_secs_f64());
+            say!("{:8.3}  {sentence}", start.elapsed().as_secs_f64());
         }
     }
 }
@@ -165,9 +166,9 @@ fn report(args: &CallArgs, summary: &Summary) -> Result<(), Failure> {
             "longest_recovery_ms": millis(summary.stats.telemetry.time_to_recover.longest()),
             "record": summary.record,
         });
-        println!("{object}");
+        say!("{object}");
     } else {
-        println!("{}", wording::of_summary(summary));
+        say!("{}", wording::of_summary(summary));
     }
     match error {
         None => Ok(()),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::CheckArgs;
 use crate::exit::Failure;
+use crate::say::say;
 use crate::wording;
 
 /// Where the test meets itself. Its own name there is drawn, so that tests do not meet each other.
@@ -29,9 +30,9 @@ pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
     })?;
     let report = summary.pre_call.clone().unwrap_or_default();
     if args.json {
-        println!("{}", in_json(&summary, &report));
+        say!("{}", in_json(&summary, &report));
     } else {
-        print!("{}", in_words(&report));
+        say!("{}", in_words(&report).trim_end());
     }
     match &summary.outcome {
         Outcome::Completed | Outcome::Idle => Ok(()),

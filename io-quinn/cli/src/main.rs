@@ -8,6 +8,7 @@ mod exit;
 mod pcm;
 mod relay;
 mod replay;
+mod say;
 mod signals;
 mod talk;
 mod wording;

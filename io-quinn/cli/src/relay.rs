@@ -9,6 +9,7 @@ use holdline_dev_relay::{Certificate, CertificateFiles, Relay};
 
 use crate::args::RelayArgs;
 use crate::exit::Failure;
+use crate::say::say;
 use crate::signals;
 
 /// How the line begins that says where the relay listens. The demo reads it.
@@ -28,9 +29,9 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::unusable("--bind", format!("{}: {error}", args.bind)))?;
     let relay = Relay::start(args.bind, &files)
         .map_err(|error| Failure::Unusable(format!("the relay cannot start: {error:#}")))?;
-    println!("{LISTENING}moqt://{}", relay.address());
+    say!("{LISTENING}moqt://{}", relay.address());
     if !own {
-        println!("give callers its certificate: --ca {}", files.certificate.display());
+        say!("give callers its certificate: --ca {}", files.certificate.display());
     }
     let join = tokio::task::spawn_blocking(|| relay.join());
     tokio::select! {

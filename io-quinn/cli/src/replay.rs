@@ -7,6 +7,7 @@ use holdline_quinn::journal::{self, ReplayError};
 
 use crate::args::ReplayArgs;
 use crate::exit::Failure;
+use crate::say::say;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let name = args.journal.display().to_string();
@@ -18,9 +19,10 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
             } else {
                 "to where the journal breaks off"
             };
-            println!(
+            say!(
                 "no difference: {} inputs and {} outputs, {end}",
-                replayed.inputs, replayed.outputs
+                replayed.inputs,
+                replayed.outputs
             );
             Ok(())
         }

@@ -2,6 +2,7 @@
 
 mod replay;
 mod run;
+mod say;
 mod shrink;
 mod verify;
 

@@ -4,11 +4,12 @@ use holdline_core::Event;
 use holdline_sim::{FaultPlan, Record};
 use holdline_sim_tests::judge;
 
+use super::say::say;
 use super::{Failure, ReplayArgs, plan, world, write};
 
 pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     let plan = plan(&args.plan, world(args.model))?;
-    println!("{}", plan.to_toml().map_err(|error| Failure::Unusable(error.to_string()))?);
+    say!("{}", plan.to_toml().map_err(|error| Failure::Unusable(error.to_string()))?);
     let verdict = judge(world(args.model), plan)
         .map_err(|error| Failure::DidNotHold(format!("{}: {error}", args.plan)))?;
     if args.trace {
@@ -17,17 +18,17 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
     tell(&verdict.plan, &verdict.record);
     if let Some(file) = &args.report {
         write(file, &holdline_sim_tests::report::page(&verdict))?;
-        println!("The report is in {}", file.display());
+        say!("The report is in {}", file.display());
     }
-    println!("digest {:016x}", verdict.record.digest);
+    say!("digest {:016x}", verdict.record.digest);
     match verdict.broken.first() {
         None => {
-            println!("Every law held.");
+            say!("Every law held.");
             Ok(())
         }
         Some(first) => {
             for broken in &verdict.broken {
-                println!("{} is broken: {}", broken.law, broken.how);
+                say!("{} is broken: {}", broken.law, broken.how);
             }
             Err(Failure::DidNotHold(format!("{} is broken: {}", first.law, first.how)))
         }
@@ -44,9 +45,9 @@ fn trace(record: &Record) {
     }
     events.sort_by_key(|(at, who, _)| (*at, *who));
     for (at, who, event) in events {
-        println!("{at:>14} p{who} {}", told(event));
+        say!("{at:>14} p{who} {}", told(event));
     }
-    println!();
+    say!("");
 }
 
 /// An event without what was said before.
@@ -63,11 +64,11 @@ fn tell(plan: &FaultPlan, record: &Record) {
         for (number, life) in participant.lives.iter().enumerate() {
             let said = life.said.values().map(Vec::len).max().unwrap_or(0);
             let end = life.summary.as_ref().map_or("killed".into(), |s| format!("{:?}", s.outcome));
-            println!("p{who}, process {}: said {} a track; {end}", number + 1, frames(said));
+            say!("p{who}, process {}: said {} a track; {end}", number + 1, frames(said));
             for track in &life.tracks {
                 let missing: u64 =
                     track.heard.iter().filter_map(|h| h.gap).map(|gap| gap.frames).sum();
-                println!(
+                say!(
                     "  heard {} of p{}/{}, {missing} told to be missing{}",
                     frames(track.heard.len()),
                     track.speaker,
@@ -77,5 +78,5 @@ fn tell(plan: &FaultPlan, record: &Record) {
             }
         }
     }
-    println!("Everything that heals has healed by {} ms.", plan.healed_ms());
+    say!("Everything that heals has healed by {} ms.", plan.healed_ms());
 }

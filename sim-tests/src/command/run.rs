@@ -10,6 +10,7 @@ use holdline_sim_tests::summary::Summary;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::say::say;
 use super::{Failure, RunArgs, world};
 
 /// How many failures are told one by one.
@@ -49,8 +50,8 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
     if let Some(mut lines) = lines {
         writeln!(lines, "{}", all(&summary)).and_then(|()| lines.flush()).map_err(cannot_write)?;
     }
-    println!("Seeds {} on the {}, shard {}", args.seeds, name(world), args.shard);
-    print!("{}", summary.table(took));
+    say!("Seeds {} on the {}, shard {}", args.seeds, name(world), args.shard);
+    say!("{}", summary.table(took).trim_end());
     ended.map_err(|lost| {
         Failure::DidNotHold(format!("{lost}; {}", reproduce(world, lost.seed())))
     })?;
@@ -58,8 +59,8 @@ pub(super) fn run(args: RunArgs) -> Result<(), Failure> {
         return Ok(());
     }
     for (seed, law, how) in summary.failures.iter().take(TOLD) {
-        println!("\nseed {seed}, commit {}, breaks {law}: {how}", env!("HOLDLINE_COMMIT"));
-        println!("  {}", reproduce(world, *seed));
+        say!("\nseed {seed}, commit {}, breaks {law}: {how}", env!("HOLDLINE_COMMIT"));
+        say!("  {}", reproduce(world, *seed));
     }
     let mut what: Vec<String> = Vec::new();
     if !summary.failures.is_empty() {

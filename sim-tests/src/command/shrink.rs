@@ -4,6 +4,7 @@ use holdline_sim_tests::judge;
 use holdline_sim_tests::shrink::shrink;
 use indicatif::ProgressBar;
 
+use super::say::say;
 use super::{Failure, ShrinkArgs, plan, world, write};
 
 pub(super) fn run(args: ShrinkArgs) -> Result<(), Failure> {
@@ -30,7 +31,7 @@ pub(super) fn run(args: ShrinkArgs) -> Result<(), Failure> {
     match &args.out {
         Some(file) => write(file, &text),
         None => {
-            print!("{text}");
+            say!("{}", text.trim_end());
             Ok(())
         }
     }

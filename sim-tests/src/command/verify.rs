@@ -7,12 +7,13 @@ use holdline_sim_tests::World;
 use holdline_sim_tests::campaign;
 use holdline_sim_tests::seeds::Seeds;
 
+use super::say::say;
 use super::{Failure, VerifyArgs};
 
 pub(super) fn run(args: VerifyArgs) -> Result<(), Failure> {
     if args.print {
         for (seed, digest) in digests(&args.seeds, 1)? {
-            println!("{seed} {digest:016x}");
+            say!("{seed} {digest:016x}");
         }
         return Ok(());
     }
@@ -33,7 +34,7 @@ pub(super) fn run(args: VerifyArgs) -> Result<(), Failure> {
         let seeds = differ.join(", ");
         return Err(Failure::DidNotHold(format!("not the same each time: seeds {seeds}")));
     }
-    println!(
+    say!(
         "{} seeds, each played three times, in two processes, on one thread and two: every event and \
          every packet the same",
         both.len()

@@ -18,6 +18,7 @@ use crate::demo::relay_process::RelayProcess;
 use crate::demo::report::{Fault, Report};
 use crate::demo::timeline::Timeline;
 use crate::exit::Failure;
+use crate::say::say;
 use crate::{pcm::Speech, signals};
 
 /// Sample speech of 20 s, 16 kHz mono, made with a speech synthesiser.
@@ -40,9 +41,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         () = signals::stop() => return Err(Failure::DidNotHold("stopped".into())),
     };
     if args.json {
-        println!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
+        say!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
     } else {
-        println!("\n{report}");
+        say!("\n{report}");
     }
     match report.problem() {
         None => Ok(()),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::say::say;
+
 /// A clock that everybody in the demonstration shares, and a place to say things.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline(Arc<Inner>);
@@ -20,7 +22,7 @@ impl Timeline {
 
     pub(crate) fn say(&self, who: &str, what: &str) {
         if self.0.aloud {
-            println!("{:7.3} s  {who:<6} {what}", self.0.start.elapsed().as_secs_f64());
+            say!("{:7.3} s  {who:<6} {what}", self.0.start.elapsed().as_secs_f64());
         }
     }
 }
