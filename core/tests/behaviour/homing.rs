@@ -105,6 +105,20 @@ fn who_gets_no_answer_from_home_goes_on_elsewhere() {
     assert_eq!(hand.call.state(), StateName::Recovering);
 }
 
+/// R12: it is an attempt like every other one, within what the policy allows. The first dial may still answer.
+#[test]
+fn home_is_dialled_anew_only_within_the_policy() {
+    let few = Policy { attempts: 2, ..Policy::interactive() };
+    let narrow = Policy { racing: 2, ..Policy::interactive() };
+    for policy in [few, narrow] {
+        let (mut hand, [north, south]) = lost(policy);
+        hand.give(Input::Connected { session: south });
+        assert!(dialled(&mut hand).is_empty());
+        hand.give(Input::Connected { session: north });
+        assert_eq!(joins(&mut hand), Some(north));
+    }
+}
+
 /// How long is waited for home after a dial elsewhere that took that long, on a path with that round trip before.
 fn waits(took: Duration, rtt: Duration) -> Duration {
     let mut config = Config::new("north", "room", "alice");
