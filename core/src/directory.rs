@@ -77,8 +77,8 @@ pub(crate) struct Directory {
     list: Option<Vec<String>>,
     expires: Timestamp,
     asked: Option<(RequestId, Timestamp)>,
-    /// The relay of the last stable session, or where we came to meet somebody since: an incident's first
-    /// attempt goes there, as long as the list names it. Else it goes to whichever is named first.
+    /// Where the last session was that was stable or the first of its call, or where we came to meet somebody since: an
+    /// incident's first attempt goes there, as long as the list names it. Else it goes to whichever is named first.
     home: Option<String>,
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Followed {
     confirmed_by: Option<Timestamp>,
     /// A recovery of our own does not change it.
     presence: Presence,
+    /// Whether it has been on this relay since our session is there.
+    found: bool,
 }
 
 impl Followed {
@@ -48,6 +50,7 @@ impl Followed {
             unconfirmed: BTreeSet::new(),
             confirmed_by: None,
             presence: Presence::default(),
+            found: false,
         }
     }
 
@@ -69,6 +72,12 @@ impl Followed {
 
     pub(crate) fn presence(&self) -> Presence {
         self.presence
+    }
+
+    /// Whether it may be on another relay. Who was here until a moment ago most likely comes again; who was not found
+    /// here has come up elsewhere, or will come.
+    pub(crate) fn is_missed(&self) -> bool {
+        self.presence.is_missed() || !self.found && self.presence.is_missing()
     }
 
     pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
@@ -132,6 +141,7 @@ impl Followed {
         self.epochs.clear();
         self.unconfirmed.clear();
         self.confirmed_by = None;
+        self.found = false;
     }
 
     pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
@@ -163,6 +173,7 @@ impl Followed {
     }
 
     pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
+        self.found = true;
         self.unconfirmed.remove(&epoch);
         self.epochs.insert(epoch);
         if self.epochs.len() > MOST_EPOCHS {

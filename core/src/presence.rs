@@ -90,6 +90,11 @@ impl Presence {
         }
     }
 
+    /// Whether it is not here by now, told or not.
+    pub(crate) fn is_missing(self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+
     /// Whether it is not here, but may be elsewhere.
     pub(crate) fn is_missed(self) -> bool {
         match self {

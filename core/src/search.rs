@@ -10,28 +10,32 @@
 //!   somebody has not been moved: they would chase each other for ever.)
 //! - Who is with somebody smaller does not look for anybody else: it would only lose them.
 //!
+//! Who was here until a moment ago is not missed yet: it most likely comes again. Who was not found here is missed from
+//! the beginning, before it counts as away and before the call is live: it has lost its relay, too.
+//!
 //! Two that find each other at the same moment nevertheless change places. Then the smaller name goes back as
 //! soon as it sees it, and the other one does not.
 
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use crate::backoff::{doubled, jittered};
-use crate::desk::Desk;
+use crate::desk::{Desk, earlier};
 use crate::dial::Dial;
 use crate::id::{SessionId, WatchId};
 use crate::output::Output;
 use crate::presence::LOOK;
 use crate::time::Timestamp;
 
-/// How soon to look for somebody, counted from when it counts as missing: one that an outage has moved, and is alone.
+/// How soon to look for somebody, counted from when it is missed: one that an outage has moved, and is alone.
 const MOVED: Duration = Duration::from_millis(300);
 /// One that misses a smaller name than those around it.
 const POLITE: Duration = Duration::from_secs(1);
 /// One that an outage has moved, and that would leave others.
-const MOVED_TOGETHER: Duration = Duration::from_secs(3);
+const MOVED_TOGETHER: Duration = Duration::from_secs(5);
 /// The smallest name.
 const PATIENT: Duration = Duration::from_secs(8);
 /// Pauses between looks begin with this.
@@ -106,27 +110,21 @@ pub(crate) struct Lookout {
     pub(crate) accepted: bool,
 }
 
-#[derive(Clone, Debug, Default)]
-enum Phase {
-    /// Nobody is missing, or there is nowhere to look.
-    #[default]
-    Idle,
-    Pausing {
-        until: Timestamp,
-    },
-    Dialing(Dial),
-    /// The dial has become a session.
-    Looking {
-        dial: Dial,
-        watches: Vec<Lookout>,
-        until: Timestamp,
-    },
+/// A session on another relay that carries nothing, or the way to it.
+#[derive(Clone, Debug)]
+struct Scout {
+    dial: Dial,
+    up: bool,
+    watches: Vec<Lookout>,
+    until: Timestamp,
 }
 
-/// A second session, on another relay, that carries nothing.
+/// Looks on other relays, on all of them side by side as far as attempts may race each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
-    phase: Phase,
+    scouts: Vec<Scout>,
+    /// When to look next; `None` if nobody is missing.
+    next: Option<Timestamp>,
     looks: u32,
     /// For whom it began, and when.
     began_for: Vec<String>,
@@ -135,149 +133,131 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match &self.phase {
-            Phase::Idle => None,
-            Phase::Pausing { until } | Phase::Looking { until, .. } => Some(*until),
-            Phase::Dialing(dial) => Some(dial.gives_up_at),
-        }
+        earlier(self.next, self.scouts.iter().map(|scout| scout.until).min())
     }
 
     /// Does what is due. `relay` is where we are; there are others.
     pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, desk: &mut Desk<'_>) {
         let Some(missing) = missing else { return self.stop(desk) };
-        self.begin(missing, desk.now);
-        match &self.phase {
-            Phase::Pausing { until } if desk.now >= *until => {
-                if missing.due(self.since, desk.now).next().is_none() {
-                    // Who was to be looked for is here, and others have more time.
-                    self.phase = Phase::Pausing { until: missing.first_due(self.since) };
-                    return;
-                }
-                let relays = desk.directory.relays(desk.config);
-                let mut others: Vec<&String> =
-                    relays.iter().filter(|other| *other != relay).collect();
-                others.sort_by_key(|other| Some(*other) != missing.likely.as_ref());
-                let Some(other) = others.get(self.looks as usize % others.len().max(1)) else {
-                    return self.give_up(desk);
-                };
-                let other = (*other).clone();
-                self.phase = Phase::Dialing(Dial::new(other, desk).start(desk));
-            }
-            Phase::Dialing(Dial { gives_up_at: until, .. }) | Phase::Looking { until, .. }
-                if desk.now >= *until =>
-            {
-                self.give_up(desk);
-            }
-            Phase::Idle | Phase::Pausing { .. } | Phase::Dialing(_) | Phase::Looking { .. } => {}
+        let now = desk.now;
+        for late in self.scouts.extract_if(.., |scout| scout.until <= now) {
+            late.dial.close(desk);
+        }
+        self.begin(missing, now);
+        if self.next.is_some_and(|at| at <= now) {
+            self.next = Some(if missing.due(self.since, now).next().is_some() {
+                self.look(missing, relay, desk)
+            } else {
+                // Who was to be looked for is here, and others have more time.
+                missing.first_due(self.since)
+            });
         }
     }
 
     /// Begins, or begins anew if somebody else is missing now.
     fn begin(&mut self, missing: &Missing, now: Timestamp) {
         let known = |missed: &Missed| self.began_for.contains(&missed.participant);
-        if !missing.participants.iter().all(known)
-            && matches!(self.phase, Phase::Idle | Phase::Pausing { .. })
-        {
+        if self.scouts.is_empty() && !missing.participants.iter().all(known) {
             let names = missing.participants.iter().map(|missed| missed.participant.clone());
             self.began_for = names.collect();
             (self.since, self.looks) = (now, 0);
-            self.phase = Phase::Pausing { until: missing.first_due(now) };
+            self.next = Some(missing.first_due(now));
         }
     }
 
-    /// What it reaches the other relay by, or tries to.
-    fn dial(&self) -> Option<&Dial> {
-        match &self.phase {
-            Phase::Idle | Phase::Pausing { .. } => None,
-            Phase::Dialing(dial) | Phase::Looking { dial, .. } => Some(dial),
+    /// Dials whom nobody is on the way to; when to look again.
+    fn look(&mut self, missing: &Missing, relay: &str, desk: &mut Desk<'_>) -> Timestamp {
+        let mut others = desk.directory.relays(desk.config).to_vec();
+        others.retain(|other| *other != relay);
+        others.sort_by_key(|other| Some(other) != missing.likely.as_ref());
+        let turn = self.looks as usize % others.len().max(1);
+        others.rotate_left(turn);
+        others.retain(|other| !self.scouts.iter().any(|scout| scout.dial.relay == *other));
+        others.truncate(usize::from(desk.config.policy.racing).saturating_sub(self.scouts.len()));
+        if others.is_empty()
+            && let Some(free_at) = self.scouts.iter().map(|scout| scout.until).min()
+        {
+            return free_at;
         }
+        for other in others {
+            let dial = Dial::new(other, desk).start(desk);
+            let until = dial.gives_up_at;
+            self.scouts.push(Scout { dial, up: false, watches: Vec::new(), until });
+        }
+        let bound = doubled(FIRST_PAUSE, self.looks, LONGEST_PAUSE);
+        self.looks = self.looks.saturating_add(1);
+        desk.now + jittered(bound, 20, desk.rng)
     }
 
-    /// The dial that waits for the credential of `relay`, if it does.
+    /// The dial that waits for the credential of `relay`, if one does.
     pub(crate) fn waiting_for(&mut self, relay: &str) -> Option<&mut Dial> {
-        match &mut self.phase {
-            Phase::Dialing(dial) if dial.waits_for(relay) => Some(dial),
-            Phase::Idle | Phase::Pausing { .. } | Phase::Dialing(_) | Phase::Looking { .. } => None,
-        }
+        let mut dials = self.scouts.iter_mut().map(|scout| &mut scout.dial);
+        dials.find(|dial| dial.waits_for(relay))
     }
 
-    /// The other relay is reached. Perhaps nobody is missing any more.
+    /// Another relay is reached. Perhaps nobody is missing any more.
     pub(crate) fn connected(
         &mut self,
         id: SessionId,
         missing: Option<&Missing>,
         desk: &mut Desk<'_>,
     ) {
-        let Phase::Dialing(dial) = &self.phase else { return };
-        if !dial.is_out(id) {
-            return;
-        }
+        let is_it = |scout: &&mut Scout| !scout.up && scout.dial.is_out(id);
+        let Some(scout) = self.scouts.iter_mut().find(is_it) else { return };
         let Some(missing) = missing else { return self.stop(desk) };
-        let mut watches = Vec::new();
         for missed in missing.due(self.since, desk.now) {
             let watch = WatchId(desk.mint.next());
             let participant = missed.participant.clone();
             let prefix = vec![desk.config.room.clone(), participant.clone()];
-            watches.push(Lookout { watch, participant, accepted: false });
+            scout.watches.push(Lookout { watch, participant, accepted: false });
             desk.out.push(Output::Watch { session: id, watch, prefix });
         }
-        self.phase = Phase::Looking { dial: dial.clone(), watches, until: desk.now + AGREE };
+        (scout.up, scout.until) = (true, desk.now + AGREE);
     }
 
-    /// The other relay looks out for us.
+    /// Another relay looks out for us.
     pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
-        if let Phase::Looking { watches, until, .. } = &mut self.phase
-            && let Some(lookout) = watches.iter_mut().find(|lookout| lookout.watch == watch)
-        {
-            lookout.accepted = true;
-            *until = (now + LOOK).min(*until);
+        for scout in &mut self.scouts {
+            if let Some(lookout) = scout.watches.iter_mut().find(|other| other.watch == watch) {
+                lookout.accepted = true;
+                scout.until = (now + LOOK).min(scout.until);
+            }
         }
     }
 
-    /// Somebody was found there: the session is the caller's now, with what was asked on it.
-    pub(crate) fn found(&mut self, watch: WatchId) -> Option<(Dial, Vec<Lookout>)> {
-        let Phase::Looking { dial, watches, .. } = &self.phase else { return None };
-        let is_ours = watches.iter().any(|lookout| lookout.watch == watch);
-        let found = is_ours.then(|| (dial.clone(), watches.clone()))?;
-        self.phase = Phase::Idle;
-        Some(found)
+    /// Somebody was found there: the session is the caller's now, with what was asked on it. The others are closed.
+    pub(crate) fn found(
+        &mut self,
+        watch: WatchId,
+        desk: &mut Desk<'_>,
+    ) -> Option<(Dial, Vec<Lookout>)> {
+        let is_ours = |scout: &Scout| scout.watches.iter().any(|lookout| lookout.watch == watch);
+        let index = self.scouts.iter().position(is_ours)?;
+        let scout = self.scouts.remove(index);
+        self.stop(desk);
+        Some((scout.dial, scout.watches))
     }
 
-    /// The dial failed; which it was.
-    pub(crate) fn dial_failed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
-        let Phase::Dialing(dial) = &self.phase else { return None };
-        let failed = (dial.session == id).then(|| dial.clone())?;
-        self.pause(desk);
-        Some(failed)
+    /// A dial failed; which it was.
+    pub(crate) fn dial_failed(&mut self, id: SessionId) -> Option<Dial> {
+        self.lose(|scout| !scout.up && scout.dial.session == id)
     }
 
-    /// The session ended by itself; which dial had led to it.
-    pub(crate) fn session_closed(&mut self, id: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
-        let Phase::Looking { dial, .. } = &self.phase else { return None };
-        let closed = (dial.session == id).then(|| dial.clone())?;
-        self.pause(desk);
-        Some(closed)
+    /// A session ended by itself; which dial had led to it.
+    pub(crate) fn session_closed(&mut self, id: SessionId) -> Option<Dial> {
+        self.lose(|scout| scout.up && scout.dial.session == id)
+    }
+
+    fn lose(&mut self, is_it: impl Fn(&Scout) -> bool) -> Option<Dial> {
+        let index = self.scouts.iter().position(is_it)?;
+        Some(self.scouts.remove(index).dial)
     }
 
     /// Nobody needs to be looked for any more.
     pub(crate) fn stop(&mut self, desk: &mut Desk<'_>) {
-        if let Some(dial) = self.dial() {
-            dial.close(desk);
+        for scout in mem::take(self).scouts {
+            scout.dial.close(desk);
         }
-        *self = Self::default();
-    }
-
-    fn give_up(&mut self, desk: &mut Desk<'_>) {
-        if let Some(dial) = self.dial() {
-            dial.close(desk);
-        }
-        self.pause(desk);
-    }
-
-    fn pause(&mut self, desk: &mut Desk<'_>) {
-        let bound = doubled(FIRST_PAUSE, self.looks, LONGEST_PAUSE);
-        self.looks = self.looks.saturating_add(1);
-        self.phase = Phase::Pausing { until: desk.now + jittered(bound, 20, desk.rng) };
     }
 }
 

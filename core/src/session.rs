@@ -13,6 +13,7 @@ use crate::liveness::Liveness;
 use crate::migration::Migration;
 use crate::output::Output;
 use crate::renewal::Renewal;
+use crate::search::Search;
 use crate::time::Timestamp;
 
 /// How our namespace stands on the relay.
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) migration: Migration,
     /// If it was made to meet somebody.
     pub(crate) meeting: Option<Meeting>,
+    /// For the others, as long as the call is here.
+    pub(crate) search: Search,
     namespace: Namespace,
     refusals: u32,
 }
@@ -67,6 +70,7 @@ impl Session {
             liveness: Liveness::new(now, config.probe_interval),
             migration: Migration::default(),
             meeting: None,
+            search: Search::default(),
             namespace: Namespace::Unwanted,
             refusals: 0,
         }

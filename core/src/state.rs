@@ -6,7 +6,6 @@ use core::{fmt, mem};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Campaign;
-use crate::search::Search;
 use crate::session::Session;
 use crate::summary::Summary;
 use crate::time::Timestamp;
@@ -91,7 +90,6 @@ pub(crate) enum State {
     Live {
         session: Session,
         stable_at: Option<Timestamp>,
-        search: Search,
     },
     /// Should the session's packets come back before an attempt succeeds, the call goes on with it.
     /// `tell_at`: when the grace is over.
@@ -150,9 +148,9 @@ impl State {
     }
 
     /// What a live call goes on with, for the state that is entered next; until then it is idle.
-    pub(crate) fn take_live(&mut self) -> Option<(Session, Search)> {
+    pub(crate) fn take_live(&mut self) -> Option<Session> {
         match mem::replace(self, Self::Idle) {
-            Self::Live { session, search, .. } => Some((session, search)),
+            Self::Live { session, .. } => Some(session),
             other @ (Self::Idle
             | Self::Connecting(_)
             | Self::Joining { .. }

@@ -64,7 +64,9 @@ impl Script {
             (begin, begin + chance.between(0, 1_000_000))
         });
         let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
-        let given_up = plan.lost_for_good().map_or(0, |(who, since)| {
+        let lost = (0..plan.topology.participants)
+            .filter_map(|who| plan.lost_for_good(who).map(|since| (who, since)));
+        let given_up = lost.map(|(who, since)| {
             // A new call, or one that was suspended, notices only then.
             let later = plan.faults.iter().filter(|fault| {
                 let sleeps = matches!(
@@ -78,6 +80,7 @@ impl Script {
             let later = later.map(|fault| span(fault).1).max().unwrap_or(0);
             later.max(since * 1_000) + GIVING_UP
         });
+        let given_up = given_up.max().unwrap_or(0);
         Self {
             seed: plan.seed,
             topology: plan.topology.clone(),

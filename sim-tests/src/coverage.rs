@@ -137,8 +137,8 @@ pub(crate) fn recoveries<'a>(
 
 /// The live tracks that a fault came between, of calls that had been up for some time.
 fn between<'a>(plan: &FaultPlan, record: &'a Record, fault: &Fault) -> Vec<&'a TrackRecord> {
-    let (concerned, lost) = (concerned(plan, fault), plan.lost_for_good());
-    let is_lost = |who: usize| lost.is_some_and(|(lost, _)| lost == who as u64);
+    let concerned = concerned(plan, fault);
+    let is_lost = |who: usize| plan.lost_for_good(who as u64).is_some();
     let mut tracks = Vec::new();
     for (who, listener) in record.participants.iter().enumerate() {
         let life = listener.last();

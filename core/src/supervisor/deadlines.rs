@@ -80,15 +80,17 @@ impl Supervisor {
             State::Joining { session, deadline, .. } => {
                 let path = (session.path_deadline(), Reason::Session);
                 let next = first((*deadline, Reason::Join), path);
-                self.request_deadline(session).map_or(next, |at| first(next, (at, Reason::Session)))
+                let request = self.request_deadline(session);
+                let next = request.map_or(next, |at| first(next, (at, Reason::Session)));
+                session.search.deadline().map_or(next, |at| first(next, (at, Reason::Search)))
             }
-            State::Live { session, stable_at, search } => {
+            State::Live { session, stable_at } => {
                 let mut next = (self.monitor.deadline(), Reason::Quality);
                 for (at, reason) in [
                     (self.request_deadline(session), Reason::Session),
                     (self.answer.deadline(), Reason::Answer),
                     (self.idle_at(), Reason::Idle),
-                    (search.deadline(), Reason::Search),
+                    (session.search.deadline(), Reason::Search),
                     (session.renewal.as_ref().map(Renewal::deadline), Reason::Session),
                 ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
@@ -206,8 +208,8 @@ impl Supervisor {
 
     fn advance_search(&mut self) {
         let missing = self.missing();
-        if let State::Live { session, search, .. } = &mut self.state {
-            search.advance(missing.as_ref(), &session.relay, desk!(self));
+        if let Some(session) = self.state.session_mut() {
+            session.search.advance(missing.as_ref(), &session.relay, desk!(self));
         }
     }
 

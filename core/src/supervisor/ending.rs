@@ -103,6 +103,7 @@ impl Supervisor {
 
     /// The one way into the final states: everything is closed, and the last event is said.
     pub(super) fn end(&mut self, outcome: Outcome) {
+        self.stop_search();
         match mem::replace(&mut self.state, State::Idle) {
             State::Connecting(mut campaign) => campaign.cancel(desk!(self)),
             State::Recovering { mut campaign, silent } => {
@@ -115,11 +116,7 @@ impl Supervisor {
                 campaign.cancel(desk!(self));
                 self.out.push(Output::CloseSession { session: session.id });
             }
-            State::Joining { session, .. } => {
-                self.out.push(Output::CloseSession { session: session.id });
-            }
-            State::Live { session, mut search, .. } => {
-                search.stop(desk!(self));
+            State::Joining { session, .. } | State::Live { session, .. } => {
                 self.out.push(Output::CloseSession { session: session.id });
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}

@@ -10,7 +10,6 @@ use crate::input::Input;
 use crate::liveness::Counters;
 use crate::record::cut;
 use crate::replay::Asked;
-use crate::state::State;
 use crate::summary::Outcome;
 
 impl Supervisor {
@@ -82,8 +81,8 @@ impl Supervisor {
                 }
             }
             Input::WatchAccepted { watch } => {
-                if let State::Live { search, .. } = &mut self.state {
-                    search.accepted(watch, self.now);
+                if let Some(session) = self.state.session_mut() {
+                    session.search.accepted(watch, self.now);
                 }
                 for followed in &mut self.followed {
                     followed.accepted(watch, self.now);
@@ -95,8 +94,8 @@ impl Supervisor {
                 }
             }
             Input::EpochAdded { watch, epoch } => {
-                if let State::Live { search, .. } = &mut self.state
-                    && let Some((dial, lookouts)) = search.found(watch)
+                if let Some(session) = self.state.session_mut()
+                    && let Some((dial, lookouts)) = session.search.found(watch, desk!(self))
                 {
                     self.follow_to(dial, lookouts);
                 }

@@ -25,8 +25,8 @@ use crate::subscribed::SubscribedTrack;
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
         let missing = self.missing();
-        if let State::Live { search, .. } = &mut self.state {
-            search.connected(session, missing.as_ref(), desk!(self));
+        if let Some(current) = self.state.session_mut() {
+            current.search.connected(session, missing.as_ref(), desk!(self));
         }
         let rtt = self.monitor.rtt();
         let waits = self.state.campaign_mut().is_some_and(|campaign| {
@@ -64,8 +64,8 @@ impl Supervisor {
     }
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
-        if let State::Live { search, .. } = &mut self.state
-            && let Some(dial) = search.dial_failed(session, desk!(self))
+        if let Some(current) = self.state.session_mut()
+            && let Some(dial) = current.search.dial_failed(session)
         {
             self.look_failed(&dial, &cause);
         }
@@ -145,8 +145,8 @@ impl Supervisor {
         if let Some(campaign) = self.state.campaign_mut() {
             campaign.credential_came(relay, desk!(self));
         }
-        if let State::Live { search, .. } = &mut self.state
-            && let Some(dial) = search.waiting_for(relay)
+        if let Some(current) = self.state.session_mut()
+            && let Some(dial) = current.search.waiting_for(relay)
         {
             dial.go(desk!(self));
         }
@@ -163,10 +163,10 @@ impl Supervisor {
     }
 
     pub(super) fn credential_failed(&mut self, relay: &str, cause: &Cause) {
-        if let State::Live { search, .. } = &mut self.state
-            && let Some(session) = search.waiting_for(relay).map(|dial| dial.session)
+        if let Some(current) = self.state.session_mut()
+            && let Some(session) = current.search.waiting_for(relay).map(|dial| dial.session)
         {
-            search.dial_failed(session, desk!(self));
+            current.search.dial_failed(session);
         }
         if let Some(campaign) = self.state.campaign_mut()
             && campaign.credential_failed(relay, cause, desk!(self))
@@ -177,15 +177,15 @@ impl Supervisor {
 
     /// Who is missing here and may be on another relay, as far as it is we who look.
     pub(super) fn missing(&self) -> Option<Missing> {
-        let State::Live { session, .. } = &self.state else { return None };
-        let missed = |followed: &&Followed| followed.presence().is_missed();
+        let session = self.state.session()?;
         if self.directory.relays(&self.config).len() < 2
-            || !self.followed.iter().any(|f| missed(&f))
+            || !self.followed.iter().any(Followed::is_missed)
         {
             return None;
         }
         let home = self.directory.home(&self.config);
-        let here = self.followed.iter().filter(|f| f.presence().is_here_or_redials());
+        let here = self.followed.iter().filter(|followed| !followed.is_missed());
+        let here = here.filter(|followed| followed.presence().is_here_or_redials());
         let here = here.map(|followed| followed.participant.as_str());
         // A relay remembers who was cut off from it, or killed. They are no company.
         let here = here.filter(|participant| !self.is_cut_off(participant)).min();
@@ -195,7 +195,7 @@ impl Supervisor {
         let company = Company { ourselves, smallest, alone, moved };
         let mut likely = moved.then(|| home.into());
         let mut participants = Vec::new();
-        for followed in self.followed.iter().filter(missed) {
+        for followed in self.followed.iter().filter(|followed| followed.is_missed()) {
             let participant = followed.participant.clone();
             if followed.presence().is_passed() {
                 likely = session.meeting.as_ref().map(|meeting| meeting.left.clone());
@@ -236,8 +236,8 @@ impl Supervisor {
         }
         let present = self.state.session_mut().map(|present| present.id);
         let session = present.filter(|_| outdated).unwrap_or(session);
-        if let State::Live { search, .. } = &mut self.state
-            && let Some(dial) = search.session_closed(session, desk!(self))
+        if let Some(current) = self.state.session_mut()
+            && let Some(dial) = current.search.session_closed(session)
         {
             self.look_failed(&dial, &cause);
         }

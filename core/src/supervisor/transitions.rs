@@ -17,7 +17,7 @@ use crate::id::IncidentId;
 use crate::output::Output;
 use crate::published::PublishedTrack;
 use crate::record::CallStatus;
-use crate::search::{Lookout, Search};
+use crate::search::Lookout;
 use crate::session::{Meeting, Session};
 use crate::state::State;
 use crate::subscribed::SubscribedTrack;
@@ -145,7 +145,7 @@ impl Supervisor {
         self.last_media = self.now;
         self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
-        self.enter(State::Live { session, stable_at, search: Search::default() });
+        self.enter(State::Live { session, stable_at });
         if let Some(test) = &mut self.pre_call {
             test.ready(self.now);
         }
@@ -176,11 +176,11 @@ impl Supervisor {
     pub(super) fn lose_session(&mut self, cause: Cause) {
         let shown = self.state.session().map(|session| (session.relay.clone(), session.issue));
         let final_code = shown.and_then(|(relay, issue)| self.verdict(&cause, &relay, issue));
+        self.stop_search();
         let state = match mem::replace(&mut self.state, State::Idle) {
-            State::Live { mut search, .. } => {
-                search.stop(desk!(self));
+            State::Live { session, .. } => {
                 let incident = self.new_incident(cause);
-                let campaign = self.start_recovery(incident, Duration::ZERO);
+                let campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
                 State::Recovering { campaign, silent: None }
             }
             State::Joining { session, mut campaign, .. } => {
@@ -207,15 +207,15 @@ impl Supervisor {
     /// The path is silent. The session may still come back, by itself or by migration, but it does
     /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
-        let Some((mut session, mut search)) = self.state.take_live() else {
+        self.stop_search();
+        let Some(mut session) = self.state.take_live() else {
             // A session that has not carried the call yet has nothing to come back to.
             return self.abandon_session(Cause::new(kind));
         };
-        search.stop(desk!(self));
         session.liveness.suspect();
         session.migration.want_repeatedly();
         let incident = self.new_incident(Cause::new(kind));
-        let campaign = self.start_recovery(incident, HEAD_START);
+        let campaign = self.start_recovery(incident, &session.relay, HEAD_START);
         let tell_at = self.now + self.config.grace;
         self.enter(State::Suspect { session, campaign, tell_at });
     }
@@ -223,10 +223,10 @@ impl Supervisor {
     /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
     /// there, and for good if none can be had.
     pub(super) fn replace_session(&mut self, why: CauseKind) {
-        let Some((session, mut search)) = self.state.take_live() else { return };
-        search.stop(desk!(self));
+        self.stop_search();
+        let Some(session) = self.state.take_live() else { return };
         let incident = self.new_incident(Cause::new(why));
-        let campaign = self.start_recovery(incident, Duration::ZERO);
+        let campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
         self.enter(State::Recovering { campaign, silent: Some(session) });
     }
 
@@ -236,18 +236,39 @@ impl Supervisor {
         campaign.is_voluntary() && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
+    /// Where the call is now, nobody looks for others any more.
+    pub(super) fn stop_search(&mut self) {
+        if let Some(session) = self.state.session_mut() {
+            session.search.stop(desk!(self));
+        }
+    }
+
     /// The others were found on another relay: the call goes on there.
     pub(super) fn follow_to(&mut self, dial: Dial, lookouts: Vec<Lookout>) {
-        let Some((session, _)) = self.state.take_live() else { return };
-        self.out.push(Output::CloseSession { session: session.id });
-        let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
-        let mut campaign = self.start_recovery(incident, Duration::ZERO);
-        campaign.cancel(desk!(self));
+        let (left, campaign) = match mem::replace(&mut self.state, State::Idle) {
+            State::Joining { session, campaign, .. } => (session, campaign),
+            State::Live { session, .. } => {
+                let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
+                let mut campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
+                campaign.cancel(desk!(self));
+                (session, campaign)
+            }
+            other @ (State::Idle
+            | State::Connecting(_)
+            | State::Suspect { .. }
+            | State::Recovering { .. }
+            | State::Failed(_)
+            | State::Closed(_)) => {
+                self.state = other;
+                return;
+            }
+        };
+        self.out.push(Output::CloseSession { session: left.id });
         // Who came to meet somebody has not been moved by an outage: it does not look back.
         self.directory.settle_on(&dial.relay);
         self.join(dial, campaign, lookouts);
         if let State::Joining { session: new, .. } = &mut self.state {
-            new.meeting = Some(Meeting { left: session.relay, since: self.now });
+            new.meeting = Some(Meeting { left: left.relay, since: self.now });
         }
     }
 
@@ -287,7 +308,17 @@ impl Supervisor {
         self.directory.refresh(self.now, &self.config, &mut self.mint, &mut self.out)
     }
 
-    fn start_recovery(&mut self, incident: Incident, head_start: Duration) -> Campaign {
+    /// `relay` is where the call was. That is where the others are, and where attempts begin, unless sessions there come
+    /// up and drop.
+    fn start_recovery(
+        &mut self,
+        incident: Incident,
+        relay: &str,
+        head_start: Duration,
+    ) -> Campaign {
+        if self.budget.attempts == 0 {
+            self.directory.settle_on(relay);
+        }
         // Nobody waits for the answer: it serves the attempts that follow it.
         self.refresh_directory();
         Campaign::start(Some(incident), head_start, &mut self.budget, desk!(self))

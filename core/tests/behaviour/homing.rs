@@ -257,3 +257,29 @@ fn a_call_begins_at_home_if_it_can() {
     hand.give(Input::Connected { session: north });
     assert_eq!(joins(&mut hand), Some(north));
 }
+
+/// R12: the others are where the call was, however short. Only where sessions come up and drop others have their turn.
+#[test]
+fn an_incident_begins_where_the_call_was_set_up() {
+    let mut config = Config::new("north", "room", "alice");
+    config.relays.push("south".into());
+    let mut hand = Hand::with(config, 1);
+    hand.give(Input::Connect);
+    let first = hand.last_dial();
+    fail(&mut hand, first, CauseKind::TimedOut);
+    hand.pass(MS * 500);
+    let dials = dialled(&mut hand);
+    let (south, _) = dials.iter().find(|(_, relay)| relay == "south").expect("its turn");
+    hand.give(Input::Connected { session: *south });
+    hand.pass(SECOND);
+    assert_eq!(hand.call.state(), StateName::Live);
+    hand.out.clear();
+    hand.lose(*south);
+    let (again, relay) = dialled(&mut hand).remove(0);
+    assert_eq!(relay, "south");
+    hand.accept_on(again);
+    hand.lose(again);
+    hand.out.clear();
+    hand.next_dial_after(SECOND);
+    assert_eq!(dialled(&mut hand)[0].1, "north");
+}

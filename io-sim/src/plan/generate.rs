@@ -59,7 +59,7 @@ const FAMILIES: [Family; 16] = [
 ];
 
 /// What may stay to the end: a call can live with it, or must end.
-const LASTING: [Family; 6] = [
+const LASTING: [Family; 7] = [
     |topology, chance| FaultKind::Latency {
         participant: topology.someone(chance),
         by_ms: chance.between(10, 150),
@@ -78,17 +78,12 @@ const LASTING: [Family; 6] = [
         one_in: if topology.video { topology.bearable(chance) } else { chance.between(5, 50) },
         by_ms: chance.between(1, 30),
     },
-    // One relay of several may stay away; the only one is as good as a partition of everybody.
-    |topology, chance| {
-        if topology.relays > 1 {
-            FaultKind::RelayCrash { relay: topology.some_relay(chance) }
-        } else {
-            FaultKind::Corruption {
-                participant: topology.someone(chance),
-                one_in: topology.bearable(chance),
-            }
-        }
+    |topology, chance| FaultKind::Corruption {
+        participant: topology.someone(chance),
+        one_in: topology.bearable(chance),
     },
+    // The only one is as good as a partition of everybody.
+    |topology, chance| FaultKind::RelayCrash { relay: topology.some_relay(chance) },
     |topology, chance| FaultKind::Partition {
         participant: topology.someone(chance),
         side: chance.one_of(&[Side::Up, Side::Down, Side::Both]),

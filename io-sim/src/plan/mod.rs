@@ -105,14 +105,21 @@ impl FaultPlan {
         longest.max().unwrap_or(0) * 2
     }
 
-    /// Who is never reached again, and since when, in milliseconds from the start.
-    pub fn lost_for_good(&self) -> Option<(u64, u64)> {
-        self.faults.iter().find_map(|fault| match fault.kind {
-            FaultKind::Partition { participant, .. } if fault.is_lasting() => {
-                Some((participant, fault.at_ms))
-            }
-            _ => None,
-        })
+    /// Since when a participant reaches nobody any more, in milliseconds from the start: it is cut off for good, or
+    /// every relay has crashed for good.
+    pub fn lost_for_good(&self, who: u64) -> Option<u64> {
+        let since = |is_it: &dyn Fn(&FaultKind) -> bool| {
+            let lasting =
+                self.faults.iter().filter(|fault| fault.is_lasting() && is_it(&fault.kind));
+            lasting.map(|fault| fault.at_ms).min()
+        };
+        let cut_off = since(
+            &|kind| matches!(kind, FaultKind::Partition { participant, .. } if *participant == who),
+        );
+        let crashed = |relay: u64| since(&|kind| *kind == FaultKind::RelayCrash { relay });
+        let deserted: Option<Vec<u64>> = (0..self.topology.relays).map(crashed).collect();
+        let deserted = deserted.and_then(|since| since.into_iter().max());
+        cut_off.into_iter().chain(deserted).min()
     }
 }
 

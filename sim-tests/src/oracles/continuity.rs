@@ -21,8 +21,8 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
             let whose = format!("p{listener} of p{}/{}", track.speaker, track.name);
             in_order(record, track).map_err(|how| format!("{whose}: {how}"))?;
             let once = |who: usize| record.participants[who].lives.len() == 1;
-            let lost = plan.lost_for_good().map(|(who, _)| who as usize);
-            let lost = lost == Some(listener) || lost == Some(track.speaker);
+            let is_lost = |who: usize| plan.lost_for_good(who as u64).is_some();
+            let lost = is_lost(listener) || is_lost(track.speaker);
             let throughout = !track.left && participant.lives[0].since == track.since;
             if covered(&[listener, track.speaker])
                 && !lost

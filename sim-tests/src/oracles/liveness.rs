@@ -18,10 +18,10 @@ const FORGETS: Duration = Duration::from_secs(13);
 
 pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     let healed = plan.topology.speech_ms.max(plan.healed_ms());
-    let lost = plan.lost_for_good().map(|(who, since)| (who as usize, since));
+    let lost = |who: usize| plan.lost_for_good(who as u64);
     for (who, participant) in record.participants.iter().enumerate() {
         let life = participant.last();
-        if let Some((_, since)) = lost.filter(|(lost, _)| *lost == who) {
+        if let Some(since) = lost(who) {
             let (since, awake) = (Timestamp::from_millis(since), awake(plan, who));
             gives_up(life, since, awake).map_err(|how| format!("p{who}: {how}"))?;
             continue;
@@ -36,7 +36,7 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
             return Err(format!("p{who}'s call is {:?} when all is over", life.state));
         }
         let listens = life.tracks.iter().filter(|track| !track.left);
-        for track in listens.filter(|track| lost.is_none_or(|lost| lost.0 != track.speaker)) {
+        for track in listens.filter(|track| lost(track.speaker).is_none()) {
             let speaker = record.participants[track.speaker].last();
             if is_found_late(&record.participants[track.speaker], healed)
                 || failure(speaker).is_some()

@@ -55,6 +55,12 @@ impl Session {
             answers: BTreeMap::new(),
         }
     }
+
+    /// Whether the relay has told of that participant.
+    fn has(&self, participant: &String) -> bool {
+        let mut watches = self.watches.values().filter(|watch| watch.participant == *participant);
+        watches.any(|watch| !watch.epochs.is_empty())
+    }
 }
 
 /// An answer to a FETCH.
@@ -227,6 +233,9 @@ impl Rules {
             outputs += 1;
             assert!(outputs < 1_000, "what one input brings is bounded");
         }
+        if matches!(self.state, StateName::Joining | StateName::Live) {
+            self.note_carrying();
+        }
         if meaning == Meaning::Something {
             self.expect(input, before);
             self.expect_of_credentials(input);
@@ -310,9 +319,11 @@ impl Rules {
         }
         let sessions = match self.state {
             StateName::Idle | StateName::Connecting => 0..=0,
-            StateName::Joining | StateName::Suspect => 1..=1,
-            // A second one looks for the others.
-            StateName::Live => 1..=2,
+            StateName::Suspect => 1..=1,
+            // Others look for whoever is missing, on one relay each.
+            StateName::Joining | StateName::Live => {
+                1..=1 + usize::from(self.config.policy.racing).min(self.relays().len())
+            }
             StateName::Recovering => 0..=1,
             StateName::Failed | StateName::Closed => unreachable!("it has not ended"),
         };

@@ -206,7 +206,6 @@ impl Rules {
                     self.note_campaign();
                 }
                 if *to == StateName::Joining {
-                    self.note_joining();
                     self.note_taken();
                 }
                 if *to == StateName::Live {

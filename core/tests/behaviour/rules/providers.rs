@@ -59,7 +59,7 @@ pub struct Providers {
 }
 
 impl Rules {
-    fn relays(&self) -> &[String] {
+    pub(super) fn relays(&self) -> &[String] {
         self.providers.list.as_ref().map_or(&self.config.relays, |(list, _)| list)
     }
 
@@ -122,8 +122,8 @@ impl Rules {
         self.providers.refused.clear();
     }
 
-    /// A session is to carry the call, perhaps one that has found the others.
-    pub(super) fn note_joining(&mut self) {
+    /// A session carries the call, perhaps one that has found the others.
+    pub(super) fn note_carrying(&mut self) {
         if let Some(carrying) = self.sessions.values_mut().next() {
             carrying.dial.looks = false;
         }
@@ -159,10 +159,13 @@ impl Rules {
         }
         let waited_for = self.providers.waiting.values().any(|waits| waits == relay);
         let carrying = self.carrying().filter(|session| session.dial.relay == *relay);
-        if let Some(session) = carrying.filter(|_| self.state == StateName::Live) {
-            self.check_renewal(session);
-        } else if self.state != StateName::Live {
-            assert!(waited_for, "nobody needs one for {relay}");
+        match self.state {
+            StateName::Live => {
+                carrying.inspect(|session| self.check_renewal(session));
+            }
+            // To look for the others.
+            StateName::Joining => assert!(carrying.is_none(), "nobody needs one for {relay}"),
+            _ => assert!(waited_for, "nobody needs one for {relay}"),
         }
         let forgotten = self.now + self.config.directory.answer_timeout;
         self.providers.asked.insert(request, (relay.clone(), forgotten));
@@ -204,9 +207,12 @@ impl Rules {
         if let Some(waits) = waited {
             assert_eq!(waits, *relay, "an attempt is made where it was announced");
         } else {
-            assert_eq!(self.state, StateName::Live, "whoever is not live does not look for others");
-            let here = self.carrying().map(|session| &session.dial.relay);
-            assert_ne!(here, Some(relay), "the others are not here");
+            let up = matches!(self.state, StateName::Joining | StateName::Live);
+            assert!(up, "who has no session does not look for others");
+            let here = self.carrying().expect("up");
+            assert_ne!(here.dial.relay, *relay, "the others are not here");
+            let missed = self.subscribed.values().any(|(participant, _)| !here.has(participant));
+            assert!(missed, "everybody is here");
             self.newest_id = self.newest_id.max(session.0);
             self.lately.sessions.push(session);
         }
