@@ -8,7 +8,7 @@ use holdline_core::{Config, Frame, Retention, Track};
 
 use crate::chance::{Chance, Stream};
 use crate::conditions::{Conditions, span};
-use crate::plan::{FaultKind, FaultPlan, Topology};
+use crate::plan::{Fault, FaultKind, FaultPlan, Topology};
 
 /// How long the calls go on after the last fault is over and everybody has said everything, in
 /// microseconds. Whatever was to be repaired is by then.
@@ -179,19 +179,62 @@ pub(crate) fn name(who: usize) -> String {
     format!("p{who}")
 }
 
-/// When processes end and begin again, in order: when, whose, and whether it begins.
+/// When processes end and begin again, in order: when, whose, and whether it begins. Where faults of one overlap, it begins
+/// when all of them are over.
 pub(crate) fn restarts(
     plan: &FaultPlan,
     is_one: impl Fn(&FaultKind) -> Option<usize>,
 ) -> Vec<(u64, usize, bool)> {
-    let mut restarts = Vec::new();
-    for fault in &plan.faults {
-        if let Some(which) = is_one(&fault.kind) {
-            let (from, to) = span(fault);
-            restarts.push((from, which, false));
-            restarts.push((to, which, true));
+    let of = |fault: &Fault| is_one(&fault.kind).map(|which| (which, span(fault)));
+    let mut spans: Vec<(usize, (u64, u64))> = plan.faults.iter().filter_map(of).collect();
+    spans.sort_unstable();
+    spans.dedup_by(|(later, (from, to)), (which, (_, until))| {
+        let overlap = later == which && from <= until;
+        if overlap {
+            *until = (*until).max(*to);
         }
-    }
+        overlap
+    });
+    let ends = spans.iter().map(|(which, (from, _))| (*from, *which, false));
+    let begins = spans.iter().map(|(which, (_, to))| (*to, *which, true));
+    let mut restarts: Vec<_> = ends.chain(begins).collect();
     restarts.sort_unstable();
     restarts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_away_twice_at_a_time_is_away_once_for_as_long_as_both_say() {
+        let mut plan = FaultPlan::generate(1);
+        let crash = |relay, at_ms, for_ms| {
+            let kind = FaultKind::RelayCrash { relay };
+            Fault { at_ms, for_ms, kind }
+        };
+        plan.faults = vec![
+            crash(0, 400, 50),
+            crash(0, 100, 200),
+            crash(1, 150, 10),
+            crash(0, 350, 10),
+            crash(0, 200, 50),
+            crash(0, 290, 20),
+        ];
+        let restarts = restarts(&plan, |kind| match kind {
+            FaultKind::RelayCrash { relay } => Some(*relay as usize),
+            _ => None,
+        });
+        let expected = [
+            (100, 0, false),
+            (150, 1, false),
+            (160, 1, true),
+            (310, 0, true),
+            (350, 0, false),
+            (360, 0, true),
+            (400, 0, false),
+            (450, 0, true),
+        ];
+        assert_eq!(restarts, expected.map(|(ms, which, begins)| (ms * 1_000, which, begins)));
+    }
 }

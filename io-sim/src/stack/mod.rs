@@ -128,7 +128,7 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
             match (begins, sim.is_host_running(host.as_str())) {
                 (false, true) => sim.crash(host),
                 (true, false) => sim.bounce(host),
-                // Two faults that overlap.
+                // It had ended by itself.
                 _ => {}
             }
         }
