@@ -21,7 +21,7 @@ pub use self::cells::INPUTS;
 use self::network::{ConnId, Network};
 use self::participant::Participant;
 use self::relay::{Reply, Request};
-use crate::conditions::Act;
+use crate::conditions::{Act, span};
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
@@ -90,14 +90,10 @@ impl World {
                 network.at(at, What::Act(who, act));
             }
         }
-        let relays = restarts(plan, |kind| match kind {
-            FaultKind::RelayCrash { relay } => Some(*relay as usize),
-            _ => None,
-        });
-        for (at, relay, begins) in relays {
-            // What is away does not answer: its return needs nothing more.
-            if !begins {
-                network.at(at, What::RelayCrashes(relay));
+        for fault in &plan.faults {
+            // What is away does not answer: its return needs nothing more. Each crash counts, as `crashes_so_far` counts.
+            if let FaultKind::RelayCrash { relay } = fault.kind {
+                network.at(span(fault).0, What::RelayCrashes(relay as usize));
             }
         }
         let processes = restarts(plan, |kind| match kind {
