@@ -435,6 +435,28 @@ fn the_other_relays_are_looked_at_side_by_side_or_each_has_its_turn() {
     assert_eq!(looks(Policy::strict(), false), [south(0), west(3), south(6), west(9)]);
 }
 
+/// R12: each says for itself that it is there, and once.
+#[test]
+fn what_connects_of_two_looks_is_asked_once_and_the_other_one_is_not() {
+    let (mut hand, _) = missing_bob(|config| config.relays.push("west".into()));
+    hand.pass(POLITE);
+    let looks = dialled(&mut hand);
+    let [(south, _), (west, _)] = looks[..] else { panic!("{looks:?}") };
+    let mut asked_on = |session| {
+        hand.out.clear();
+        hand.give(Input::Connected { session });
+        let watches = hand.take(|output| match output {
+            Output::Watch { session, .. } => Some(*session),
+            _ => None,
+        });
+        watches.into_iter().map(|(_, session)| session).collect::<Vec<_>>()
+    };
+    assert_eq!(asked_on(SessionId(u64::MAX)), []);
+    assert_eq!(asked_on(west), [west]);
+    assert_eq!(asked_on(west), []);
+    assert_eq!(asked_on(south), [south]);
+}
+
 /// Carol, alone in the north, looks for both and finds one of them in the south: what looks out for it there.
 fn found(whom: &str) -> (Hand, WatchId) {
     let (mut hand, watches) = missing_bob(|_| {});
