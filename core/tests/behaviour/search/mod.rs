@@ -15,6 +15,8 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the polite one waits before a look.
 const POLITE: Duration = SECOND;
+/// How long whoever has the smallest name does.
+const PATIENT: Duration = Duration::from_secs(8);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Carol, live with two relays, who listens to Bob and Dave and misses Bob from now on. She is woken

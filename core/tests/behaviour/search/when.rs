@@ -1,10 +1,10 @@
 //! Who looks, when, and where.
 
-use super::{POLITE, SECOND, dialled, fail, missing_bob, missing_bob_after};
+use super::{PATIENT, POLITE, SECOND, dialled, fail, missing_bob, missing_bob_after};
 use crate::common::{Hand, MS, subscribe};
 use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, FetchEnd, Frame, FrameNumber, Input, Location, Object, Output, Policy,
+    Cause, CauseKind, Event, FetchEnd, Frame, FrameNumber, Input, Location, Object, Output, Policy,
     Reason, SessionId, TrackId,
 };
 
@@ -93,6 +93,18 @@ fn who_is_with_somebody_smaller_does_not_leave_them_to_look_for_others() {
     hand.give(Input::EpochRemoved { watch: watches[0], epoch: 6 });
     let told = hand.now + SECOND * 2;
     assert_eq!(hand.next_dial_after(SECOND * 4), told + POLITE);
+}
+
+#[test]
+fn who_was_declared_gone_is_no_company() {
+    let (mut hand, watches) = missing_bob(|_| {});
+    hand.pass(SECOND * 120);
+    let is_gone = |event: &Event| matches!(event, Event::ParticipantLeft { .. });
+    assert!(hand.events().iter().any(is_gone), "bob has a smaller name");
+    hand.out.clear();
+    hand.give(Input::EpochRemoved { watch: watches[1], epoch: 5 });
+    let told = hand.now + SECOND * 2;
+    assert_eq!(hand.next_dial_after(SECOND * 20), told + PATIENT, "for dave");
 }
 
 /// A relay believes in somebody who was killed until its own idle timeout.
