@@ -1,8 +1,8 @@
 //! A look on a relay that wants to see something.
 
-use super::{POLITE, SECOND, fail, missing_bob, missing_bob_after, show};
+use super::{POLITE, SECOND, fail, missing_bob, missing_bob_on, show};
 use crate::common::Hand;
-use holdline_core::{Cause, CauseKind, Config, Input, SessionId, StateName};
+use holdline_core::{Cause, CauseKind, Input, StateName};
 
 #[test]
 fn a_look_shows_what_the_other_relay_wants_to_see() {
@@ -46,12 +46,7 @@ fn what_the_other_relay_ends_a_look_for_is_not_shown_again_either() {
 
 #[test]
 fn what_was_refused_to_a_look_is_no_verdict_on_the_call() {
-    let mut home = SessionId(0);
-    let credentials = |config: &mut Config| config.directory.credentials = true;
-    let (mut hand, _) = missing_bob_after(credentials, |hand| {
-        home = hand.last_dial();
-        home
-    });
+    let (mut hand, home, _) = missing_bob_on(|config| config.directory.credentials = true);
     let refuse = |hand: &mut Hand| {
         show(hand);
         let session = hand.last_dial();

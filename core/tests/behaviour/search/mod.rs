@@ -50,13 +50,8 @@ fn missing_bob_after(
         // Home has a moment to answer.
         hand.pass(SECOND);
     }
-    let watches = hand.take(|output| match output {
-        Output::Watch { watch, .. } => Some(*watch),
-        _ => None,
-    });
-    let watches = [watches[0].1, watches[1].1];
+    let watches = agree_to_look_out(&mut hand);
     for watch in watches {
-        hand.give(Input::WatchAccepted { watch });
         hand.give(Input::EpochAdded { watch, epoch: 5 });
     }
     let subscriptions = hand.take(|output| match output {
@@ -71,6 +66,29 @@ fn missing_bob_after(
     hand.give(Input::EpochRemoved { watch: watches[0], epoch: 5 });
     hand.pass(SECOND * 2).out.clear();
     (hand, watches)
+}
+
+/// The same, and the session that she is on.
+fn missing_bob_on(change: impl FnOnce(&mut Config)) -> (Hand, SessionId, [WatchId; 2]) {
+    let mut session = SessionId(0);
+    let (hand, watches) = missing_bob_after(change, |hand| {
+        session = hand.last_dial();
+        session
+    });
+    (hand, session, watches)
+}
+
+/// The relay looks out for both of them from now on.
+fn agree_to_look_out(hand: &mut Hand) -> [WatchId; 2] {
+    let asked = hand.take(|output| match output {
+        Output::Watch { watch, .. } => Some(*watch),
+        _ => None,
+    });
+    let [(_, bob), (_, dave)] = asked[..] else { panic!("{asked:?}") };
+    for watch in [bob, dave] {
+        hand.give(Input::WatchAccepted { watch });
+    }
+    [bob, dave]
 }
 
 fn show(hand: &mut Hand) {

@@ -1,6 +1,6 @@
 //! Who has been moved to another relay: by a look that found somebody, or by an outage.
 
-use super::{POLITE, SECOND, dialled, fail, missing_bob, missing_bob_after};
+use super::{POLITE, SECOND, agree_to_look_out, dialled, fail, missing_bob, missing_bob_on};
 use crate::common::{Hand, MS};
 use holdline_core::{Cause, CauseKind, Event, Input, Output, SessionId, StateName, WatchId};
 
@@ -54,12 +54,7 @@ fn who_goes_as_we_come_is_where_we_were_if_its_name_is_greater() {
 
 /// Carol has lost the north, where Bob and Dave were, and has just come up in the south, which looks out for them.
 fn stranded() -> (Hand, SessionId, [WatchId; 2]) {
-    let mut north = SessionId(0);
-    let home = |hand: &mut Hand| {
-        north = hand.last_dial();
-        north
-    };
-    let (mut hand, watches) = missing_bob_after(|_| {}, home);
+    let (mut hand, north, watches) = missing_bob_on(|_| {});
     hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
     hand.out.clear();
     hand.lose(north);
@@ -71,14 +66,7 @@ fn stranded() -> (Hand, SessionId, [WatchId; 2]) {
     hand.give(Input::Connected { session: south });
     // Home has a moment to answer.
     hand.pass(SECOND);
-    let asked = hand.take(|output| match output {
-        Output::Watch { watch, .. } => Some(*watch),
-        _ => None,
-    });
-    let watches = [asked[0].1, asked[1].1];
-    for watch in watches {
-        hand.give(Input::WatchAccepted { watch });
-    }
+    let watches = agree_to_look_out(&mut hand);
     assert_eq!(hand.call.state(), StateName::Joining);
     hand.out.clear();
     (hand, south, watches)
@@ -132,40 +120,6 @@ fn who_is_moved_to_where_somebody_is_or_comes_does_not_hurry() {
         assert!(hand.dials().is_empty());
         hand.pass(MS);
         assert_eq!(hand.dials().len(), 1, "for bob");
-    }
-}
-
-/// Whoever has lost its relay knows that the others may have, too.
-#[test]
-fn who_was_not_found_is_missed_before_it_counts_as_away() {
-    for (found, dials) in [(false, 1), (true, 0)] {
-        let mut north = SessionId(0);
-        let home = |hand: &mut Hand| {
-            north = hand.last_dial();
-            north
-        };
-        let (mut hand, watches) = missing_bob_after(|_| {}, home);
-        hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
-        hand.lose(north);
-        let session = hand.last_dial();
-        hand.out.clear();
-        hand.give(Input::Connected { session });
-        let asked = hand.take(|output| match output {
-            Output::Watch { watch, .. } => Some(*watch),
-            _ => None,
-        });
-        let [(_, bob), (_, dave)] = asked[..] else { panic!("{asked:?}") };
-        for watch in [bob, dave] {
-            hand.give(Input::WatchAccepted { watch });
-        }
-        hand.give(Input::EpochAdded { watch: dave, epoch: 7 });
-        if found {
-            hand.give(Input::EpochAdded { watch: bob, epoch: 7 });
-            hand.give(Input::EpochRemoved { watch: bob, epoch: 7 });
-        }
-        hand.out.clear();
-        hand.pass(POLITE);
-        assert_eq!(hand.dials().len(), dials);
     }
 }
 

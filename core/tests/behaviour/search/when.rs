@@ -1,6 +1,9 @@
 //! Who looks, when, and where.
 
-use super::{PATIENT, POLITE, SECOND, dialled, fail, missing_bob, missing_bob_after};
+use super::{
+    PATIENT, POLITE, SECOND, agree_to_look_out, dialled, fail, missing_bob, missing_bob_after,
+    missing_bob_on,
+};
 use crate::common::{Hand, MS, subscribe};
 use bytes::Bytes;
 use holdline_core::{
@@ -180,4 +183,26 @@ fn the_other_relays_are_looked_at_side_by_side_or_each_has_its_turn() {
     let two = Policy { racing: 2, ..interactive };
     assert_eq!(looks(two, false), [south(0), west(0), west(3), south(3)]);
     assert_eq!(looks(Policy::strict(), false), [south(0), west(3), south(6), west(9)]);
+}
+
+/// Whoever has lost its relay knows that the others may have, too.
+#[test]
+fn who_was_not_found_is_missed_before_it_counts_as_away() {
+    for (found, dials) in [(false, 1), (true, 0)] {
+        let (mut hand, north, watches) = missing_bob_on(|_| {});
+        hand.give(Input::EpochAdded { watch: watches[0], epoch: 6 });
+        hand.lose(north);
+        let session = hand.last_dial();
+        hand.out.clear();
+        hand.give(Input::Connected { session });
+        let [bob, dave] = agree_to_look_out(&mut hand);
+        hand.give(Input::EpochAdded { watch: dave, epoch: 7 });
+        if found {
+            hand.give(Input::EpochAdded { watch: bob, epoch: 7 });
+            hand.give(Input::EpochRemoved { watch: bob, epoch: 7 });
+        }
+        hand.out.clear();
+        hand.pass(POLITE);
+        assert_eq!(hand.dials().len(), dials);
+    }
 }
