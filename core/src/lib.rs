@@ -36,81 +36,47 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod answer;
-mod backoff;
-mod campaign;
-mod canary;
-mod config;
-mod credentials;
-mod delivery;
-mod desk;
-mod dial;
-mod directory;
-mod error;
-mod event;
-mod followed;
-mod gap;
-mod histogram;
-mod history;
-mod id;
-mod input;
-#[cfg(debug_assertions)]
-mod invariants;
-mod lateness;
-mod liveness;
-mod media;
-mod migration;
-mod outbox;
-mod output;
-mod policy;
-mod pre_call;
-mod presence;
-mod published;
-mod pulse;
-mod quality;
-mod readiness;
-mod reception;
-mod record;
-mod renewal;
-mod repair;
-mod replay;
-mod search;
-mod secret;
+mod api;
+pub mod config;
+mod connect;
+mod context;
+mod participants;
+mod publish;
+mod quality_monitor;
 mod session;
-mod stand_in;
-mod state;
-mod subscribed;
-mod summary;
+mod subscribe;
 mod supervisor;
-mod time;
-mod window;
+
+pub use api::deadline::{Deadline, Reason};
+pub use api::event::Event;
+pub use api::input::Input;
+pub use api::output::Output;
+pub use api::state_name::StateName;
+pub use api::time::Timestamp;
+pub use api::{credential, error, id, media, pre_call, quality, stats};
+pub use config::Config;
+pub use supervisor::Supervisor;
 
 #[doc(hidden)]
-pub use canary::Canary;
-pub use config::{Config, ConfigError, validate_name};
-pub use credentials::{Credential, Token};
-pub use delivery::{Delivery, Retention};
-pub use directory::{DirectoryConfig, RememberedRelays};
-pub use error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity};
-pub use event::Event;
-pub use gap::{Gap, GapReason};
-pub use histogram::Histogram;
-pub use id::{
-    FetchId, IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+pub use {
+    config::{
+        ConfigError, DirectoryConfig, Growth, Policy, PreCallConfig, RememberedRelays,
+        validate_name,
+    },
+    credential::{Credential, Secret, Token},
+    error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity},
+    id::{
+        FetchId, IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+    },
+    media::{
+        Delivery, FetchEnd, Frame, FrameNumber, Gap, GapReason, Location, MediaKind, Object,
+        Retention, Track,
+    },
+    pre_call::{HostReport, PreCallReport},
+    quality::{Measurement, Quality, QualityOf, Rating},
+    stats::{
+        CallRecord, CallStatus, Evicted, Histogram, Outcome, ParticipantRecord, PublishedCounters,
+        PublishedTrackStats, SafetyAlert, Stats, SubscribedCounters, SubscribedTrackStats, Summary,
+        Telemetry,
+    },
 };
-pub use input::Input;
-pub use media::{Frame, FrameNumber, Location, MediaKind, Object, Track};
-pub use output::Output;
-pub use policy::{Growth, Policy};
-pub use pre_call::{HostReport, PreCallConfig, PreCallReport};
-pub use quality::{Measurement, Quality, QualityOf, Rating};
-pub use record::{CallRecord, CallStatus, ParticipantRecord, SafetyAlert};
-pub use repair::FetchEnd;
-pub use secret::Secret;
-pub use state::StateName;
-pub use summary::{
-    Evicted, Outcome, PublishedCounters, PublishedTrackStats, Stats, SubscribedCounters,
-    SubscribedTrackStats, Summary, Telemetry,
-};
-pub use supervisor::{Deadline, Reason, Supervisor};
-pub use time::Timestamp;

@@ -1,55 +1,18 @@
 //! What time brings: deadlines that fire, and which is next.
 
-use serde::{Deserialize, Serialize};
+use crate::api::deadline::Reason;
 
 use super::Supervisor;
-use crate::backoff::Budget;
-use crate::desk::desk;
-use crate::error::{Cause, CauseKind};
-use crate::published::PublishedTrack;
-use crate::renewal::Renewal;
+use crate::api::error::{Cause, CauseKind};
+use crate::api::stats::Outcome;
+use crate::api::time::Timestamp;
+use crate::connect::Budget;
+use crate::context::desk;
+use crate::publish::PublishedTrack;
+use crate::session::Renewal;
 use crate::session::Session;
-use crate::state::State;
-use crate::subscribed::SubscribedTrack;
-use crate::summary::Outcome;
-use crate::time::Timestamp;
-
-/// Why the machine wants to be woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// An attempt is due, late, or out of time.
-    Attempt,
-    /// The session has not been joined in time.
-    Join,
-    /// The path is to be looked at, or a request to the relay made again.
-    Session,
-    /// A silent path has been suspected for long enough: the user hears of it.
-    Grace,
-    /// Nobody has answered in time.
-    Answer,
-    /// No media has gone either way for long.
-    Idle,
-    /// The quality of the call is to be rated.
-    Quality,
-    /// The session has been up long enough to be called stable.
-    Stable,
-    /// What is missing of a track is to be asked for or given up, or its publisher to be asked.
-    Track,
-    /// The test before a call goes on.
-    Test,
-    /// The others are missing and are to be looked for on another relay.
-    Search,
-}
-
-/// When the machine next wants [`Input::Tick`](crate::Input::Tick), and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deadline {
-    /// When. Always later than the `now` of the last [`Supervisor::handle`](crate::Supervisor::handle).
-    pub at: Timestamp,
-    /// Why.
-    pub reason: Reason,
-}
+use crate::subscribe::SubscribedTrack;
+use crate::supervisor::state::State;
 
 /// How often deadlines may make others due at one moment. Far more than can happen: what would be
 /// an endless loop by mistake costs a tick instead.

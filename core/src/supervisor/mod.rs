@@ -1,13 +1,17 @@
 //! The state machine: inputs in, outputs out.
 
-mod application;
+mod commands;
 mod deadlines;
-mod ending;
-mod inputs;
+mod dispatch;
+#[cfg(debug_assertions)]
+mod invariants;
 mod network;
-mod testing;
+mod pre_call;
+mod state;
+mod termination;
 mod transitions;
 
+use crate::api::deadline::{Deadline, Reason};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,27 +19,27 @@ use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use crate::answer::Answer;
-use crate::backoff::Budget;
-use crate::config::{Config, ConfigError};
-use crate::credentials::Credentials;
-use crate::directory::Directory;
-use crate::followed::Followed;
-use crate::id::Mint;
-use crate::input::Input;
-use crate::outbox::Outbox;
-use crate::output::Output;
-use crate::pre_call::PreCall;
-use crate::published::PublishedTrack;
-use crate::quality::Monitor;
-use crate::record::{CallRecord, ParticipantRecord};
-use crate::replay::Replays;
-use crate::state::{State, StateName};
-use crate::subscribed::SubscribedTrack;
-use crate::summary::{Stats, Summary, Telemetry};
-use crate::time::Timestamp;
-
-pub use deadlines::{Deadline, Reason};
+use crate::api::error::ConfigError;
+use crate::api::id::Mint;
+use crate::api::input::Input;
+use crate::api::output::Output;
+use crate::api::state_name::StateName;
+use crate::api::stats::{CallRecord, ParticipantRecord};
+use crate::api::stats::{Stats, Summary, Telemetry};
+use crate::api::time::Timestamp;
+use crate::config::Config;
+use crate::connect::Budget;
+use crate::connect::Credentials;
+use crate::connect::Directory;
+use crate::context::outbox::Outbox;
+use crate::participants::Answer;
+use crate::participants::Followed;
+use crate::publish::PublishedTrack;
+use crate::publish::Replays;
+use crate::quality_monitor::Monitor;
+use crate::subscribe::SubscribedTrack;
+use crate::supervisor::pre_call::loopback::PreCall;
+use crate::supervisor::state::State;
 
 /// One call: every decision about it, and nothing that touches the world.
 #[derive(Clone, Debug)]
@@ -218,7 +222,7 @@ impl Supervisor {
     /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
-        crate::invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
+        invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
         assert_eq!(self.agenda, self.next_on_agenda(), "the deadline is that of the state");
         if let Some((at, reason)) = self.next_wake() {

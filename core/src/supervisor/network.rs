@@ -6,21 +6,20 @@ use core::mem;
 use core::time::Duration;
 
 use super::Supervisor;
-use crate::campaign::{Campaign, Standing};
-use crate::canary::{Canary, plants};
-use crate::credentials::Ticket;
-use crate::desk::desk;
-use crate::dial::Dial;
-use crate::error::{Cause, CauseKind, ErrorCode};
-use crate::followed::Followed;
-use crate::id::{RequestId, SessionId};
-use crate::liveness::Counters;
-use crate::output::Output;
-use crate::presence::CROSSING;
-use crate::search::{Company, Missed, Missing};
+use crate::api::error::{Cause, CauseKind, ErrorCode};
+use crate::api::id::{RequestId, SessionId};
+use crate::api::output::Output;
+use crate::connect::Dial;
+use crate::connect::Ticket;
+use crate::connect::{Campaign, Standing};
+use crate::context::desk;
+use crate::participants::CROSSING;
+use crate::participants::Followed;
+use crate::participants::{Company, Missed, Missing};
+use crate::session::Counters;
 use crate::session::Session;
-use crate::state::State;
-use crate::subscribed::SubscribedTrack;
+use crate::subscribe::SubscribedTrack;
+use crate::supervisor::state::State;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
@@ -230,12 +229,9 @@ impl Supervisor {
     }
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
-        let outdated = plants(&self.config, Canary::OutdatedSessionBelieved);
         if self.is_second_best(session) {
             return self.attempt_failed(session, cause);
         }
-        let present = self.state.session_mut().map(|present| present.id);
-        let session = present.filter(|_| outdated).unwrap_or(session);
         if let Some(current) = self.state.session_mut()
             && let Some(dial) = current.search.session_closed(session)
         {
@@ -265,11 +261,6 @@ impl Supervisor {
 
     pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
         let now = self.now;
-        let counters = if plants(&self.config, Canary::UplinkUnwatched) {
-            Counters { acknowledged: counters.received, ..counters }
-        } else {
-            counters
-        };
         if let Some(current) = self.session_with(session) {
             current.liveness.report(now, counters);
             current.migration.rtt(rtt);

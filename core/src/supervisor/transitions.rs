@@ -5,22 +5,21 @@ use core::mem;
 use core::time::Duration;
 
 use super::Supervisor;
-use crate::backoff::Budget;
-use crate::campaign::{Campaign, Incident};
-use crate::canary::{Canary, plants};
-use crate::desk::desk;
-use crate::dial::Dial;
-use crate::error::{Cause, CauseKind};
-use crate::event::Event;
-use crate::followed::Followed;
-use crate::id::IncidentId;
-use crate::output::Output;
-use crate::published::PublishedTrack;
-use crate::record::CallStatus;
-use crate::search::Lookout;
+use crate::api::error::{Cause, CauseKind};
+use crate::api::event::Event;
+use crate::api::id::IncidentId;
+use crate::api::output::Output;
+use crate::api::stats::CallStatus;
+use crate::connect::Budget;
+use crate::connect::Dial;
+use crate::connect::{Campaign, Incident};
+use crate::context::desk;
+use crate::participants::Followed;
+use crate::participants::Lookout;
+use crate::publish::PublishedTrack;
 use crate::session::{Meeting, Session};
-use crate::state::State;
-use crate::subscribed::SubscribedTrack;
+use crate::subscribe::SubscribedTrack;
+use crate::supervisor::state::State;
 
 /// How long a silent path has to come back by migration before the first fresh dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -136,9 +135,6 @@ impl Supervisor {
             self.telemetry.last_recovery = Some(duration);
             self.telemetry.time_to_recover.add(duration);
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
-        }
-        if plants(&self.config, Canary::BudgetResetOnConnect) {
-            self.budget = Budget::default();
         }
         let stable_at = Some(self.now + self.config.policy.stable_after);
         // Time without a session is nobody's silence.
@@ -345,11 +341,8 @@ impl Supervisor {
         if !self.published.is_empty() {
             session.want_namespace(&mut self.next_epoch, desk!(self));
         }
-        let forgets = plants(&self.config, Canary::FollowingForgotten);
-        if !forgets || self.telemetry.incidents == 0 {
-            for followed in &mut self.followed {
-                followed.attach(id, desk!(self));
-            }
+        for followed in &mut self.followed {
+            followed.attach(id, desk!(self));
         }
         self.follow_participants();
     }

@@ -63,16 +63,6 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     caught(|| World::new(plan).play())
 }
 
-/// Likewise, with a bug planted in everybody's calls.
-#[cfg(feature = "canaries")]
-pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<Record, RunError> {
-    caught(|| {
-        let mut world = World::new(plan);
-        world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
-        world.play()
-    })
-}
-
 fn caught(play: impl FnOnce() -> Record) -> Result<Record, RunError> {
     // Nothing of a world is left after a panic.
     catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))

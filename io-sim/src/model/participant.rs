@@ -31,9 +31,6 @@ pub(super) struct Participant {
     pub(super) record: ParticipantRecord,
     pub(super) cells: Cells,
     pub(super) digest: Digest,
-    /// The bug that is planted in its calls.
-    #[cfg(feature = "canaries")]
-    pub(super) canary: Option<holdline_core::Canary>,
 }
 
 pub(super) struct Process {
@@ -62,8 +59,6 @@ impl Participant {
             record: ParticipantRecord::default(),
             cells: Cells::default(),
             digest: Digest::default(),
-            #[cfg(feature = "canaries")]
-            canary: None,
         }
     }
 
@@ -89,10 +84,6 @@ impl Participant {
         config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
         config.directory.provider = script.conditions.have_directory();
         config.directory.credentials = script.conditions.are_guarded();
-        #[cfg(feature = "canaries")]
-        {
-            config.canary = self.canary;
-        }
         let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
         let seed = script.seed(self.who, life);
         let call = Supervisor::new(config, seed, now).expect("a valid configuration");

@@ -1,0 +1,86 @@
+//! One try to reach a relay: with a credential, if the relay wants one.
+
+use alloc::string::String;
+
+use crate::api::error::CauseKind;
+use crate::api::id::SessionId;
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::connect::credentials::{Issue, Ticket};
+use crate::context::Desk;
+
+/// A dial in flight.
+#[derive(Clone, Debug)]
+pub(crate) struct Dial {
+    pub(crate) session: SessionId,
+    pub(crate) relay: String,
+    pub(crate) since: Timestamp,
+    pub(crate) gives_up_at: Timestamp,
+    /// What it showed the relay.
+    pub(crate) issue: Issue,
+    /// When that expires.
+    pub(crate) expires: Option<Timestamp>,
+    /// It waits for a credential; nothing has been sent yet.
+    waits: bool,
+}
+
+impl Dial {
+    /// A dial that has not begun.
+    pub(crate) fn new(relay: String, desk: &mut Desk<'_>) -> Self {
+        let session = SessionId(desk.mint.next());
+        let since = desk.now;
+        let gives_up_at = since + desk.config.policy.attempt_timeout;
+        let issue = Issue::default();
+        Self { session, relay, since, gives_up_at, issue, expires: None, waits: true }
+    }
+
+    /// Goes out if it has everything that it needs, and waits for that else.
+    pub(crate) fn start(mut self, desk: &mut Desk<'_>) -> Self {
+        let times = (desk.now, self.gives_up_at);
+        let ticket = desk.credentials.present(&self.relay, times, desk.config, desk.mint, desk.out);
+        self.show(ticket, desk);
+        self
+    }
+
+    /// Whether it waits for the credential of `relay`.
+    pub(crate) fn waits_for(&self, relay: &str) -> bool {
+        self.waits && self.relay == relay
+    }
+
+    /// Whether it is out and may succeed.
+    pub(crate) fn is_out(&self, session: SessionId) -> bool {
+        self.session == session && !self.waits
+    }
+
+    /// What it has not had in time.
+    pub(crate) fn lacked(&self) -> CauseKind {
+        if self.waits { CauseKind::CredentialUnavailable } else { CauseKind::TimedOut }
+    }
+
+    /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
+    pub(crate) fn go(&mut self, desk: &mut Desk<'_>) {
+        let ticket = desk.credentials.held(&self.relay);
+        self.show(ticket, desk);
+    }
+
+    /// Gives it up, or closes the session that it has become. Of one that waits nobody outside knows.
+    pub(crate) fn close(&self, desk: &mut Desk<'_>) {
+        if !self.waits {
+            desk.out.push(Output::CloseSession { session: self.session });
+        }
+    }
+
+    fn show(&mut self, ticket: Ticket, desk: &mut Desk<'_>) {
+        let token = match ticket {
+            Ticket::Asked => return,
+            Ticket::NotNeeded => None,
+            Ticket::Held(token, issue, expires) => {
+                (self.issue, self.expires) = (issue, expires);
+                Some(token)
+            }
+        };
+        self.waits = false;
+        let (session, relay) = (self.session, self.relay.clone());
+        desk.out.push(Output::Dial { session, relay, token });
+    }
+}

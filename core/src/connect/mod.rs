@@ -1,0 +1,13 @@
+//! From no session to a session: which relay, with which credential, how often and for how long.
+
+mod attempts;
+mod credentials;
+mod dial;
+mod relay_list;
+mod retry_budget;
+
+pub(crate) use attempts::{Campaign, Incident, Standing};
+pub(crate) use credentials::{Credentials, Issue, Ticket};
+pub(crate) use dial::Dial;
+pub(crate) use relay_list::Directory;
+pub(crate) use retry_budget::Budget;

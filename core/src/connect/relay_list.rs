@@ -1,0 +1,128 @@
+//! Which relays there are (R32): a list that was remembered or answered, valid for an hour; else
+//! what the configuration names.
+
+use crate::config::DirectoryConfig;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::api::id::{Mint, RequestId};
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::config::Config;
+use crate::context::outbox::Outbox;
+
+/// The relays of a call, and which of them it calls home.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Directory {
+    /// Remembered or answered; even when it has expired, better than a list written long ago.
+    list: Option<Vec<String>>,
+    expires: Timestamp,
+    asked: Option<(RequestId, Timestamp)>,
+    /// Where the last session was that was stable or the first of its call, or where we came to meet somebody since: an
+    /// incident's first attempt goes there, as long as the list names it. Else it goes to whichever is named first.
+    home: Option<String>,
+}
+
+impl Directory {
+    pub(crate) fn new(config: &DirectoryConfig, now: Timestamp) -> Self {
+        let mut directory = Self { expires: now, ..Self::default() };
+        if let Some(known) = &config.remembered
+            && known.age < config.lifetime
+        {
+            directory.list = Some(known.relays.clone());
+            directory.expires = now + (config.lifetime - known.age);
+        }
+        directory
+    }
+
+    pub(crate) fn relays<'a>(&'a self, config: &'a Config) -> &'a [String] {
+        self.list.as_deref().unwrap_or(&config.relays)
+    }
+
+    /// The relay of the `attempt`th attempt since the last stable session: home, then the others
+    /// in turn.
+    pub(crate) fn relay<'a>(&'a self, attempt: u32, config: &'a Config) -> &'a str {
+        let relays = self.relays(config);
+        let home = relays.iter().position(|relay| Some(relay) == self.home.as_ref());
+        &relays[(home.unwrap_or(0) + attempt as usize) % relays.len()]
+    }
+
+    /// Where an incident's first attempt goes.
+    pub(crate) fn home<'a>(&'a self, config: &'a Config) -> &'a str {
+        self.relay(0, config)
+    }
+
+    /// `relay` is where we belong: a session with it has proven stable, or the others are there.
+    pub(crate) fn settle_on(&mut self, relay: &str) {
+        self.home = Some(relay.into());
+    }
+
+    /// Asks for a list if there is none that is valid; how long to wait for it, because there is
+    /// none at all. A call that is being recovered does not wait.
+    pub(crate) fn refresh(
+        &mut self,
+        now: Timestamp,
+        config: &Config,
+        mint: &mut Mint,
+        out: &mut Outbox,
+    ) -> Option<Duration> {
+        if !config.directory.provider || (self.list.is_some() && now < self.expires) {
+            return None;
+        }
+        let wait = config.directory.answer_timeout;
+        if self.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
+            let request = RequestId(mint.next());
+            self.asked = Some((request, now + wait));
+            out.push(Output::AskDirectory { request });
+        }
+        self.list.is_none().then_some(wait)
+    }
+
+    /// The provider answered, with nothing if it failed; whether that was asked.
+    pub(crate) fn answered(
+        &mut self,
+        request: RequestId,
+        mut relays: Vec<String>,
+        now: Timestamp,
+        config: &Config,
+    ) -> bool {
+        if self.asked.is_none_or(|(asked, _)| asked != request) {
+            return false;
+        }
+        self.asked = None;
+        if !relays.is_empty() {
+            relays.truncate(Config::MOST_RELAYS);
+            self.list = Some(relays);
+            self.expires = now + config.directory.lifetime;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn home_is_where_it_was_once_a_list_names_it_again() {
+        let mut config = Config::new("north", "room", "alice");
+        config.directory.provider = true;
+        let (mut directory, mut mint) =
+            (Directory::new(&config.directory, Timestamp::ZERO), Mint::default());
+        let mut answer = |directory: &mut Directory, now, relays: &[&str]| {
+            let mut out = Outbox::default();
+            directory.refresh(now, &config, &mut mint, &mut out);
+            let Some(Output::AskDirectory { request }) = out.pop() else { panic!("asked for") };
+            let relays = relays.iter().map(|relay| String::from(*relay)).collect();
+            assert!(directory.answered(request, relays, now, &config));
+        };
+        directory.settle_on("north");
+        let hour = config.directory.lifetime;
+        answer(&mut directory, Timestamp::ZERO, &["east", "west"]);
+        assert_eq!(directory.home(&config), "east");
+        answer(&mut directory, Timestamp::ZERO + hour, &["east", "north", "west"]);
+        assert_eq!(directory.home(&config), "north");
+        assert_eq!(directory.relay(1, &config), "west");
+    }
+}

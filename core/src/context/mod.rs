@@ -1,0 +1,61 @@
+//! What every part of the machine needs to do its work, handed down instead of reached for.
+
+pub(crate) mod backoff;
+pub(crate) mod outbox;
+
+use core::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::api::id::Mint;
+use crate::api::stats::Telemetry;
+use crate::api::time::Timestamp;
+use crate::config::Config;
+use crate::connect::Credentials;
+use crate::connect::Directory;
+use crate::context::backoff::{doubled, jittered};
+use crate::context::outbox::Outbox;
+
+/// The working place of one [`Supervisor::handle`](crate::Supervisor::handle): the time that it was
+/// given, and what outlives the states.
+pub(crate) struct Desk<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) config: &'a Config,
+    pub(crate) rng: &'a mut ChaCha8Rng,
+    pub(crate) mint: &'a mut Mint,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) telemetry: &'a mut Telemetry,
+    pub(crate) directory: &'a mut Directory,
+    pub(crate) credentials: &'a mut Credentials,
+}
+
+/// Pauses before a request to a healthy relay is made again: 100 ms, doubling to 2 s, half of each
+/// left to chance. A policy has no say here, because the call itself is not in danger.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+impl Desk<'_> {
+    /// When to make a request again that has failed `failures` times in a row.
+    pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
+        let bound = doubled(FIRST_RETRY, failures.saturating_sub(1), LONGEST_RETRY);
+        self.now + jittered(bound, 50, self.rng)
+    }
+}
+
+/// The desk of a supervisor: its fields, borrowed one by one, so that its state stays free.
+macro_rules! desk {
+    ($call:ident) => {
+        &mut $crate::context::Desk {
+            now: $call.now,
+            config: &$call.config,
+            rng: &mut $call.rng,
+            mint: &mut $call.mint,
+            out: &mut $call.out,
+            telemetry: &mut $call.telemetry,
+            directory: &mut $call.directory,
+            credentials: &mut $call.credentials,
+        }
+    };
+}
+
+pub(crate) use desk;

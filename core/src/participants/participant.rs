@@ -1,0 +1,209 @@
+//! A participant that we listen to: which namespaces it has announced, and which is the newest.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec;
+use core::time::Duration;
+
+use crate::api::event::Event;
+use crate::api::id::{SessionId, WatchId};
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::api::time::earlier;
+use crate::context::Desk;
+use crate::participants::presence::{Change, LOOK, Presence};
+
+/// How many namespaces of one participant are remembered. One that redials leaves its old one
+/// behind until the relay's idle timeout, so a few are normal; the newest are kept.
+const MOST_EPOCHS: usize = 32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    Wanted,
+    Requested(WatchId),
+    Accepted(WatchId),
+    Ended { retry_at: Timestamp },
+}
+
+/// A followed participant.
+#[derive(Clone, Debug)]
+pub(crate) struct Followed {
+    pub(crate) participant: String,
+    watch: Watch,
+    failures: u32,
+    epochs: BTreeSet<u64>,
+    /// What an earlier watch on this session knew. It holds until the new one had time to tell.
+    unconfirmed: BTreeSet<u64>,
+    confirmed_by: Option<Timestamp>,
+    /// A recovery of our own does not change it.
+    presence: Presence,
+    /// Whether it has been on this relay since our session is there.
+    found: bool,
+}
+
+impl Followed {
+    pub(crate) fn new(participant: String) -> Self {
+        Self {
+            participant,
+            watch: Watch::Wanted,
+            failures: 0,
+            epochs: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
+            confirmed_by: None,
+            presence: Presence::default(),
+            found: false,
+        }
+    }
+
+    pub(crate) fn has(&self, watch: WatchId) -> bool {
+        match self.watch {
+            Watch::Requested(id) | Watch::Accepted(id) => id == watch,
+            Watch::Wanted | Watch::Ended { .. } => false,
+        }
+    }
+
+    /// Where the participant is to be found: the newest namespace that it announced.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.epochs.last().max(self.unconfirmed.last()).copied()
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.watch, Watch::Accepted(_))
+    }
+
+    pub(crate) fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    /// Whether it may be on another relay. Who was here until a moment ago most likely comes again; who was not found
+    /// here has come up elsewhere, or will come.
+    pub(crate) fn is_missed(&self) -> bool {
+        self.presence.is_missed() || !self.found && self.presence.is_missing()
+    }
+
+    pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
+        let retry = match self.watch {
+            Watch::Ended { retry_at } => Some(retry_at),
+            Watch::Wanted | Watch::Requested(_) | Watch::Accepted(_) => None,
+        };
+        earlier(earlier(retry, self.confirmed_by), self.presence.deadline(rejoin))
+    }
+
+    /// Does what is due; whether it changed what is to be expected of the participant.
+    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+        let before = (self.presence.is_expected(), self.newest());
+        if self.confirmed_by.is_some_and(|at| desk.now >= at) {
+            self.confirmed_by = None;
+            self.unconfirmed.clear();
+            self.look(desk.now);
+        }
+        if let Watch::Ended { retry_at } = self.watch
+            && desk.now >= retry_at
+        {
+            self.request(session, desk);
+        }
+        // Two deadlines may have passed at once.
+        while let Some(change) = self.presence.advance(desk.now, desk.config.rejoin_timeout) {
+            self.tell(change, desk);
+        }
+        (self.presence.is_expected(), self.newest()) != before
+    }
+
+    /// The session that is about to begin follows the participant already: a relay refuses to be
+    /// asked twice (PREFIX_OVERLAP).
+    pub(crate) fn adopt(&mut self, watch: WatchId, accepted: bool, now: Timestamp) {
+        self.watch = Watch::Requested(watch);
+        if accepted {
+            self.accepted(watch, now);
+        }
+    }
+
+    /// Follows the participant on a session that does not do so yet.
+    pub(crate) fn attach(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        if self.watch == Watch::Wanted {
+            self.request(session, desk);
+        }
+    }
+
+    fn request(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        let watch = WatchId(desk.mint.next());
+        self.watch = Watch::Requested(watch);
+        desk.out.push(Output::Watch {
+            session,
+            watch,
+            prefix: vec![desk.config.room.clone(), self.participant.clone()],
+        });
+    }
+
+    /// The session is gone, and with it what it knew.
+    pub(crate) fn detach(&mut self) {
+        self.watch = Watch::Wanted;
+        self.failures = 0;
+        self.epochs.clear();
+        self.unconfirmed.clear();
+        self.confirmed_by = None;
+        self.found = false;
+    }
+
+    pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
+        if self.watch == Watch::Requested(watch) {
+            self.watch = Watch::Accepted(watch);
+            self.failures = 0;
+            if !self.unconfirmed.is_empty() {
+                self.confirmed_by = Some(now + LOOK);
+            }
+            self.look(now);
+        }
+    }
+
+    /// Whether anybody is there, as far as is known.
+    fn look(&mut self, now: Timestamp) {
+        if self.newest().is_none() {
+            self.presence.missing(now);
+        }
+    }
+
+    pub(crate) fn ended(&mut self, desk: &mut Desk<'_>) {
+        self.unconfirmed.append(&mut self.epochs);
+        while self.unconfirmed.len() > MOST_EPOCHS {
+            self.unconfirmed.pop_first();
+        }
+        self.confirmed_by = None;
+        self.failures = self.failures.saturating_add(1);
+        self.watch = Watch::Ended { retry_at: desk.retry_at(self.failures) };
+    }
+
+    pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
+        self.found = true;
+        self.unconfirmed.remove(&epoch);
+        self.epochs.insert(epoch);
+        if self.epochs.len() > MOST_EPOCHS {
+            self.epochs.pop_first();
+        }
+        if let Some(change) = self.presence.appeared() {
+            self.tell(change, desk);
+        }
+    }
+
+    pub(crate) fn removed(&mut self, epoch: u64, now: Timestamp) {
+        if self.epochs.remove(&epoch) | self.unconfirmed.remove(&epoch) {
+            self.look(now);
+        }
+    }
+
+    /// If it went away only now, then to meet us where we were.
+    pub(crate) fn passed(&mut self) {
+        self.presence.passed();
+    }
+
+    fn tell(&self, change: Change, desk: &mut Desk<'_>) {
+        let participant = self.participant.clone();
+        let event = match change {
+            Change::Joined { rejoined } => Event::ParticipantJoined { participant, rejoined },
+            Change::Away => Event::ParticipantAway { participant },
+            Change::Left => Event::ParticipantLeft { participant },
+            Change::NotYet => return,
+        };
+        desk.out.event(event);
+    }
+}

@@ -1,0 +1,196 @@
+//! Saying again what a listener has missed: answers to FETCH, from the histories (R21).
+//!
+//! An answer goes out frame by frame, as fast as the frames were given at first and a few times faster
+//! soon, so that it never makes a burst in front of what is said now: after an outage the path's congestion
+//! window is small, and grows only as it is used.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::api::id::{SessionId, TrackId};
+use crate::api::media::Location;
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::context::Desk;
+use crate::publish::history::Kept;
+use crate::publish::track::PublishedTrack;
+
+/// How many answers go out side by side. Others wait for one of them to end.
+const MOST_AT_ONCE: usize = 8;
+/// How many may wait. A relay lets one session have 100 requests open.
+const MOST_WAITING: usize = 100;
+/// How much one answer says at most. What is left is asked for again. Relays and their clients are
+/// not to be trusted with bodies over 1 MB.
+const MOST_BYTES: usize = 512 * 1024;
+const MOST_FRAMES: usize = 1_000;
+/// The shortest and the longest pause between two frames of an answer. Nobody has to wait for what
+/// was a silence.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// How long an answer goes out as fast as life, then twice as fast, and so on.
+const GEAR: Duration = Duration::from_millis(250);
+
+/// A FETCH that was asked of us: the session, and the number that it has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) session: SessionId,
+    pub(crate) request: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Replay {
+    asked: Asked,
+    track: TrackId,
+    first: Location,
+    last: Location,
+    going: Option<Going>,
+}
+
+/// An answer that goes out.
+#[derive(Clone, Copy, Debug)]
+struct Going {
+    /// The sequence number of the next frame, and that after the last one.
+    next: u64,
+    end: u64,
+    since: Timestamp,
+    due: Timestamp,
+}
+
+/// The answers that go out or wait to, in the order in which they were asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replays(Vec<Replay>);
+
+impl Replays {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.0.iter().filter_map(|replay| replay.going).map(|going| going.due).min()
+    }
+
+    /// A listener asks for a part of a track. It waits until answers begin.
+    pub(crate) fn asked(
+        &mut self,
+        asked: Asked,
+        name: &str,
+        (first, last): (Location, Location),
+        published: &[PublishedTrack],
+        desk: &mut Desk<'_>,
+    ) {
+        let known = self.0.iter().any(|replay| replay.asked == asked);
+        let track = published.iter().find(|track| track.is_named(name)).map(|track| track.id);
+        match track {
+            _ if known => {}
+            Some(track) if self.0.len() < MOST_AT_ONCE + MOST_WAITING => {
+                self.0.push(Replay { asked, track, first, last, going: None });
+            }
+            Some(_) | None => {
+                let Asked { session, request } = asked;
+                desk.out.push(Output::RefuseFetch { session, request });
+            }
+        }
+    }
+
+    /// The listener does not want it any more.
+    pub(crate) fn cancelled(&mut self, asked: Asked) {
+        self.0.retain(|replay| replay.asked != asked);
+    }
+
+    /// The session is gone, and with it whoever asked on it.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The path is back: what went out goes on as slowly as at first, and what was asked meanwhile begins.
+    pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        for going in self.0.iter_mut().filter_map(|replay| replay.going.as_mut()) {
+            going.since = desk.now;
+        }
+        self.begin(published, desk);
+    }
+
+    /// Says what is due: at most one frame of each answer.
+    pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        for replay in &mut self.0 {
+            if replay.going.is_some_and(|going| desk.now >= going.due) {
+                replay.say(published, desk);
+            }
+        }
+        self.drop_ended();
+        self.begin(published, desk);
+    }
+
+    /// Begins those that have a place.
+    pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        for replay in self.0.iter_mut().take(MOST_AT_ONCE) {
+            if replay.going.is_none() {
+                replay.begin(published, desk);
+            }
+        }
+        self.drop_ended();
+    }
+
+    /// Between outages they take no memory.
+    fn drop_ended(&mut self) {
+        self.0.retain(|replay| replay.going.is_none_or(|going| going.next < going.end));
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+    }
+}
+
+impl Replay {
+    /// Says what the answer will be, from what there is now.
+    fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        let mut going = Going { next: 0, end: 0, since: desk.now, due: desk.now };
+        let mut last = None;
+        if let Some(track) = published.iter_mut().find(|track| track.id == self.track) {
+            let mut bytes = 0;
+            for kept in track.history(desk.now).range(self.first, self.last).take(MOST_FRAMES) {
+                bytes += kept.object.frame.payload.len();
+                if last.is_some() && bytes > MOST_BYTES {
+                    break;
+                }
+                let sequence = kept.object.number.sequence;
+                if last.is_none() {
+                    going.next = sequence;
+                }
+                going.end = sequence.saturating_add(1);
+                last = Some(kept.object.location);
+            }
+        }
+        self.going = Some(going);
+        let Asked { session, request } = self.asked;
+        desk.out.push(Output::AcceptFetch { session, request, last });
+        if going.next == going.end {
+            desk.out.push(Output::EndFetch { session, request });
+        }
+    }
+
+    /// Says the next frame.
+    fn say(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+        let Some(going) = &mut self.going else { return };
+        let Asked { session, request } = self.asked;
+        let end = going.end;
+        let track = published.iter_mut().find(|track| track.id == self.track);
+        let within = |kept: &&Kept| kept.object.number.sequence < end;
+        // What was let go of meanwhile is passed over.
+        let from = going.next;
+        going.next = end;
+        if let Some(track) = track
+            && let Some(kept) = track.history(desk.now).at_or_after(from).filter(within)
+        {
+            going.next = kept.object.number.sequence.saturating_add(1);
+            let (object, given_at) = (kept.object.clone(), kept.given_at);
+            let after = track.history(desk.now).at_or_after(going.next).map(|kept| kept.given_at);
+            let pause = after.map_or(Duration::ZERO, |after| after - given_at);
+            let gear = (desk.now - going.since).as_micros() / GEAR.as_micros() + 1;
+            let most = u32::from(desk.config.catch_up);
+            let pause = pause / u32::try_from(gear).unwrap_or(most).min(most);
+            going.due = desk.now + pause.clamp(SHORTEST, LONGEST);
+            track.note_replayed();
+            desk.out.push(Output::FetchObject { session, request, object });
+        }
+        if going.next >= end {
+            desk.out.push(Output::EndFetch { session, request });
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Our own tracks: what is sent, what is retained of it, and the answers to FETCH.
+
+mod fetch_responder;
+mod history;
+mod track;
+
+pub(crate) use fetch_responder::{Asked, Replays};
+pub(crate) use track::PublishedTrack;

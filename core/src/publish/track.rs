@@ -1,0 +1,218 @@
+//! A track that the application publishes. It outlives every session; each session gets a
+//! publication of it. What is said goes into its history, whether there is a session or not.
+
+use alloc::string::String;
+
+use crate::api::id::{PublicationId, SessionId, TrackId};
+use crate::api::media::{Delivery, Retention};
+use crate::api::media::{Frame, FrameNumber, Location, MediaKind, Object};
+use crate::api::output::Output;
+use crate::api::stats::{PublishedCounters, PublishedTrackStats};
+use crate::api::time::Timestamp;
+use crate::context::Desk;
+use crate::publish::history::History;
+
+/// How the track stands on the current session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Publication {
+    /// There is no session.
+    Wanted,
+    /// Frames go out on it.
+    Offered(PublicationId),
+    /// It ended on a session that is still up, and is offered again then.
+    Ended { retry_at: Timestamp },
+}
+
+/// A published track.
+#[derive(Clone, Debug)]
+pub(crate) struct PublishedTrack {
+    pub(crate) id: TrackId,
+    name: String,
+    kind: MediaKind,
+    /// Live speech goes first: it is small, and worth nothing later. Video would leave no room on a narrow
+    /// line for what is to be asked of the relay.
+    expedited: bool,
+    publication: Publication,
+    failures: u16,
+    /// Where the next frame goes. Groups rise for as long as the track lives.
+    next_location: Location,
+    next_number: FrameNumber,
+    /// When the current group began; `None` if the next frame begins one.
+    group_since: Option<Timestamp>,
+    /// Whether the last frame went out when it was given.
+    live: bool,
+    retention: Retention,
+    history: History,
+    finished: bool,
+    end_sent: bool,
+    counters: PublishedCounters,
+}
+
+impl PublishedTrack {
+    /// Groups start at the first epoch: a participant that comes back as a new process, with a
+    /// later epoch, goes on above every group that its former self has used.
+    pub(crate) fn new(
+        id: TrackId,
+        name: String,
+        kind: MediaKind,
+        (delivery, retention): (Delivery, Retention),
+        first_epoch: u64,
+    ) -> Self {
+        let expedited = kind == MediaKind::Audio && matches!(delivery, Delivery::Live { .. });
+        Self {
+            id,
+            name,
+            kind,
+            expedited,
+            publication: Publication::Wanted,
+            failures: 0,
+            next_location: Location::new(first_epoch, 0),
+            next_number: FrameNumber::new(first_epoch, 0),
+            group_since: None,
+            live: false,
+            retention,
+            history: History::default(),
+            finished: false,
+            end_sent: false,
+            counters: PublishedCounters::default(),
+        }
+    }
+
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.publication {
+            Publication::Ended { retry_at } => Some(retry_at),
+            Publication::Wanted | Publication::Offered(_) => None,
+        }
+    }
+
+    /// Gives a session what it does not have yet: the track, or its end.
+    pub(crate) fn attach(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        match self.publication {
+            Publication::Wanted => self.offer(session, desk),
+            Publication::Offered(publication) => self.send_end(publication, desk),
+            Publication::Ended { .. } => {}
+        }
+    }
+
+    /// Offers the track on a session, from the start of a new group.
+    fn offer(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        let publication = PublicationId(desk.mint.next());
+        self.publication = Publication::Offered(publication);
+        self.group_since = None;
+        let (name, expedited) = (self.name.clone(), self.expedited);
+        desk.out.push(Output::PublishTrack { session, publication, name, expedited });
+        self.end_sent = false;
+        self.send_end(publication, desk);
+    }
+
+    /// Offers the track again if that is due.
+    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        if let Publication::Ended { retry_at } = self.publication
+            && desk.now >= retry_at
+        {
+            self.offer(session, desk);
+        }
+    }
+
+    /// The session is gone.
+    pub(crate) fn detach(&mut self) {
+        self.publication = Publication::Wanted;
+        self.failures = 0;
+    }
+
+    pub(crate) fn ended(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
+        if self.publication == Publication::Offered(publication) {
+            self.failures = self.failures.saturating_add(1);
+            self.publication = Publication::Ended { retry_at: desk.retry_at(self.failures.into()) };
+        }
+    }
+
+    /// Says a frame: now, if a session can carry it, and to whoever asks for it later.
+    pub(crate) fn send(&mut self, frame: Frame, up: bool, desk: &mut Desk<'_>) {
+        self.counters.accepted += 1;
+        if self.finished {
+            self.counters.dropped_finished += 1;
+            return;
+        }
+        let publication = self.offered().filter(|_| up);
+        // A group is a stream: nobody is to wait on it for what was kept back.
+        if self.live != publication.is_some() {
+            self.live = publication.is_some();
+            self.group_since = None;
+        }
+        let number = self.next_number;
+        self.next_number = number.next();
+        let object = Object { location: self.take_location(desk), number, frame };
+        if let Some(publication) = publication {
+            self.counters.sent += 1;
+            desk.out.push(Output::SendObject { publication, object: object.clone() });
+        } else {
+            self.counters.kept_back += 1;
+        }
+        self.history.keep(object, desk.now, &self.retention);
+    }
+
+    /// What was said lately.
+    pub(crate) fn history(&mut self, now: Timestamp) -> &History {
+        self.history.expire(now, &self.retention);
+        &self.history
+    }
+
+    pub(crate) fn note_replayed(&mut self) {
+        self.counters.replayed += 1;
+    }
+
+    pub(crate) fn finish(&mut self, up: bool, desk: &mut Desk<'_>) {
+        self.finished = true;
+        if let Some(publication) = self.offered().filter(|_| up) {
+            self.send_end(publication, desk);
+        }
+    }
+
+    pub(crate) fn stats(&self) -> PublishedTrackStats {
+        PublishedTrackStats {
+            track: self.id,
+            name: self.name.clone(),
+            kind: self.kind,
+            counters: PublishedCounters {
+                held: self.history.len(),
+                held_bytes: self.history.bytes(),
+                evicted: self.history.evicted(),
+                ..self.counters
+            },
+        }
+    }
+
+    fn offered(&self) -> Option<PublicationId> {
+        match self.publication {
+            Publication::Offered(publication) => Some(publication),
+            Publication::Wanted | Publication::Ended { .. } => None,
+        }
+    }
+
+    /// Says that the track ends here, once per publication, if it does.
+    fn send_end(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
+        if !self.finished || self.end_sent {
+            return;
+        }
+        self.end_sent = true;
+        let (location, number) = (self.take_location(desk), self.next_number);
+        desk.out.push(Output::SendEndOfTrack { publication, location, number });
+    }
+
+    fn take_location(&mut self, desk: &Desk<'_>) -> Location {
+        let full =
+            self.group_since.is_none_or(|since| desk.now - since >= desk.config.group_duration);
+        if full {
+            self.next_location = Location::new(self.next_location.group.saturating_add(1), 0);
+            self.group_since = Some(desk.now);
+        }
+        let location = self.next_location;
+        self.next_location.object += 1;
+        location
+    }
+}

@@ -1,0 +1,67 @@
+//! Moving a live connection to a fresh local socket (QUIC path migration, RFC 9000 section 9): the
+//! counterpart of an ICE restart (R10). Rate-limited, because QUIC keeps one former path only: the
+//! next move must not come before the last could be answered.
+
+use core::time::Duration;
+
+use crate::api::id::SessionId;
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::context::outbox::Outbox;
+
+/// The shortest time between two moves; a longer round trip makes it longer.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// When a session may move, and whether it should.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Migration {
+    wanted: Option<Wanted>,
+    last: Option<Timestamp>,
+    interval: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// The host's network changed.
+    Once,
+    /// The path is silent: again and again until it speaks.
+    Repeatedly,
+}
+
+impl Migration {
+    pub(crate) fn want_once(&mut self) {
+        self.wanted = self.wanted.or(Some(Wanted::Once));
+    }
+
+    pub(crate) fn want_repeatedly(&mut self) {
+        self.wanted = Some(Wanted::Repeatedly);
+    }
+
+    pub(crate) fn no_longer(&mut self) {
+        self.wanted = None;
+    }
+
+    pub(crate) fn rtt(&mut self, rtt: Duration) {
+        self.interval = SHORTEST_INTERVAL.max(rtt.saturating_mul(2));
+    }
+
+    /// When the next move is due.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        self.wanted?;
+        let interval = self.interval.max(SHORTEST_INTERVAL);
+        Some(self.last.map_or(Timestamp::ZERO, |last| last + interval))
+    }
+
+    /// Moves if that is due; whether it did.
+    pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) -> bool {
+        let due = self.deadline().is_some_and(|at| now >= at);
+        if due {
+            self.last = Some(now);
+            if self.wanted == Some(Wanted::Once) {
+                self.wanted = None;
+            }
+            out.push(Output::Migrate { session });
+        }
+        due
+    }
+}

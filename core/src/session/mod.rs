@@ -1,0 +1,10 @@
+//! A session that is up: its path, our namespace on its relay, and its credential.
+
+mod credential_renewal;
+mod migration;
+mod path_liveness;
+mod session;
+
+pub(crate) use credential_renewal::Renewal;
+pub(crate) use path_liveness::Counters;
+pub(crate) use session::{Meeting, Session};

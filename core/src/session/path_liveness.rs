@@ -1,0 +1,186 @@
+//! Whether packets still come back on a path.
+
+use core::time::Duration;
+
+use crate::api::error::CauseKind;
+use crate::api::id::SessionId;
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::context::outbox::Outbox;
+
+/// No path is called silent sooner than this: scheduling alone may hold packets back so long.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(300);
+/// Every path without packets is called silent after this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+/// How many reports in a row must show no packet. A driver that was itself suspended comes back
+/// with one late report, which says nothing about the path.
+const SILENT_REPORTS: u32 = 3;
+
+/// What a path's counters say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// UDP datagrams received.
+    pub(crate) received: u64,
+    /// ACK frames received: what we send arrives.
+    pub(crate) acknowledged: u64,
+}
+
+/// One direction of a path.
+#[derive(Clone, Debug)]
+struct Direction {
+    count: u64,
+    heard_at: Timestamp,
+    unchanged: u32,
+    /// Whether anything was heard since the path was suspected.
+    is_back: bool,
+}
+
+impl Direction {
+    fn new(now: Timestamp) -> Self {
+        Self { count: 0, heard_at: now, unchanged: 0, is_back: false }
+    }
+
+    fn report(&mut self, now: Timestamp, count: u64) {
+        if count > self.count {
+            *self = Self { count, heard_at: now, unchanged: 0, is_back: true };
+        } else {
+            self.unchanged = self.unchanged.saturating_add(1);
+        }
+    }
+
+    fn is_silent(&self, now: Timestamp, rtt: Duration) -> bool {
+        self.unchanged >= SILENT_REPORTS && now - self.heard_at >= suspect_after(rtt)
+    }
+}
+
+/// Watches a path's counters, each direction by itself (R2). Each report asked for also sends a
+/// probe that must be acknowledged, so that silence is never confused with idleness.
+#[derive(Clone, Debug)]
+pub(crate) struct Liveness {
+    interval: Duration,
+    since: Timestamp,
+    next_report: Timestamp,
+    receiving: Direction,
+    sending: Direction,
+}
+
+impl Liveness {
+    pub(crate) fn new(now: Timestamp, interval: Duration) -> Self {
+        let next_report = now + interval;
+        let (receiving, sending) = (Direction::new(now), Direction::new(now));
+        Self { interval, since: now, next_report, receiving, sending }
+    }
+
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.next_report
+    }
+
+    /// Asks for a report if one is due.
+    pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) {
+        if now >= self.next_report {
+            self.next_report = now + self.interval;
+            out.push(Output::ProbePath { session });
+        }
+    }
+
+    pub(crate) fn report(&mut self, now: Timestamp, counters: Counters) {
+        self.receiving.report(now, counters.received);
+        self.sending.report(now, counters.acknowledged);
+    }
+
+    /// Which way nothing goes for longer than the path's round trip can explain.
+    pub(crate) fn silence(&self, now: Timestamp, rtt: Duration) -> Option<CauseKind> {
+        let silence = if self.receiving.is_silent(now, rtt) {
+            CauseKind::Silent
+        } else if self.sending.is_silent(now, rtt) {
+            CauseKind::Unacknowledged
+        } else {
+            return None;
+        };
+        // The first that is sent on a path is not answered sooner than a round trip later.
+        (now >= self.since + rtt + suspect_after(rtt)).then_some(silence)
+    }
+
+    /// The path is suspected from now on, or about to be left.
+    pub(crate) fn suspect(&mut self) {
+        self.receiving.is_back = false;
+        self.sending.is_back = false;
+    }
+
+    /// Whether something went both ways since it was suspected.
+    pub(crate) fn is_back(&self) -> bool {
+        self.receiving.is_back && self.sending.is_back
+    }
+}
+
+/// 3 × (RTT + 4 · RTTVAR) + 25 ms within 300 ms … 1 s, where RTTVAR is RTT / 2 as for a first
+/// sample (RFC 9002 section 5.3).
+fn suspect_after(rtt: Duration) -> Duration {
+    (rtt * 9 + Duration::from_millis(25)).clamp(SHORTEST_SILENCE, LONGEST_SILENCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: Duration = Duration::from_millis(100);
+    const RTT: Duration = Duration::from_millis(10);
+
+    fn at(path: &mut Liveness, ms: u64, received: u64, acknowledged: u64) -> Option<CauseKind> {
+        let now = Timestamp::from_millis(ms);
+        path.report(now, Counters { received, acknowledged });
+        path.silence(now, RTT)
+    }
+
+    #[test]
+    fn silence_is_three_unchanged_reports_and_enough_time() {
+        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        assert_eq!(at(&mut path, 100, 5, 5), None);
+        assert_eq!(at(&mut path, 200, 5, 5), None);
+        assert_eq!(at(&mut path, 300, 5, 5), None);
+        assert_eq!(at(&mut path, 399, 5, 5), None, "three reports, but not 300 ms");
+        assert_eq!(at(&mut path, 400, 5, 5), Some(CauseKind::Silent));
+        assert_eq!(at(&mut path, 500, 6, 6), None);
+    }
+
+    #[test]
+    fn each_direction_is_missed_by_itself_and_both_must_come_back() {
+        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        for ms in 1..4 {
+            assert_eq!(at(&mut path, ms * 100, ms, 0), None);
+        }
+        assert_eq!(at(&mut path, 400, 4, 0), Some(CauseKind::Unacknowledged));
+        path.suspect();
+        at(&mut path, 500, 5, 0);
+        assert!(!path.is_back(), "one way only");
+        at(&mut path, 600, 5, 1);
+        assert!(path.is_back());
+    }
+
+    #[test]
+    fn a_path_that_has_just_begun_has_a_round_trip_more() {
+        for (ms, silence) in [(2_400, None), (2_500, Some(CauseKind::Silent))] {
+            let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+            for report in [100, 200, 300, ms] {
+                path.report(Timestamp::from_millis(report), Counters::default());
+            }
+            let rtt = Duration::from_millis(1_500);
+            assert_eq!(path.silence(Timestamp::from_millis(ms), rtt), silence, "after {ms} ms");
+        }
+    }
+
+    #[test]
+    fn one_late_report_after_a_suspended_driver_is_not_silence() {
+        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        at(&mut path, 100, 5, 5);
+        assert_eq!(at(&mut path, 60_000, 5, 5), None);
+        assert_eq!(at(&mut path, 60_100, 6, 6), None);
+    }
+
+    #[test]
+    fn the_threshold_follows_the_round_trip_within_its_bounds() {
+        assert_eq!(suspect_after(Duration::ZERO), SHORTEST_SILENCE);
+        assert_eq!(suspect_after(Duration::from_millis(50)), Duration::from_millis(475));
+        assert_eq!(suspect_after(Duration::from_secs(3600)), LONGEST_SILENCE);
+    }
+}

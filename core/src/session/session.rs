@@ -1,0 +1,161 @@
+//! A session that is up: our namespace on the relay, and the pulse of its path.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec;
+
+use crate::api::event::Event;
+use crate::api::id::{IncidentId, SessionId};
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::config::Config;
+use crate::connect::Dial;
+use crate::connect::Issue;
+use crate::context::Desk;
+use crate::participants::Search;
+use crate::session::credential_renewal::Renewal;
+use crate::session::migration::Migration;
+use crate::session::path_liveness::Liveness;
+
+/// How our namespace stands on the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Namespace {
+    /// Nothing is published, so there is nothing to announce.
+    Unwanted,
+    Requested {
+        epoch: u64,
+    },
+    Accepted {
+        epoch: u64,
+    },
+    Refused {
+        retry_at: Timestamp,
+    },
+}
+
+/// How we came to a relay to meet somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Meeting {
+    /// The relay that we left for it.
+    pub(crate) left: String,
+    pub(crate) since: Timestamp,
+}
+
+/// A session that is up.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) relay: String,
+    /// What the relay was shown.
+    pub(crate) issue: Issue,
+    /// If that expires.
+    pub(crate) renewal: Option<Renewal>,
+    pub(crate) liveness: Liveness,
+    pub(crate) migration: Migration,
+    /// If it was made to meet somebody.
+    pub(crate) meeting: Option<Meeting>,
+    /// For the others, as long as the call is here.
+    pub(crate) search: Search,
+    namespace: Namespace,
+    refusals: u32,
+}
+
+impl Session {
+    pub(crate) fn new(dial: Dial, now: Timestamp, config: &Config) -> Self {
+        let stable = config.policy.stable_after;
+        Self {
+            id: dial.session,
+            relay: dial.relay,
+            issue: dial.issue,
+            renewal: dial.expires.map(|expires| Renewal::new(expires, now, stable)),
+            liveness: Liveness::new(now, config.probe_interval),
+            migration: Migration::default(),
+            meeting: None,
+            search: Search::default(),
+            namespace: Namespace::Unwanted,
+            refusals: 0,
+        }
+    }
+
+    /// When our namespace is to be published again.
+    pub(crate) fn namespace_deadline(&self) -> Option<Timestamp> {
+        match self.namespace {
+            Namespace::Refused { retry_at } => Some(retry_at),
+            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => None,
+        }
+    }
+
+    pub(crate) fn advance(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        self.advance_path(None, desk);
+        if let Namespace::Refused { retry_at } = self.namespace
+            && desk.now >= retry_at
+        {
+            self.publish_namespace(next_epoch, desk);
+        }
+    }
+
+    /// When the path wants attention.
+    pub(crate) fn path_deadline(&self) -> Timestamp {
+        let probe = self.liveness.deadline();
+        self.migration.deadline().map_or(probe, |migrate| migrate.min(probe))
+    }
+
+    /// Looks at the path, and moves it if that is due.
+    pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, desk: &mut Desk<'_>) {
+        self.liveness.advance(desk.now, self.id, desk.out);
+        if self.migration.advance(desk.now, self.id, desk.out) {
+            desk.telemetry.migrations += 1;
+            desk.out.event(Event::PathMigrating { incident });
+        }
+    }
+
+    /// Whether the relay has agreed to announce what we publish.
+    pub(crate) fn is_announced(&self) -> bool {
+        match self.namespace {
+            Namespace::Unwanted | Namespace::Accepted { .. } => true,
+            Namespace::Requested { .. } | Namespace::Refused { .. } => false,
+        }
+    }
+
+    /// A track was made ready: its namespace must be published, once.
+    pub(crate) fn want_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        if self.namespace == Namespace::Unwanted {
+            self.publish_namespace(next_epoch, desk);
+        }
+    }
+
+    pub(crate) fn namespace_accepted(&mut self, answered: u64) {
+        if self.namespace == (Namespace::Requested { epoch: answered }) {
+            self.namespace = Namespace::Accepted { epoch: answered };
+            self.refusals = 0;
+        }
+    }
+
+    /// A relay refuses a namespace that is already taken: the next try has another epoch.
+    pub(crate) fn namespace_refused(&mut self, answered: u64, desk: &mut Desk<'_>) {
+        match self.namespace {
+            Namespace::Requested { epoch } | Namespace::Accepted { epoch } if epoch == answered => {
+                self.refusals = self.refusals.saturating_add(1);
+                self.namespace = Namespace::Refused { retry_at: desk.retry_at(self.refusals) };
+            }
+            Namespace::Unwanted
+            | Namespace::Requested { .. }
+            | Namespace::Accepted { .. }
+            | Namespace::Refused { .. } => {}
+        }
+    }
+
+    fn publish_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+        let epoch = *next_epoch;
+        *next_epoch = next_epoch.saturating_add(1);
+        self.namespace = Namespace::Requested { epoch };
+        desk.out.push(Output::PublishNamespace {
+            session: self.id,
+            namespace: vec![
+                desk.config.room.clone(),
+                desk.config.participant.clone(),
+                epoch.to_string(),
+            ],
+            epoch,
+        });
+    }
+}

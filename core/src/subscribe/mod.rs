@@ -1,0 +1,12 @@
+//! Tracks of others: subscriptions, the order of their frames, gaps and their repair.
+
+mod gaps;
+mod lateness;
+mod readiness;
+mod reception;
+mod reorder_buffer;
+mod repair;
+mod stall_detector;
+mod track;
+
+pub(crate) use track::SubscribedTrack;

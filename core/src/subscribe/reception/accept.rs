@@ -1,0 +1,239 @@
+//! What comes in of a track: by its subscription, and by FETCH.
+
+use super::Reception;
+use super::incarnations::Left;
+use crate::api::media::Delivery;
+use crate::api::media::FetchEnd;
+use crate::api::media::GapReason;
+use crate::api::media::{FrameNumber, Location, Object};
+use crate::api::time::Timestamp;
+use crate::context::Desk;
+use crate::subscribe::lateness::Lateness;
+use crate::subscribe::reorder_buffer::{Offer, Standing, Window, first_of};
+
+impl Reception {
+    /// An object came by subscription; whether it was new.
+    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        if !self.is_present(object.number) && !self.begins_anew(&object, desk) {
+            self.counters.repeated += 1;
+            return false;
+        }
+        let silence = self.pulse.heard(desk.now);
+        self.tell_resumed(silence, desk);
+        let captured_at = object.frame.captured_at;
+        let new = self.take_in(object, desk);
+        self.lateness.arrived(desk.now, captured_at);
+        new
+    }
+
+    /// An object came by FETCH: the first that the publisher has of what was asked for, or the one
+    /// after that. What is missing before it is gone.
+    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
+        self.repair.progress(desk.now);
+        let number = object.number;
+        if !self.is_present(number) {
+            self.counters.repeated += 1;
+            return;
+        }
+        if self.is_too_late(&object, desk.now) {
+            // And so is all before it, whether the publisher has it or not.
+            self.take_in(object, desk);
+            return;
+        }
+        self.start_before(number, object.location);
+        while let Some(left) = self.window.standing().filter(|left| left.next < number) {
+            let next = left.next;
+            if self.window.first_held().is_some_and(|held| held.number <= number) {
+                self.give_up_hole(self.evicted(), desk);
+            } else if next.incarnation != number.incarnation {
+                self.leave_behind(left);
+                self.begin(number.incarnation);
+            } else {
+                let frames = self.window.skip_to(number, object.location);
+                self.note_gap(next, frames, self.evicted(), desk.now);
+            }
+        }
+        let repaired = self.window.next() == Some(number);
+        self.counters.repaired += u64::from(repaired);
+        self.take_in(object, desk);
+    }
+
+    /// A FETCH ended; whether the subscription is to be made anew, because it seems to bring nothing although its
+    /// publisher speaks, or what it brought was not believed.
+    pub(crate) fn fetch_ended(
+        &mut self,
+        end: FetchEnd,
+        healthy: bool,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let Some(fetch) = self.repair.in_flight() else { return false };
+        self.repair.ended(end, desk);
+        match end {
+            FetchEnd::Complete => {
+                let looked = fetch.request.hole.is_none();
+                let silence = self.pulse.answered(desk.now, looked && fetch.objects > 0);
+                self.tell_resumed(silence, desk);
+                if let Some(incarnation) = self.incarnations.answered() {
+                    // What it said was not believed, and has to come again.
+                    self.go_over_to(incarnation, desk);
+                    return true;
+                }
+                let hole = self.window.hole().map(|hole| hole.number);
+                if hole.is_some() && hole == fetch.request.hole {
+                    self.give_up_hole(self.evicted(), desk);
+                }
+                self.pulse.is_elsewhere()
+            }
+            FetchEnd::Unsupported => {
+                let opening = self.opening;
+                let reason =
+                    if opening { GapReason::BeforeJoining } else { GapReason::Unsupported };
+                self.give_up_hole(reason, desk);
+                false
+            }
+            FetchEnd::Failed => {
+                self.unanswered(healthy, desk);
+                false
+            }
+        }
+    }
+
+    /// Whether a number is of the process that the publisher was last, or of one that began later, for all
+    /// that its number says.
+    pub(super) fn is_present(&self, number: FrameNumber) -> bool {
+        let lower = self.window.next().is_some_and(|next| number.incarnation < next.incarnation);
+        !lower && !self.incarnations.is_past(number.incarnation)
+    }
+
+    /// Goes over to a process that is there although its number says otherwise. Whether it is one.
+    fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
+        let alive = self.incarnations.is_alive(object, desk.now);
+        if alive {
+            self.go_over_to(object.number.incarnation, desk);
+        }
+        alive
+    }
+
+    fn go_over_to(&mut self, incarnation: u64, desk: &mut Desk<'_>) {
+        let before = self.incarnations.is_back(incarnation);
+        // What the other process had left to say is lost with it.
+        while before.is_none() && self.window.hole().is_some() {
+            self.give_up_hole(GapReason::PublisherRestarted, desk);
+        }
+        if let Some(left) = self.window.standing() {
+            // If it was not the later one, after all, nobody hears what came of it and waits.
+            self.counters.lost = self.counters.lost.saturating_add(self.window.held());
+            self.leave_behind(left);
+        }
+        self.window = Window::default();
+        match before {
+            Some(left) => self.go_back(left, desk),
+            None => self.begin(incarnation),
+        }
+        self.proceed(desk);
+    }
+
+    /// The process is there that was taken for a former one. In front of its next frame only what is missing of
+    /// its own is counted.
+    fn go_back(&mut self, left: Left, desk: &mut Desk<'_>) {
+        self.tell_gap(desk);
+        let untold = left.delivered == self.counters.delivered;
+        let missing = if untold { left.missing } else { 0 };
+        self.gaps.add(left.standing.next, missing, GapReason::PublisherRestarted);
+        self.window.start(left.standing.next, left.standing.from);
+    }
+
+    /// The process that would have said this next is over.
+    pub(super) fn leave_behind(&mut self, standing: Standing) {
+        let missing = self.gaps.frames().saturating_sub(self.of_others);
+        let delivered = self.counters.delivered;
+        self.incarnations.is_over(Left { standing, missing, delivered });
+        self.gaps.add(standing.next, 0, GapReason::PublisherRestarted);
+        self.of_others = self.gaps.frames();
+        // The clock of the next one is another.
+        self.lateness = Lateness::default();
+        self.last_captured = None;
+    }
+
+    fn begin(&mut self, incarnation: u64) {
+        self.window.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
+    }
+
+    /// The first that is heard of the track: whoever wants all of it wants what was said before, too.
+    pub(super) fn start_before(&mut self, number: FrameNumber, location: Location) {
+        if self.window.next().is_some() {
+            return;
+        }
+        match self.delivery {
+            Delivery::Lossless => {
+                let first = FrameNumber::new(number.incarnation, 0);
+                self.window.start(first, first_of(number.incarnation));
+                self.opening = number > first;
+            }
+            Delivery::Live { .. } => self.window.start(number, location),
+        }
+    }
+
+    fn take_in(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        self.counters.received += 1;
+        self.start_before(object.number, object.location);
+        if self.is_too_late(&object, desk.now) {
+            self.skip(&object, desk);
+            return true;
+        }
+        let mut offer = self.window.offer(object, &self.retention);
+        while let (Offer::NoRoom(object), Delivery::Live { .. }, Some(_)) =
+            (&offer, self.delivery, self.window.first_held())
+        {
+            // The present does not wait for the past.
+            let object = object.clone();
+            self.give_up_hole(GapReason::TooLate, desk);
+            offer = self.window.offer(object, &self.retention);
+        }
+        match offer {
+            Offer::Next(object) => {
+                self.deliver(object, desk);
+                self.proceed(desk);
+                true
+            }
+            Offer::Held => {
+                self.proceed(desk);
+                true
+            }
+            Offer::Repeated => {
+                self.counters.repeated += 1;
+                false
+            }
+            Offer::NoRoom(_) => {
+                self.counters.refused += 1;
+                false
+            }
+        }
+    }
+
+    fn is_too_late(&self, object: &Object, now: Timestamp) -> bool {
+        match self.delivery {
+            Delivery::Lossless => false,
+            Delivery::Live { budget } => {
+                let next = self.window.next();
+                // Who begins is not late by the clock of the former one.
+                next.is_none_or(|next| next.incarnation == object.number.incarnation)
+                    && self.window.is_wanted(object.number)
+                    && self.lateness.of(now, object.frame.captured_at) > budget
+            }
+        }
+    }
+
+    /// Lets a frame go that is too late, and all before it.
+    fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
+        let first = self.window.next().unwrap_or(object.number);
+        if let Some(left) = self.window.standing()
+            && first.incarnation != object.number.incarnation
+        {
+            self.leave_behind(left);
+        }
+        let frames = self.window.skip_to(object.number.next(), object.location.next());
+        self.note_gap(first, frames, GapReason::TooLate, desk.now);
+        self.proceed(desk);
+    }
+}

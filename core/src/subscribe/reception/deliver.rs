@@ -1,0 +1,171 @@
+//! What goes out of a track: what is no longer held back, and what is missing before it.
+
+use core::time::Duration;
+
+use super::{Reception, Wait};
+use crate::api::event::Event;
+use crate::api::media::Delivery;
+use crate::api::media::{FrameNumber, MediaKind, Object};
+use crate::api::media::{Gap, GapReason};
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::context::Desk;
+
+/// How long what is missing may still be on its way on the same subscription: groups are streams of
+/// their own, and one waits for its lost packet while the next goes on.
+const REORDERING: Duration = Duration::from_millis(250);
+/// How long a video track waits for a keyframe after a gap.
+const KEYFRAME: Duration = Duration::from_secs(5);
+
+impl Reception {
+    /// Delivers what is no longer held back, and sees what is missing now.
+    pub(super) fn proceed(&mut self, desk: &mut Desk<'_>) {
+        loop {
+            while let Some(object) = self.window.take() {
+                self.deliver(object, desk);
+            }
+            if let Some(left) = self.window.cross() {
+                self.leave_behind(left);
+                continue;
+            }
+            match self.window.hole() {
+                Some(hole) if !hole.is_possible() => {
+                    self.window.skip_hole();
+                    self.note_gap(hole.number, hole.frames, GapReason::Evicted, desk.now);
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.watch_hole(desk);
+    }
+
+    /// Begins to wait for what is missing, or ends waiting.
+    fn watch_hole(&mut self, desk: &mut Desk<'_>) {
+        let hole = self.window.hole().map(|hole| (hole.number, hole.behind()));
+        if let Some(wait) = self.wait
+            && hole.is_none_or(|(_, behind)| behind > wait.behind)
+        {
+            self.wait = None;
+            let frames = self.counters.repaired - wait.repaired;
+            if frames > 0 {
+                let (track, duration) = (self.track, desk.now - wait.since);
+                desk.out.event(Event::TrackRepaired { track, frames, duration });
+            }
+        }
+        let Some((missing, behind)) = hole else { return };
+        let until = desk.now + self.patience(desk.now);
+        match &mut self.wait {
+            // What is being repaired has its time from one frame to the next. The present has not.
+            Some(wait) if self.delivery == Delivery::Lossless && missing > wait.missing => {
+                wait.missing = missing;
+                wait.until = wait.until.max(until);
+            }
+            Some(_) => {}
+            None => {
+                let ask_at = self.continuous.then_some(desk.now + REORDERING);
+                let (since, repaired) = (desk.now, self.counters.repaired);
+                self.wait = Some(Wait { missing, behind, since, ask_at, until, repaired });
+            }
+        }
+    }
+
+    /// How long what came may wait for what is missing before it.
+    fn patience(&self, now: Timestamp) -> Duration {
+        match self.delivery {
+            // Nobody can be asked, and it is not on its way.
+            _ if !self.continuous && self.repair.is_unsupported() => Duration::ZERO,
+            Delivery::Lossless => self.retention.age,
+            Delivery::Live { .. } if !self.continuous && !self.is_worth_asking(now) => {
+                Duration::ZERO
+            }
+            Delivery::Live { budget } => {
+                let held = self.window.first_held();
+                let late = held.map(|held| self.lateness.of(now, held.frame.captured_at));
+                budget.saturating_sub(late.unwrap_or_default())
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, object: Object, desk: &mut Desk<'_>) {
+        if !self.is_decodable(&object, desk.now) {
+            self.note_gap(object.number, 1, GapReason::TooLate, desk.now);
+            return;
+        }
+        self.opening = false;
+        self.continuous = true;
+        self.last_captured = Some(object.frame.captured_at);
+        self.counters.delivered += 1;
+        let gap = self.tell_gap(desk);
+        desk.out.push(Output::Deliver { track: self.track, object, gap });
+    }
+
+    /// Whether a video frame can be shown: after a gap the next keyframe is waited for, if there are
+    /// any.
+    fn is_decodable(&mut self, object: &Object, now: Timestamp) -> bool {
+        if self.kind != MediaKind::Video || self.delivery == Delivery::Lossless {
+            return true;
+        }
+        self.has_keyframes |= object.frame.keyframe;
+        if object.frame.keyframe || self.keyframe_until.is_some_and(|until| now >= until) {
+            self.keyframe_until = None;
+        }
+        self.keyframe_until.is_none()
+    }
+
+    pub(super) fn evicted(&self) -> GapReason {
+        if self.opening { GapReason::BeforeJoining } else { GapReason::Evicted }
+    }
+
+    pub(super) fn give_up_hole(&mut self, reason: GapReason, desk: &mut Desk<'_>) {
+        if let Some(hole) = self.window.hole() {
+            self.window.skip_hole();
+            self.note_gap(hole.number, hole.frames, reason, desk.now);
+        }
+        self.proceed(desk);
+    }
+
+    pub(super) fn note_gap(
+        &mut self,
+        at: FrameNumber,
+        frames: u64,
+        reason: GapReason,
+        now: Timestamp,
+    ) {
+        let counter = match reason {
+            GapReason::BeforeJoining => &mut self.counters.before_joining,
+            GapReason::TooLate => &mut self.counters.skipped,
+            GapReason::Evicted
+            | GapReason::Unanswered
+            | GapReason::Unsupported
+            | GapReason::PublisherRestarted => &mut self.counters.lost,
+        };
+        *counter = counter.saturating_add(frames);
+        self.gaps.add(at, frames, reason);
+        if self.has_keyframes {
+            self.keyframe_until.get_or_insert(now + KEYFRAME);
+        }
+    }
+
+    pub(super) fn tell_gap(&mut self, desk: &mut Desk<'_>) -> Option<Gap> {
+        self.of_others = 0;
+        let gap = self.gaps.take();
+        if let Some(gap) = gap {
+            desk.out.event(Event::Gap { track: self.track, gap });
+        }
+        gap
+    }
+
+    pub(super) fn unanswered(&mut self, healthy: bool, desk: &mut Desk<'_>) {
+        if !healthy {
+            self.pulse.want();
+        } else if self.pulse.unanswered(desk.now) {
+            desk.out.event(Event::TrackStalled { track: self.track });
+        }
+    }
+
+    pub(super) fn tell_resumed(&self, silence: Option<Duration>, desk: &mut Desk<'_>) {
+        if let Some(after) = silence {
+            desk.out.event(Event::TrackResumed { track: self.track, after });
+        }
+    }
+}

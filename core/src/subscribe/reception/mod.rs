@@ -1,0 +1,206 @@
+//! What comes in of a track, and what of it reaches the application: in order, once, and complete or
+//! at once, as the listener wants it (R22, R23).
+
+mod accept;
+mod asking;
+mod deliver;
+mod incarnations;
+
+use self::incarnations::Incarnations;
+use crate::api::id::{FetchId, TrackId};
+use crate::api::media::GapReason;
+use crate::api::media::{Delivery, Retention};
+use crate::api::media::{FrameNumber, Location, MediaKind};
+use crate::api::stats::SubscribedCounters;
+use crate::api::time::Timestamp;
+use crate::api::time::earlier;
+use crate::context::Desk;
+use crate::subscribe::gaps::Gaps;
+use crate::subscribe::lateness::Lateness;
+use crate::subscribe::reorder_buffer::Window;
+use crate::subscribe::repair::Repair;
+use crate::subscribe::stall_detector::Pulse;
+
+/// A hole that keeps others waiting.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    /// The first frame that is missing, and the one that waits for it, or the end.
+    missing: FrameNumber,
+    behind: FrameNumber,
+    since: Timestamp,
+    /// When to ask for what is missing; `None` if that is due.
+    ask_at: Option<Timestamp>,
+    /// When to give it up.
+    until: Timestamp,
+    /// How many frames had been repaired when it began.
+    repaired: u64,
+}
+
+/// The reception of one track.
+#[derive(Clone, Debug)]
+pub(crate) struct Reception {
+    track: TrackId,
+    kind: MediaKind,
+    delivery: Delivery,
+    retention: Retention,
+    window: Window,
+    incarnations: Incarnations,
+    wait: Option<Wait>,
+    repair: Repair,
+    pulse: Pulse,
+    lateness: Lateness,
+    gaps: Gaps,
+    /// How many of the frames in `gaps` are of other processes than the present one.
+    of_others: u64,
+    /// When the last frame that was delivered had been captured, by its publisher's clock.
+    last_captured: Option<u64>,
+    /// Whether that frame came on the present subscription.
+    continuous: bool,
+    /// Whether what is missing is from before we came.
+    opening: bool,
+    /// Whether this video track has keyframes.
+    has_keyframes: bool,
+    /// Until when the next one is waited for.
+    keyframe_until: Option<Timestamp>,
+    counters: SubscribedCounters,
+}
+
+impl Reception {
+    pub(crate) fn new(
+        track: TrackId,
+        kind: MediaKind,
+        delivery: Delivery,
+        retention: Retention,
+    ) -> Self {
+        Self {
+            track,
+            kind,
+            delivery,
+            retention,
+            window: Window::default(),
+            incarnations: Incarnations::default(),
+            wait: None,
+            repair: Repair::default(),
+            pulse: Pulse::default(),
+            lateness: Lateness::default(),
+            gaps: Gaps::default(),
+            of_others: 0,
+            last_captured: None,
+            continuous: false,
+            opening: false,
+            has_keyframes: false,
+            keyframe_until: None,
+            counters: SubscribedCounters::default(),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> SubscribedCounters {
+        SubscribedCounters { held: self.window.held(), ..self.counters }
+    }
+
+    pub(crate) fn has_fetch(&self, fetch: FetchId) -> bool {
+        self.repair.has(fetch)
+    }
+
+    /// Whether the publisher speaks, or answers when it is asked; `None` if it was never heard.
+    pub(crate) fn answers(&self) -> Option<bool> {
+        (self.counters.received > 0).then_some(!self.pulse.is_stalled())
+    }
+
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.repair.in_flight().is_some()
+    }
+
+    /// Whether the publisher has said all that it had to say, and all of it is decided.
+    pub(crate) fn is_over(&self) -> bool {
+        self.window.is_over()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let wait = self.wait.map(|wait| wait.ask_at.map_or(wait.until, |at| at.min(wait.until)));
+        earlier(earlier(wait, self.repair.deadline()), self.pulse.deadline())
+    }
+
+    /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.
+    pub(crate) fn advance(&mut self, healthy: bool, desk: &mut Desk<'_>) {
+        if self.repair.advance(desk) {
+            self.unanswered(healthy, desk);
+        }
+        self.pulse.advance(desk.now);
+        let Some(wait) = &mut self.wait else { return };
+        if wait.ask_at.is_some_and(|at| desk.now >= at) {
+            wait.ask_at = None;
+        }
+        if desk.now >= wait.until {
+            let reason = match self.delivery {
+                Delivery::Live { .. } => GapReason::TooLate,
+                Delivery::Lossless => GapReason::Unanswered,
+            };
+            self.give_up_hole(reason, desk);
+        }
+    }
+}
+
+/// The subscription comes and goes.
+impl Reception {
+    /// It is ready: what was said meanwhile is asked for, or the present is expected.
+    pub(crate) fn ready(&mut self, now: Timestamp) {
+        match self.delivery {
+            Delivery::Lossless => self.pulse.want(),
+            Delivery::Live { .. } if self.window.next().is_some() => self.pulse.expect(now),
+            Delivery::Live { .. } => {}
+        }
+    }
+
+    pub(crate) fn resubscribed(&mut self) {
+        self.counters.resubscribed += 1;
+    }
+
+    /// It is another one now: what is missing cannot be on its way any more.
+    pub(crate) fn interrupted(&mut self) {
+        self.continuous = false;
+        self.incarnations.interrupted();
+        if let Some(wait) = &mut self.wait {
+            wait.ask_at = None;
+        }
+    }
+
+    /// The session is gone.
+    pub(crate) fn detach(&mut self) {
+        self.repair.detach();
+        self.interrupted();
+    }
+
+    /// The publisher is elsewhere now.
+    pub(crate) fn moved(&mut self, desk: &mut Desk<'_>) {
+        self.repair.cancel(desk);
+        self.interrupted();
+    }
+
+    /// The publisher has said that frame `end` does not exist, and none after it.
+    pub(crate) fn end_at(&mut self, end: FrameNumber, desk: &mut Desk<'_>) {
+        if self.is_present(end) {
+            self.start_before(end, Location::default());
+            self.window.end_at(end);
+            self.proceed(desk);
+        } else {
+            self.incarnations.suspect(end.incarnation, desk.now);
+        }
+    }
+
+    /// Nobody listens any more: what is held back is let go.
+    pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
+        self.repair.cancel(desk);
+        self.window = Window::default();
+        self.tell_gap(desk);
+    }
+
+    /// The call is over: what came is delivered, whatever is missing before it.
+    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) {
+        self.detach();
+        while self.window.hole().is_some() {
+            self.give_up_hole(GapReason::Unanswered, desk);
+        }
+        self.tell_gap(desk);
+    }
+}

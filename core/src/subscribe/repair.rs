@@ -1,0 +1,159 @@
+//! Asking a publisher for what is missing of its track (FETCH, draft-ietf-moq-transport-18, section 10.12).
+
+use crate::api::media::FetchEnd;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::api::id::{FetchId, SessionId};
+use crate::api::media::{FrameNumber, Location};
+use crate::api::output::Output;
+use crate::api::time::Timestamp;
+use crate::context::Desk;
+
+/// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
+/// publisher, whom it asks, has gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often that is doubled after failures: on a line whose queue takes longer, asking anew each time would
+/// only make the queue longer.
+const DOUBLINGS: u32 = 2;
+
+/// What to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) first: Location,
+    pub(crate) last: Location,
+    /// The frame that it begins with, if it is known that there is one.
+    pub(crate) hole: Option<FrameNumber>,
+}
+
+/// A FETCH that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    id: FetchId,
+    pub(crate) request: Request,
+    pub(crate) objects: u64,
+    progress_by: Timestamp,
+}
+
+/// Where it is asked.
+pub(crate) struct Place {
+    pub(crate) session: SessionId,
+    pub(crate) namespace: Vec<String>,
+    pub(crate) name: String,
+}
+
+/// How it stands with asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asking {
+    #[default]
+    Free,
+    Asked(InFlight),
+    Pausing {
+        until: Timestamp,
+    },
+    /// There is no use in asking on this session.
+    Unsupported,
+}
+
+/// Asks for one range at a time, and again after a pause if that fails.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Repair {
+    asking: Asking,
+    failures: u32,
+}
+
+impl Repair {
+    pub(crate) fn is_free(&self) -> bool {
+        self.asking == Asking::Free
+    }
+
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.asking == Asking::Unsupported
+    }
+
+    pub(crate) fn in_flight(&self) -> Option<InFlight> {
+        match self.asking {
+            Asking::Asked(fetch) => Some(fetch),
+            Asking::Free | Asking::Pausing { .. } | Asking::Unsupported => None,
+        }
+    }
+
+    pub(crate) fn has(&self, id: FetchId) -> bool {
+        self.in_flight().is_some_and(|fetch| fetch.id == id)
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.asking {
+            Asking::Asked(fetch) => Some(fetch.progress_by),
+            Asking::Pausing { until } => Some(until),
+            Asking::Free | Asking::Unsupported => None,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, request: Request, place: Place, desk: &mut Desk<'_>) {
+        let id = FetchId(desk.mint.next());
+        let progress_by = desk.now + self.patience();
+        self.asking = Asking::Asked(InFlight { id, request, objects: 0, progress_by });
+        let Place { session, namespace, name } = place;
+        let Request { first, last, .. } = request;
+        desk.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
+    }
+
+    /// An object came by it.
+    pub(crate) fn progress(&mut self, now: Timestamp) {
+        let patience = self.patience();
+        if let Asking::Asked(fetch) = &mut self.asking {
+            fetch.objects = fetch.objects.saturating_add(1);
+            fetch.progress_by = now + patience;
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE * (1 << self.failures.min(DOUBLINGS))
+    }
+
+    /// It ended. If that went well, the next may be asked for at once.
+    pub(crate) fn ended(&mut self, end: FetchEnd, desk: &mut Desk<'_>) {
+        self.asking = match end {
+            FetchEnd::Complete => {
+                self.failures = 0;
+                Asking::Free
+            }
+            FetchEnd::Unsupported => Asking::Unsupported,
+            FetchEnd::Failed => {
+                self.failures = self.failures.saturating_add(1);
+                Asking::Pausing { until: desk.retry_at(self.failures) }
+            }
+        };
+    }
+
+    /// Ends a pause, and gives up what brings nothing; whether it did the latter.
+    pub(crate) fn advance(&mut self, desk: &mut Desk<'_>) -> bool {
+        match self.asking {
+            Asking::Asked(fetch) if desk.now >= fetch.progress_by => {
+                desk.out.push(Output::CancelFetch { fetch: fetch.id });
+                self.ended(FetchEnd::Failed, desk);
+                true
+            }
+            Asking::Pausing { until } if desk.now >= until => {
+                self.asking = Asking::Free;
+                false
+            }
+            Asking::Asked(_) | Asking::Pausing { .. } | Asking::Free | Asking::Unsupported => false,
+        }
+    }
+
+    /// The publisher is elsewhere now: nothing more is wanted from here.
+    pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
+        if let Asking::Asked(fetch) = self.asking {
+            desk.out.push(Output::CancelFetch { fetch: fetch.id });
+        }
+        self.detach();
+    }
+
+    /// The session is gone, and with it whatever was asked on it.
+    pub(crate) fn detach(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,400 @@
+//! A track that the application listens to. It outlives every session; its subscription on a
+//! session has a life of its own, so that a publisher's outage never makes its listener reconnect.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::api::error::ErrorCode;
+use crate::api::event::Event;
+use crate::api::id::{FetchId, SessionId, SubscriptionId, TrackId};
+use crate::api::media::FetchEnd;
+use crate::api::media::{Delivery, Retention};
+use crate::api::media::{FrameNumber, MediaKind, Object};
+use crate::api::output::Output;
+use crate::api::quality::Measurement;
+use crate::api::stats::SubscribedTrackStats;
+use crate::api::time::Timestamp;
+use crate::api::time::earlier;
+use crate::config::Config;
+use crate::context::Desk;
+use crate::quality_monitor::TrackMeter;
+use crate::subscribe::readiness::Readiness;
+use crate::subscribe::reception::Reception;
+use crate::subscribe::repair::Place;
+
+/// How long a relay may take to answer a SUBSCRIBE.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a subscription must have been alive after SUBSCRIBE_OK to be believed without an
+/// object: a relay answers a stale namespace with OK too, and then ends the track (R1).
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The life of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subscription {
+    /// There is no session, or the publisher is not there.
+    Wanted,
+    /// SUBSCRIBE is out.
+    Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
+    /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
+    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, settles: Timestamp },
+    /// Objects come, or it was accepted and stayed alive.
+    Ready { id: SubscriptionId, epoch: u64 },
+    /// It was refused or ended, and is asked for again then.
+    Ended { epoch: u64, retry_at: Timestamp },
+    /// The publisher ended the track, or the application left it. Kept for its counters.
+    Over,
+}
+
+/// A subscribed track.
+#[derive(Clone, Debug)]
+pub(crate) struct SubscribedTrack {
+    pub(crate) id: TrackId,
+    participant: String,
+    name: String,
+    kind: MediaKind,
+    subscription: Subscription,
+    readiness: Readiness,
+    failures: u32,
+    reception: Reception,
+    meter: TrackMeter,
+}
+
+impl SubscribedTrack {
+    pub(crate) fn new(
+        id: TrackId,
+        participant: String,
+        name: String,
+        kind: MediaKind,
+        (delivery, retention): (Delivery, Retention),
+    ) -> Self {
+        Self {
+            id,
+            participant,
+            name,
+            kind,
+            subscription: Subscription::Wanted,
+            readiness: Readiness::default(),
+            failures: 0,
+            reception: Reception::new(id, kind, delivery, retention),
+            meter: TrackMeter::default(),
+        }
+    }
+
+    pub(crate) fn participant(&self) -> &str {
+        &self.participant
+    }
+
+    pub(crate) fn is_named(&self, participant: &str, name: &str) -> bool {
+        self.participant == participant && self.name == name
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.subscription == Subscription::Over
+    }
+
+    /// Whether its publisher speaks, or answers when it is asked; `None` if it was never heard.
+    pub(crate) fn answers(&self) -> Option<bool> {
+        self.reception.answers()
+    }
+
+    pub(crate) fn has(&self, subscription: SubscriptionId) -> bool {
+        self.current() == Some(subscription)
+    }
+
+    /// Whether the readiness gate need not wait for it.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_over() || self.readiness.is_settled()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let request = match self.subscription {
+            Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
+            Subscription::Accepted { settles, .. } => Some(settles),
+            Subscription::Ended { retry_at, .. } => Some(retry_at),
+            Subscription::Wanted | Subscription::Ready { .. } => None,
+            Subscription::Over => return None,
+        };
+        earlier(request, self.readiness.deadline())
+    }
+
+    /// Does what is due: asks again, gives up a request that was not answered, believes one that
+    /// stayed alive, says that the track is late.
+    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+        match self.subscription {
+            Subscription::Requested { id, at, .. } if desk.now >= at + ANSWER_TIMEOUT => {
+                desk.out.push(Output::Unsubscribe { subscription: id });
+                self.ended(id, true, desk);
+            }
+            Subscription::Accepted { id, epoch, at, settles } if desk.now >= settles => {
+                self.become_ready(id, epoch, at, desk);
+            }
+            Subscription::Ended { epoch, retry_at } if desk.now >= retry_at => {
+                self.reception.resubscribed();
+                self.request(session, epoch, desk);
+            }
+            Subscription::Wanted
+            | Subscription::Requested { .. }
+            | Subscription::Accepted { .. }
+            | Subscription::Ready { .. }
+            | Subscription::Ended { .. }
+            | Subscription::Over => {}
+        }
+        if self.readiness.deadline().is_some_and(|until| desk.now >= until) {
+            self.stop_waiting(desk);
+        }
+    }
+
+    /// The gate waits no longer: the application hears why, if it had to.
+    pub(crate) fn stop_waiting(&mut self, desk: &mut Desk<'_>) {
+        let why = match self.subscription {
+            Subscription::Over => return,
+            Subscription::Wanted => "its participant has not announced itself again",
+            Subscription::Requested { .. } => "the relay has not answered the subscription",
+            Subscription::Ended { .. } => "the relay refused or ended the subscription",
+            Subscription::Accepted { .. } | Subscription::Ready { .. } => {
+                "the relay accepted the subscription only just now"
+            }
+        };
+        if self.readiness.give_up() {
+            let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
+            desk.out.event(Event::Notice { code, track, detail: why.into() });
+        }
+    }
+
+    /// The publisher is to be found under `epoch` now, or nowhere; it may be expected even then.
+    pub(crate) fn follow(
+        &mut self,
+        session: SessionId,
+        epoch: Option<u64>,
+        expected: bool,
+        desk: &mut Desk<'_>,
+    ) {
+        if self.is_over() {
+            return;
+        }
+        self.readiness.expect(expected, desk.now, desk.config.ready_timeout);
+        if self.epoch() == epoch {
+            return;
+        }
+        self.readiness.interrupted(desk.now, desk.config.ready_timeout);
+        self.drop_subscription(desk);
+        self.failures = 0;
+        if let Some(epoch) = epoch {
+            self.request(session, epoch, desk);
+        }
+    }
+
+    /// The session is gone.
+    pub(crate) fn detach(&mut self) {
+        if self.subscription != Subscription::Over {
+            self.subscription = Subscription::Wanted;
+        }
+        self.readiness = Readiness::default();
+        self.failures = 0;
+        self.reception.detach();
+    }
+
+    /// The application no longer listens.
+    pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() {
+            self.drop_subscription(desk);
+            self.subscription = Subscription::Over;
+            self.reception.leave(desk);
+            desk.out.push(Output::CloseTrack { track: self.id });
+        }
+    }
+
+    /// The call is over.
+    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() {
+            self.reception.close(desk);
+            desk.out.push(Output::CloseTrack { track: self.id });
+        }
+    }
+
+    pub(crate) fn accepted(&mut self, subscription: SubscriptionId, now: Timestamp) {
+        if let Subscription::Requested { id, epoch, at } = self.subscription
+            && id == subscription
+        {
+            self.subscription = Subscription::Accepted { id, epoch, at, settles: now + SETTLE };
+        }
+    }
+
+    /// It was refused, or ended. On a session that is silent that is no news.
+    pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, desk: &mut Desk<'_>) {
+        let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
+            return;
+        };
+        if current != subscription {
+            return;
+        }
+        if matches!(self.subscription, Subscription::Ready { .. }) {
+            self.readiness.interrupted(desk.now, desk.config.ready_timeout);
+            if up {
+                desk.out.event(Event::TrackInterrupted { track: self.id });
+            }
+        }
+        self.reception.interrupted();
+        self.failures = self.failures.saturating_add(1);
+        self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
+    }
+
+    /// An object arrived by its subscription; whether it was new.
+    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+        self.speaks(desk);
+        let (number, captured_at) = (object.number, object.frame.captured_at);
+        let new = self.reception.object(object, desk);
+        if new {
+            self.meter.arrived(desk.now, number, captured_at);
+        }
+        self.finish_if_over(desk);
+        new
+    }
+
+    /// The publisher has said that the track ends before frame `number`.
+    pub(crate) fn end_of_track(&mut self, number: FrameNumber, desk: &mut Desk<'_>) {
+        self.speaks(desk);
+        self.reception.end_at(number, desk);
+        self.finish_if_over(desk);
+    }
+
+    /// Something came by the subscription: it is ready, whatever the relay has said of it.
+    fn speaks(&mut self, desk: &mut Desk<'_>) {
+        if let Subscription::Requested { id, epoch, at }
+        | Subscription::Accepted { id, epoch, at, .. } = self.subscription
+        {
+            self.become_ready(id, epoch, at, desk);
+        }
+    }
+
+    fn finish_if_over(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_over() && self.reception.is_over() {
+            self.reception.leave(desk);
+            desk.out.event(Event::TrackFinished { track: self.id });
+            self.leave(desk);
+        }
+    }
+
+    /// What was measured since the last time.
+    pub(crate) fn measure(&mut self) -> Option<(MediaKind, Measurement)> {
+        self.meter.take().map(|measured| (self.kind, measured))
+    }
+
+    pub(crate) fn stats(&self) -> SubscribedTrackStats {
+        SubscribedTrackStats {
+            track: self.id,
+            participant: self.participant.clone(),
+            name: self.name.clone(),
+            kind: self.kind,
+            counters: self.reception.counters(),
+        }
+    }
+
+    fn become_ready(
+        &mut self,
+        id: SubscriptionId,
+        epoch: u64,
+        asked_at: Timestamp,
+        desk: &mut Desk<'_>,
+    ) {
+        self.subscription = Subscription::Ready { id, epoch };
+        self.readiness.ready();
+        self.reception.ready(desk.now);
+        self.failures = 0;
+        let latency = desk.now - asked_at;
+        desk.telemetry.last_subscription_latency = Some(latency);
+        desk.out.event(Event::TrackReady { track: self.id, latency });
+    }
+
+    fn drop_subscription(&mut self, desk: &mut Desk<'_>) {
+        if let Some(subscription) = self.current() {
+            desk.out.push(Output::Unsubscribe { subscription });
+        }
+        self.subscription = Subscription::Wanted;
+        self.reception.moved(desk);
+    }
+
+    fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
+        let id = SubscriptionId(desk.mint.next());
+        self.subscription = Subscription::Requested { id, epoch, at: desk.now };
+        self.meter.restart();
+        desk.out.push(Output::Subscribe {
+            session,
+            subscription: id,
+            namespace: namespace(desk.config, &self.participant, epoch),
+            name: self.name.clone(),
+        });
+    }
+
+    fn current(&self) -> Option<SubscriptionId> {
+        match self.subscription {
+            Subscription::Requested { id, .. }
+            | Subscription::Accepted { id, .. }
+            | Subscription::Ready { id, .. } => Some(id),
+            Subscription::Wanted | Subscription::Ended { .. } | Subscription::Over => None,
+        }
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        match self.subscription {
+            Subscription::Requested { epoch, .. }
+            | Subscription::Accepted { epoch, .. }
+            | Subscription::Ready { epoch, .. }
+            | Subscription::Ended { epoch, .. } => Some(epoch),
+            Subscription::Wanted | Subscription::Over => None,
+        }
+    }
+}
+
+/// What comes by FETCH.
+impl SubscribedTrack {
+    pub(crate) fn has_fetch(&self, fetch: FetchId) -> bool {
+        self.reception.has_fetch(fetch)
+    }
+
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.reception.is_fetching()
+    }
+
+    /// Asks for what is missing, if anything is and the track is ready; whether it did.
+    pub(crate) fn ask(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+        let Subscription::Ready { epoch, .. } = self.subscription else { return false };
+        let config = desk.config;
+        let place = || {
+            let namespace = namespace(config, &self.participant, epoch);
+            Place { session, namespace, name: self.name.clone() }
+        };
+        self.reception.ask(place, desk)
+    }
+
+    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
+        self.reception.fetched(object, desk);
+        self.finish_if_over(desk);
+    }
+
+    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, desk: &mut Desk<'_>) {
+        let elsewhere = self.reception.fetch_ended(end, up, desk);
+        if elsewhere && let Some(subscription) = self.current() {
+            desk.out.push(Output::Unsubscribe { subscription });
+            self.ended(subscription, up, desk);
+        }
+        self.finish_if_over(desk);
+    }
+
+    pub(crate) fn reception_deadline(&self) -> Option<Timestamp> {
+        if self.is_over() { None } else { self.reception.deadline() }
+    }
+
+    pub(crate) fn advance_reception(&mut self, up: bool, desk: &mut Desk<'_>) {
+        if !self.is_over() {
+            self.reception.advance(up, desk);
+            self.finish_if_over(desk);
+        }
+    }
+}
+
+fn namespace(config: &Config, participant: &str, epoch: u64) -> Vec<String> {
+    vec![config.room.clone(), participant.to_string(), epoch.to_string()]
+}

@@ -1,0 +1,175 @@
+//! What inputs bring: each is told to the part that it concerns.
+
+use core::time::Duration;
+
+use super::Supervisor;
+use crate::api::error::ErrorCode;
+use crate::api::event::Event;
+use crate::api::input::Input;
+use crate::api::stats::Outcome;
+use crate::api::stats::cut;
+use crate::context::desk;
+use crate::publish::Asked;
+use crate::session::Counters;
+
+impl Supervisor {
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Connect => self.connect(),
+            Input::Publish { track, name, kind, delivery, retention } => {
+                self.publish(track, name, kind, (delivery, retention))
+            }
+            Input::Subscribe { track, participant, name, kind, delivery, retention } => {
+                self.subscribe(track, participant, name, kind, (delivery, retention))
+            }
+            Input::Send { track, frame } => self.send(track, frame),
+            Input::Finish { track } => {
+                let up = self.state.session().is_some();
+                if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+                    published.finish(up, desk!(self));
+                }
+            }
+            Input::MediaDeviceError { track, detail } => {
+                let (code, detail) = (ErrorCode::MediaDeviceError, cut(&detail).into());
+                self.out.event(Event::Notice { code, track: Some(track), detail });
+            }
+            Input::SafetyAlert { detail } => {
+                self.record.alert(self.now - self.started, &detail);
+                self.out.event(Event::SafetyAlert { detail: cut(&detail).into() });
+            }
+            Input::Unsubscribe { track } => self.unsubscribe(track),
+            Input::ReconnectNow => self.reconnect_now(),
+            Input::HostChecked { host } => self.host_checked(host),
+            Input::NetworkChanged => self.network_changed(),
+            Input::Close => self.end(Outcome::Completed),
+            Input::Connected { session } => self.connected(session),
+            Input::DialFailed { session, cause } => self.dial_failed(session, cause),
+            Input::SessionClosed { session, cause } => self.session_closed(session, cause),
+            Input::PathReport { session, received, acknowledged, rtt_micros } => {
+                let counters = Counters { received, acknowledged };
+                self.path_report(session, counters, Duration::from_micros(rtt_micros));
+            }
+            Input::DirectoryAnswered { request, relays } => {
+                self.directory_answered(request, relays)
+            }
+            Input::CredentialAnswered { request, credential } => {
+                if let Some(relay) = self.credentials.answered(request, credential, self.now) {
+                    self.credential_came(&relay);
+                }
+            }
+            Input::CredentialFailed { request, cause } => {
+                if let Some(relay) = self.credentials.failed(request) {
+                    self.credential_failed(&relay, &cause);
+                }
+            }
+            Input::NamespaceAccepted { session, epoch } => {
+                if let Some(current) = self.session_with(session) {
+                    current.namespace_accepted(epoch);
+                }
+            }
+            Input::NamespaceRefused { session, epoch } => {
+                if let Some(current) = self.state.session_mut()
+                    && current.id == session
+                {
+                    current.namespace_refused(epoch, desk!(self));
+                }
+            }
+            Input::PublicationEnded { publication } => {
+                for track in &mut self.published {
+                    track.ended(publication, desk!(self));
+                }
+            }
+            Input::WatchAccepted { watch } => {
+                if let Some(session) = self.state.session_mut() {
+                    session.search.accepted(watch, self.now);
+                }
+                for followed in &mut self.followed {
+                    followed.accepted(watch, self.now);
+                }
+            }
+            Input::WatchEnded { watch } => {
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.ended(desk!(self));
+                }
+            }
+            Input::EpochAdded { watch, epoch } => {
+                if let Some(session) = self.state.session_mut()
+                    && let Some((dial, lookouts)) = session.search.found(watch, desk!(self))
+                {
+                    self.follow_to(dial, lookouts);
+                }
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.added(epoch, desk!(self));
+                    self.answered();
+                    self.follow_participants();
+                }
+            }
+            Input::EpochRemoved { watch, epoch } => {
+                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
+                    followed.removed(epoch, self.now);
+                    self.recognise_crossing();
+                    self.follow_participants();
+                }
+            }
+            Input::SubscriptionAccepted { subscription } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.accepted(subscription, self.now);
+                }
+            }
+            Input::SubscriptionEnded { subscription } => {
+                let up = self.state.session().is_some();
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.ended(subscription, up, desk!(self));
+                }
+            }
+            Input::Object { subscription, object } => {
+                let captured_at = object.frame.captured_at;
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    self.last_media = self.now;
+                    let new = track.object(object, desk!(self));
+                    if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
+                        test.returned(captured_at, self.now);
+                        self.advance_test();
+                    }
+                }
+            }
+            Input::EndOfTrack { subscription, number } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
+                    track.end_of_track(number, desk!(self));
+                }
+            }
+            Input::FetchedObject { fetch, object } => {
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
+                    self.last_media = self.now;
+                    track.fetched(object, desk!(self));
+                }
+            }
+            Input::FetchEnded { fetch, end } => {
+                let up = self.state.session().is_some();
+                if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
+                    track.fetch_ended(end, up, desk!(self));
+                }
+            }
+            Input::FetchRequested { session, request, name, first, last } => {
+                // What comes on a silent path is kept, and answered should the path come back.
+                let up = self.session_with(session).is_some();
+                let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
+                if up || silent {
+                    let asked = Asked { session, request };
+                    self.replays.asked(asked, &name, (first, last), &self.published, desk!(self));
+                }
+                if up {
+                    self.replays.begin(&mut self.published, desk!(self));
+                }
+            }
+            Input::FetchCancelled { session, request } => {
+                self.replays.cancelled(Asked { session, request });
+                // Others have its place now, but a silent path is not fed.
+                if self.session_with(session).is_some() {
+                    self.replays.begin(&mut self.published, desk!(self));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The test before a call, as a mode of the call: the same machine, talking to itself.
+
+pub(super) mod loopback;
+
+use alloc::string::String;
+
+use super::Supervisor;
+use crate::api::error::{Cause, CauseKind};
+use crate::api::media::MediaKind;
+use crate::api::media::{Delivery, Retention};
+use crate::api::output::Output;
+use crate::api::pre_call::{HostReport, PreCallReport};
+use crate::api::stats::Outcome;
+use crate::supervisor::state::State;
+use loopback::{HOMEWARD, OUTWARD, PreCall, Step, TRACK_NAME};
+
+impl Supervisor {
+    /// If this is a test, begins it: we publish, and listen to ourselves.
+    pub(super) fn begin_test(&mut self) {
+        let Some(config) = self.config.pre_call.clone() else { return };
+        let limit = config.limit;
+        self.pre_call = Some(PreCall::new(config, self.now));
+        self.out.push(Output::CheckHost);
+        let ourselves = self.config.participant.clone();
+        let name = String::from(TRACK_NAME);
+        // What is lost must be seen as lost.
+        let delivery = Delivery::Live { budget: limit.min(Delivery::LONGEST_BUDGET) };
+        let wanted = (delivery, Retention::live());
+        self.publish(OUTWARD, name.clone(), MediaKind::Data, wanted);
+        self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, wanted);
+    }
+
+    pub(super) fn advance_test(&mut self) {
+        let Some(test) = &mut self.pre_call else { return };
+        let step = match self.state {
+            State::Live { .. } => test.step(self.now),
+            State::Idle | State::Failed(_) | State::Closed(_) => Step::Nothing,
+            State::Connecting(_)
+            | State::Joining { .. }
+            | State::Suspect { .. }
+            | State::Recovering { .. } => {
+                if test.is_over(self.now) {
+                    Step::Finish
+                } else {
+                    Step::Nothing
+                }
+            }
+        };
+        match step {
+            Step::Nothing => {}
+            Step::Send(frame) => self.send(OUTWARD, frame),
+            Step::Finish => self.finish_test(),
+        }
+    }
+
+    pub(super) fn host_checked(&mut self, host: HostReport) {
+        let Some(test) = &mut self.pre_call else { return };
+        test.report.host = Some(host);
+        if !host.is_supported() {
+            self.fail_test(Cause::new(CauseKind::HostUnsupported));
+        }
+    }
+
+    /// Whatever came back came back: the test has held if anything did.
+    fn finish_test(&mut self) {
+        let returned = self.pre_call.as_ref().map_or(0, |test| test.report.returned);
+        let cause = match &self.state {
+            State::Connecting(campaign)
+            | State::Suspect { campaign, .. }
+            | State::Recovering { campaign, .. } => {
+                let incident = campaign.incident.as_ref().map(|incident| incident.cause.clone());
+                let cause = incident.or_else(|| campaign.first_failure.clone());
+                Some(cause.unwrap_or(Cause::new(CauseKind::TimedOut)))
+            }
+            State::Joining { .. } if self.is_agreed() => {
+                Some(Cause::new(CauseKind::NothingReturned))
+            }
+            State::Joining { .. } => Some(Cause::new(CauseKind::NotReady)),
+            State::Live { .. } if returned == 0 => Some(Cause::new(CauseKind::NothingReturned)),
+            State::Live { .. } | State::Idle | State::Failed(_) | State::Closed(_) => None,
+        };
+        match cause {
+            Some(cause) => self.fail_test(cause),
+            None => self.end(Outcome::Completed),
+        }
+    }
+
+    fn fail_test(&mut self, cause: Cause) {
+        let attempts = u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX);
+        self.fail_without_campaign(cause, attempts);
+    }
+
+    /// The report of the test, if this is one.
+    pub(super) fn test_report(&mut self) -> Option<PreCallReport> {
+        let test = self.pre_call.take()?;
+        let listener = self.subscribed.iter_mut().find(|track| track.id == HOMEWARD);
+        let measured = listener.and_then(|track| track.measure()).map(|(_, measured)| measured);
+        Some(test.finish(measured))
+    }
+}

@@ -1,0 +1,144 @@
+//! The states of a call. Each variant owns what is valid in it and nothing else.
+
+use crate::api::state_name::StateName;
+use alloc::boxed::Box;
+use core::mem;
+
+use crate::api::stats::Summary;
+use crate::api::time::Timestamp;
+use crate::connect::Campaign;
+use crate::session::Session;
+
+/// The state of a call.
+#[derive(Clone, Debug)]
+pub(crate) enum State {
+    Idle,
+    /// The campaign has no incident: the call was never up.
+    Connecting(Campaign),
+    /// The campaign waits: if joining fails, it goes on with its next attempt.
+    Joining {
+        session: Session,
+        campaign: Campaign,
+        deadline: Timestamp,
+    },
+    /// `stable_at`: when the budget becomes whole again; `None` once it is.
+    Live {
+        session: Session,
+        stable_at: Option<Timestamp>,
+    },
+    /// Should the session's packets come back before an attempt succeeds, the call goes on with it.
+    /// `tell_at`: when the grace is over.
+    Suspect {
+        session: Session,
+        campaign: Campaign,
+        tell_at: Timestamp,
+    },
+    /// `silent`: the old session, if it was not closed: it may still come back.
+    Recovering {
+        campaign: Campaign,
+        silent: Option<Session>,
+    },
+    Failed(Box<Summary>),
+    Closed(Box<Summary>),
+}
+
+impl State {
+    pub(crate) fn name(&self) -> StateName {
+        match self {
+            Self::Idle => StateName::Idle,
+            Self::Connecting(_) => StateName::Connecting,
+            Self::Joining { .. } => StateName::Joining,
+            Self::Live { .. } => StateName::Live,
+            Self::Suspect { .. } => StateName::Suspect,
+            Self::Recovering { .. } => StateName::Recovering,
+            Self::Failed(_) => StateName::Failed,
+            Self::Closed(_) => StateName::Closed,
+        }
+    }
+
+    /// The session that carries what the application asks for, if there is one.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
+            Self::Idle
+            | Self::Connecting(_)
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// Likewise, to change it.
+    pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
+            Self::Idle
+            | Self::Connecting(_)
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// What a live call goes on with, for the state that is entered next; until then it is idle.
+    pub(crate) fn take_live(&mut self) -> Option<Session> {
+        match mem::replace(self, Self::Idle) {
+            Self::Live { session, .. } => Some(session),
+            other @ (Self::Idle
+            | Self::Connecting(_)
+            | Self::Joining { .. }
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// The attempts that are being made, if any are.
+    pub(crate) fn campaign(&self) -> Option<&Campaign> {
+        match self {
+            Self::Connecting(campaign)
+            | Self::Suspect { campaign, .. }
+            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Idle
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// Likewise, to change them.
+    pub(crate) fn campaign_mut(&mut self) -> Option<&mut Campaign> {
+        match self {
+            Self::Connecting(campaign)
+            | Self::Suspect { campaign, .. }
+            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Idle
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
+    /// The old session that may still come back, and the attempts that race it.
+    pub(crate) fn silent_mut(&mut self) -> Option<(&mut Session, &mut Campaign)> {
+        match self {
+            Self::Suspect { session, campaign, .. }
+            | Self::Recovering { silent: Some(session), campaign } => Some((session, campaign)),
+            Self::Idle
+            | Self::Connecting(_)
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Recovering { silent: None, .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+}

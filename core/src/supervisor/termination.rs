@@ -1,0 +1,147 @@
+//! How a call ends.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use super::Supervisor;
+use crate::api::error::{CallError, Cause, CauseKind, ErrorCode};
+use crate::api::event::Event;
+use crate::api::output::Output;
+use crate::api::state_name::StateName;
+use crate::api::stats::CallStatus;
+use crate::api::stats::{Outcome, Stats, Summary};
+use crate::connect::Issue;
+use crate::context::desk;
+use crate::supervisor::state::State;
+
+impl Supervisor {
+    pub(super) fn nobody_answered(&mut self) {
+        let tries = self.config.answer_retries.saturating_add(1);
+        self.fail_without_campaign(Cause::new(CauseKind::NobodyCame), tries);
+    }
+
+    /// Ends the call for a cause that no attempt to reach a relay can mend.
+    pub(super) fn fail_without_campaign(&mut self, root_cause: Cause, attempts: u32) {
+        let (code, last_cause) = (root_cause.kind.setup_code(), None);
+        let after = self.now - self.started;
+        self.end(Outcome::Failed(CallError { code, root_cause, last_cause, attempts, after }));
+    }
+
+    /// The code that ends the call, if trying again cannot help. A refused credential is refreshed
+    /// once before it is believed.
+    pub(super) fn verdict(
+        &mut self,
+        cause: &Cause,
+        relay: &str,
+        issue: Issue,
+    ) -> Option<ErrorCode> {
+        if cause.kind.is_refusal()
+            && self.config.directory.credentials
+            && self.credentials.refused(relay, issue)
+        {
+            return None;
+        }
+        cause.kind.final_code()
+    }
+
+    /// Attempts or window are used up.
+    pub(super) fn give_up(&mut self) {
+        let code = match &self.state {
+            State::Connecting(campaign) => campaign
+                .first_failure
+                .as_ref()
+                .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
+            State::Suspect { .. } | State::Recovering { .. } => ErrorCode::RecoveryExhausted,
+            State::Idle
+            | State::Joining { .. }
+            | State::Live { .. }
+            | State::Failed(_)
+            | State::Closed(_) => return,
+        };
+        self.fail(code);
+    }
+
+    /// The call fails, unless it has a session that was to be replaced only because another one was wanted, or one that
+    /// is up on another relay than home.
+    pub(super) fn fail(&mut self, code: ErrorCode) {
+        if self.keep_session() || self.settle_for_second_best() {
+            return;
+        }
+        let Some(campaign) = self.state.campaign() else { return };
+        let root_cause = campaign
+            .incident
+            .as_ref()
+            .map(|incident| incident.cause.clone())
+            .or_else(|| campaign.first_failure.clone())
+            .unwrap_or(Cause::new(CauseKind::TimedOut));
+        let error = CallError {
+            code,
+            root_cause,
+            last_cause: campaign.last_failure.clone(),
+            attempts: campaign.attempts,
+            after: self.now - campaign.started,
+        };
+        self.end(Outcome::Failed(error));
+    }
+
+    /// Goes on with the session that was to be replaced, if it is alive; whether it is.
+    fn keep_session(&mut self) -> bool {
+        if !self.is_being_replaced() {
+            return false;
+        }
+        let State::Recovering { silent: Some(old), campaign } = &mut self.state else {
+            return false;
+        };
+        if let Some(renewal) = &mut old.renewal {
+            renewal.failed(self.now);
+        }
+        // There was a session all the time: nothing is spent.
+        let before = campaign.before.clone();
+        self.return_to_old_session();
+        self.budget = before;
+        true
+    }
+
+    /// The one way into the final states: everything is closed, and the last event is said.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        self.stop_search();
+        match mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(mut campaign) => campaign.cancel(desk!(self)),
+            State::Recovering { mut campaign, silent } => {
+                campaign.cancel(desk!(self));
+                if let Some(session) = silent {
+                    self.out.push(Output::CloseSession { session: session.id });
+                }
+            }
+            State::Suspect { session, mut campaign, .. } => {
+                campaign.cancel(desk!(self));
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Joining { session, .. } | State::Live { session, .. } => {
+                self.out.push(Output::CloseSession { session: session.id });
+            }
+            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+        self.telemetry.incidents_failed += self.telemetry.incidents_open;
+        self.telemetry.incidents_open = 0;
+        for track in &mut self.subscribed {
+            track.close(desk!(self));
+        }
+        let (name, status, state): (_, _, fn(Box<Summary>) -> State) = match outcome {
+            Outcome::Completed | Outcome::Idle => {
+                (StateName::Closed, CallStatus::Ended, State::Closed)
+            }
+            Outcome::Failed(_) => (StateName::Failed, CallStatus::Failed, State::Failed),
+        };
+        self.record.reached(status, self.now - self.started);
+        let summary = Box::new(Summary {
+            pre_call: self.test_report(),
+            outcome,
+            duration: self.now - self.started,
+            record: self.record(),
+            stats: Stats { state: name, ..self.stats() },
+        });
+        self.enter(state(summary.clone()));
+        self.out.event(Event::Ended { summary });
+    }
+}
