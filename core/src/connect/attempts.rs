@@ -12,7 +12,7 @@ use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::connect::dial::Dial;
 use crate::connect::retry_budget::Budget;
-use crate::context::Desk;
+use crate::context::Context;
 
 /// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
 const STAYS: u32 = 3;
@@ -74,18 +74,18 @@ impl Campaign {
         incident: Option<Incident>,
         head_start: Duration,
         budget: &mut Budget,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) -> Self {
-        let policy = &desk.config.policy;
+        let policy = &cx.config.policy;
         let left = policy.window.saturating_sub(budget.spent);
         let mut campaign = Self {
             incident,
-            started: desk.now,
+            started: cx.now,
             before: budget.clone(),
             attempts: 0,
             first_failure: None,
             last_failure: None,
-            window_ends: desk.now + left,
+            window_ends: cx.now + left,
             next_attempt: None,
             without_head_start: None,
             waits_for_slot: false,
@@ -93,9 +93,9 @@ impl Campaign {
             second_best: None,
             had_session: false,
         };
-        campaign.schedule(budget, desk);
+        campaign.schedule(budget, cx);
         campaign.without_head_start = campaign.next_attempt;
-        campaign.next_attempt = campaign.next_attempt.map(|at| at.max(desk.now + head_start));
+        campaign.next_attempt = campaign.next_attempt.map(|at| at.max(cx.now + head_start));
         campaign
     }
 
@@ -137,9 +137,9 @@ impl Campaign {
     }
 
     /// The provider has a credential for `relay`: whoever waited for it goes.
-    pub(crate) fn credential_came(&mut self, relay: &str, desk: &mut Desk<'_>) {
+    pub(crate) fn credential_came(&mut self, relay: &str, cx: &mut Context<'_>) {
         for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
-            dial.go(desk);
+            dial.go(cx);
         }
     }
 
@@ -148,12 +148,12 @@ impl Campaign {
         &mut self,
         relay: &str,
         cause: &Cause,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
         let mut any = false;
         while let Some(dial) = self.dials.iter().find(|dial| dial.waits_for(relay)) {
             let session = dial.session;
-            self.failed(session, cause.clone(), desk);
+            self.failed(session, cause.clone(), cx);
             any = true;
         }
         any
@@ -175,22 +175,22 @@ impl Campaign {
     }
 
     /// Gives up late dials and makes the attempt that is due.
-    pub(crate) fn advance(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) -> Standing {
-        if let Some(second_best) = self.second_best_by(desk.now) {
+    pub(crate) fn advance(&mut self, budget: &mut Budget, cx: &mut Context<'_>) -> Standing {
+        if let Some(second_best) = self.second_best_by(cx.now) {
             return Standing::Settled(second_best);
         }
-        while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= desk.now) {
+        while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= cx.now) {
             let session = self.dials[late].session;
-            self.dials[late].close(desk);
+            self.dials[late].close(cx);
             let kind = self.dials[late].lacked();
-            self.failed(session, Cause::new(kind), desk);
-            self.go_on(budget, desk);
+            self.failed(session, Cause::new(kind), cx);
+            self.go_on(budget, cx);
         }
-        if desk.now >= self.window_ends {
+        if cx.now >= self.window_ends {
             return Standing::Exhausted;
         }
-        if self.next_attempt.is_some_and(|at| at <= desk.now) {
-            self.attempt(budget, desk);
+        if self.next_attempt.is_some_and(|at| at <= cx.now) {
+            self.attempt(budget, cx);
         }
         self.standing()
     }
@@ -202,40 +202,40 @@ impl Campaign {
     }
 
     /// What the first attempt had to wait for is there.
-    pub(crate) fn begin(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+    pub(crate) fn begin(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
         if self.attempts == 0 {
-            self.hurry(budget, desk);
+            self.hurry(budget, cx);
         }
     }
 
     /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
-    pub(crate) fn hurry(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+    pub(crate) fn hurry(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
         if self.dials.is_empty() && self.next_attempt.is_some() {
-            self.attempt(budget, desk);
+            self.attempt(budget, cx);
         }
     }
 
     /// A dial failed. An outdated one changes nothing.
-    pub(crate) fn failed(&mut self, session: SessionId, cause: Cause, desk: &mut Desk<'_>) {
+    pub(crate) fn failed(&mut self, session: SessionId, cause: Cause, cx: &mut Context<'_>) {
         let Some(index) = self.dials.iter().position(|dial| dial.session == session) else {
             return;
         };
         self.dials.remove(index);
         self.second_best.take_if(|second_best| *second_best == session);
-        desk.telemetry.attempts_in_flight -= 1;
-        desk.telemetry.attempts_failed += 1;
-        self.note_failure(session, cause, desk);
+        cx.telemetry.attempts_in_flight -= 1;
+        cx.telemetry.attempts_failed += 1;
+        self.note_failure(session, cause, cx);
     }
 
     /// Makes or plans the attempt that follows a failed one.
-    pub(crate) fn go_on(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
+    pub(crate) fn go_on(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
         if self.second_best.is_some() {
             return;
         }
-        if self.waits_for_slot && desk.now < self.window_ends {
-            self.attempt(budget, desk);
+        if self.waits_for_slot && cx.now < self.window_ends {
+            self.attempt(budget, cx);
         } else if self.next_attempt.is_none() {
-            self.schedule(budget, desk);
+            self.schedule(budget, cx);
         }
     }
 
@@ -245,11 +245,11 @@ impl Campaign {
         session: SessionId,
         cause: Cause,
         budget: &mut Budget,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         self.had_session = true;
-        self.note_failure(session, cause, desk);
-        self.schedule(budget, desk);
+        self.note_failure(session, cause, cx);
+        self.schedule(budget, cx);
     }
 
     /// A dial succeeded. If it is elsewhere, home has a moment to answer, too, once: the others are most likely to be
@@ -260,9 +260,9 @@ impl Campaign {
         session: SessionId,
         rtt: Duration,
         budget: &mut Budget,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
-        let home = String::from(desk.directory.home(desk.config));
+        let home = String::from(cx.directory.home(cx.config));
         let Some(index) = self.dials.iter().position(|dial| dial.is_out(session)) else {
             return false;
         };
@@ -271,17 +271,17 @@ impl Campaign {
         }
         // Where sessions come up and drop, home is not the place to be.
         let had_session = mem::replace(&mut self.had_session, true) || self.before.attempts > 0;
-        if had_session || desk.config.policy.racing == 1 || self.dials[index].relay == home {
+        if had_session || cx.config.policy.racing == 1 || self.dials[index].relay == home {
             return false;
         }
-        let took = desk.now - self.dials[index].since;
+        let took = cx.now - self.dials[index].since;
         let wait = (took * 3 / 2).max(rtt.saturating_mul(3)).clamp(SHORTEST_WAIT, LONGEST_WAIT);
-        self.dials[index].gives_up_at = (desk.now + wait).min(self.window_ends);
+        self.dials[index].gives_up_at = (cx.now + wait).min(self.window_ends);
         self.second_best = Some(session);
-        self.give_up_where(|dial| dial.session != session && dial.relay != home, desk);
-        let policy = &desk.config.policy;
+        self.give_up_where(|dial| dial.session != session && dial.relay != home, cx);
+        let policy = &cx.config.policy;
         if budget.attempts < policy.attempts && self.dials.len() < usize::from(policy.racing) {
-            self.attempt_at(home, budget, desk);
+            self.attempt_at(home, budget, cx);
         }
         self.next_attempt = None;
         self.waits_for_slot = false;
@@ -294,29 +294,29 @@ impl Campaign {
     }
 
     /// A session is to be taken: the race is over, and the others are closed.
-    pub(crate) fn won(&mut self, session: SessionId, desk: &mut Desk<'_>) -> Option<Dial> {
+    pub(crate) fn won(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
         let index = self.dials.iter().position(|dial| dial.is_out(session))?;
         let dial = self.dials.remove(index);
-        desk.telemetry.attempts_in_flight -= 1;
-        desk.telemetry.attempts_succeeded += 1;
-        desk.out.event(Event::AttemptSucceeded { incident: self.incident_id(), session });
-        self.cancel(desk);
+        cx.telemetry.attempts_in_flight -= 1;
+        cx.telemetry.attempts_succeeded += 1;
+        cx.out.event(Event::AttemptSucceeded { incident: self.incident_id(), session });
+        self.cancel(cx);
         Some(dial)
     }
 
     /// Closes every dial and plans no further one.
-    pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
         self.next_attempt = None;
         self.waits_for_slot = false;
         self.second_best = None;
-        self.give_up_where(|_| true, desk);
+        self.give_up_where(|_| true, cx);
     }
 
-    fn give_up_where(&mut self, is_one: impl Fn(&Dial) -> bool, desk: &mut Desk<'_>) {
+    fn give_up_where(&mut self, is_one: impl Fn(&Dial) -> bool, cx: &mut Context<'_>) {
         for dial in self.dials.extract_if(.., |dial| is_one(dial)) {
-            desk.telemetry.attempts_in_flight -= 1;
-            desk.telemetry.attempts_cancelled += 1;
-            dial.close(desk);
+            cx.telemetry.attempts_in_flight -= 1;
+            cx.telemetry.attempts_cancelled += 1;
+            dial.close(cx);
         }
     }
 
@@ -328,9 +328,9 @@ impl Campaign {
         }
     }
 
-    fn note_failure(&mut self, session: SessionId, cause: Cause, desk: &mut Desk<'_>) {
+    fn note_failure(&mut self, session: SessionId, cause: Cause, cx: &mut Context<'_>) {
         let incident = self.incident_id();
-        desk.out.event(Event::AttemptFailed { incident, session, cause: cause.clone() });
+        cx.out.event(Event::AttemptFailed { incident, session, cause: cause.clone() });
         // What would have been final was not, if there is another one: the credential has been refreshed.
         let was_final = |first: &Cause| first.kind.final_code().is_some();
         if self.first_failure.as_ref().is_none_or(was_final) {
@@ -340,16 +340,16 @@ impl Campaign {
     }
 
     /// Plans the next attempt, unless the budget is used up or the window would be over by then.
-    fn schedule(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
-        let policy = &desk.config.policy;
+    fn schedule(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
+        let policy = &cx.config.policy;
         let at_once = budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
-        let at = if at_once { desk.now } else { desk.now + budget.pause(policy, desk.rng) };
+        let at = if at_once { cx.now } else { cx.now + budget.pause(policy, cx.rng) };
         let allowed = budget.attempts < policy.attempts && at < self.window_ends;
         self.next_attempt = allowed.then_some(at);
     }
 
-    fn attempt(&mut self, budget: &mut Budget, desk: &mut Desk<'_>) {
-        let policy = &desk.config.policy;
+    fn attempt(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
+        let policy = &cx.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
             // Each attempt has its time: on a long path, handshakes take several pauses.
             self.next_attempt = self.dials.iter().map(|dial| dial.gives_up_at).min();
@@ -357,27 +357,27 @@ impl Campaign {
             return;
         }
         self.waits_for_slot = false;
-        let relay = String::from(desk.directory.relay(self.turn(budget), desk.config));
-        self.attempt_at(relay, budget, desk);
+        let relay = String::from(cx.directory.relay(self.turn(budget), cx.config));
+        self.attempt_at(relay, budget, cx);
         self.next_attempt = None;
         if policy.racing > 1 {
-            self.schedule(budget, desk);
+            self.schedule(budget, cx);
         }
     }
 
-    fn attempt_at(&mut self, relay: String, budget: &mut Budget, desk: &mut Desk<'_>) {
+    fn attempt_at(&mut self, relay: String, budget: &mut Budget, cx: &mut Context<'_>) {
         budget.attempts += 1;
         self.attempts += 1;
-        desk.telemetry.attempts += 1;
-        desk.telemetry.attempts_in_flight += 1;
-        let dial = Dial::new(relay.clone(), desk);
-        desk.out.event(Event::AttemptStarted {
+        cx.telemetry.attempts += 1;
+        cx.telemetry.attempts_in_flight += 1;
+        let dial = Dial::new(relay.clone(), cx);
+        cx.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: budget.attempts,
-            of: desk.config.policy.attempts,
+            of: cx.config.policy.attempts,
             session: dial.session,
             relay,
         });
-        self.dials.push(dial.start(desk));
+        self.dials.push(dial.start(cx));
     }
 }

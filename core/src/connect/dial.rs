@@ -7,7 +7,7 @@ use crate::api::id::SessionId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::connect::credentials::{Issue, Ticket};
-use crate::context::Desk;
+use crate::context::Context;
 
 /// A dial in flight.
 #[derive(Clone, Debug)]
@@ -26,19 +26,19 @@ pub(crate) struct Dial {
 
 impl Dial {
     /// A dial that has not begun.
-    pub(crate) fn new(relay: String, desk: &mut Desk<'_>) -> Self {
-        let session = SessionId(desk.mint.next());
-        let since = desk.now;
-        let gives_up_at = since + desk.config.policy.attempt_timeout;
+    pub(crate) fn new(relay: String, cx: &mut Context<'_>) -> Self {
+        let session = SessionId(cx.mint.next());
+        let since = cx.now;
+        let gives_up_at = since + cx.config.policy.attempt_timeout;
         let issue = Issue::default();
         Self { session, relay, since, gives_up_at, issue, expires: None, waits: true }
     }
 
     /// Goes out if it has everything that it needs, and waits for that else.
-    pub(crate) fn start(mut self, desk: &mut Desk<'_>) -> Self {
-        let times = (desk.now, self.gives_up_at);
-        let ticket = desk.credentials.present(&self.relay, times, desk.config, desk.mint, desk.out);
-        self.show(ticket, desk);
+    pub(crate) fn start(mut self, cx: &mut Context<'_>) -> Self {
+        let times = (cx.now, self.gives_up_at);
+        let ticket = cx.credentials.present(&self.relay, times, cx.config, cx.mint, cx.out);
+        self.show(ticket, cx);
         self
     }
 
@@ -58,19 +58,19 @@ impl Dial {
     }
 
     /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
-    pub(crate) fn go(&mut self, desk: &mut Desk<'_>) {
-        let ticket = desk.credentials.held(&self.relay);
-        self.show(ticket, desk);
+    pub(crate) fn go(&mut self, cx: &mut Context<'_>) {
+        let ticket = cx.credentials.held(&self.relay);
+        self.show(ticket, cx);
     }
 
     /// Gives it up, or closes the session that it has become. Of one that waits nobody outside knows.
-    pub(crate) fn close(&self, desk: &mut Desk<'_>) {
+    pub(crate) fn close(&self, cx: &mut Context<'_>) {
         if !self.waits {
-            desk.out.push(Output::CloseSession { session: self.session });
+            cx.out.push(Output::CloseSession { session: self.session });
         }
     }
 
-    fn show(&mut self, ticket: Ticket, desk: &mut Desk<'_>) {
+    fn show(&mut self, ticket: Ticket, cx: &mut Context<'_>) {
         let token = match ticket {
             Ticket::Asked => return,
             Ticket::NotNeeded => None,
@@ -81,6 +81,6 @@ impl Dial {
         };
         self.waits = false;
         let (session, relay) = (self.session, self.relay.clone());
-        desk.out.push(Output::Dial { session, relay, token });
+        cx.out.push(Output::Dial { session, relay, token });
     }
 }

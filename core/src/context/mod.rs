@@ -18,7 +18,7 @@ use crate::context::outbox::Outbox;
 
 /// The working place of one [`Supervisor::handle`](crate::Supervisor::handle): the time that it was
 /// given, and what outlives the states.
-pub(crate) struct Desk<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a Config,
     pub(crate) rng: &'a mut ChaCha8Rng,
@@ -34,7 +34,7 @@ pub(crate) struct Desk<'a> {
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
-impl Desk<'_> {
+impl Context<'_> {
     /// When to make a request again that has failed `failures` times in a row.
     pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
         let bound = doubled(FIRST_RETRY, failures.saturating_sub(1), LONGEST_RETRY);
@@ -43,9 +43,9 @@ impl Desk<'_> {
 }
 
 /// The desk of a supervisor: its fields, borrowed one by one, so that its state stays free.
-macro_rules! desk {
+macro_rules! cx {
     ($call:ident) => {
-        &mut $crate::context::Desk {
+        &mut $crate::context::Context {
             now: $call.now,
             config: &$call.config,
             rng: &mut $call.rng,
@@ -58,4 +58,4 @@ macro_rules! desk {
     };
 }
 
-pub(crate) use desk;
+pub(crate) use cx;

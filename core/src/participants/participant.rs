@@ -10,7 +10,7 @@ use crate::api::id::{SessionId, WatchId};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::participants::presence::{Change, LOOK, Presence};
 
 /// How many namespaces of one participant are remembered. One that redials leaves its old one
@@ -90,21 +90,21 @@ impl Followed {
     }
 
     /// Does what is due; whether it changed what is to be expected of the participant.
-    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
         let before = (self.presence.is_expected(), self.newest());
-        if self.confirmed_by.is_some_and(|at| desk.now >= at) {
+        if self.confirmed_by.is_some_and(|at| cx.now >= at) {
             self.confirmed_by = None;
             self.unconfirmed.clear();
-            self.look(desk.now);
+            self.look(cx.now);
         }
         if let Watch::Ended { retry_at } = self.watch
-            && desk.now >= retry_at
+            && cx.now >= retry_at
         {
-            self.request(session, desk);
+            self.request(session, cx);
         }
         // Two deadlines may have passed at once.
-        while let Some(change) = self.presence.advance(desk.now, desk.config.rejoin_timeout) {
-            self.tell(change, desk);
+        while let Some(change) = self.presence.advance(cx.now, cx.config.rejoin_timeout) {
+            self.tell(change, cx);
         }
         (self.presence.is_expected(), self.newest()) != before
     }
@@ -119,19 +119,19 @@ impl Followed {
     }
 
     /// Follows the participant on a session that does not do so yet.
-    pub(crate) fn attach(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+    pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
         if self.watch == Watch::Wanted {
-            self.request(session, desk);
+            self.request(session, cx);
         }
     }
 
-    fn request(&mut self, session: SessionId, desk: &mut Desk<'_>) {
-        let watch = WatchId(desk.mint.next());
+    fn request(&mut self, session: SessionId, cx: &mut Context<'_>) {
+        let watch = WatchId(cx.mint.next());
         self.watch = Watch::Requested(watch);
-        desk.out.push(Output::Watch {
+        cx.out.push(Output::Watch {
             session,
             watch,
-            prefix: vec![desk.config.room.clone(), self.participant.clone()],
+            prefix: vec![cx.config.room.clone(), self.participant.clone()],
         });
     }
 
@@ -163,17 +163,17 @@ impl Followed {
         }
     }
 
-    pub(crate) fn ended(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn ended(&mut self, cx: &mut Context<'_>) {
         self.unconfirmed.append(&mut self.epochs);
         while self.unconfirmed.len() > MOST_EPOCHS {
             self.unconfirmed.pop_first();
         }
         self.confirmed_by = None;
         self.failures = self.failures.saturating_add(1);
-        self.watch = Watch::Ended { retry_at: desk.retry_at(self.failures) };
+        self.watch = Watch::Ended { retry_at: cx.retry_at(self.failures) };
     }
 
-    pub(crate) fn added(&mut self, epoch: u64, desk: &mut Desk<'_>) {
+    pub(crate) fn added(&mut self, epoch: u64, cx: &mut Context<'_>) {
         self.found = true;
         self.unconfirmed.remove(&epoch);
         self.epochs.insert(epoch);
@@ -181,7 +181,7 @@ impl Followed {
             self.epochs.pop_first();
         }
         if let Some(change) = self.presence.appeared() {
-            self.tell(change, desk);
+            self.tell(change, cx);
         }
     }
 
@@ -196,7 +196,7 @@ impl Followed {
         self.presence.passed();
     }
 
-    fn tell(&self, change: Change, desk: &mut Desk<'_>) {
+    fn tell(&self, change: Change, cx: &mut Context<'_>) {
         let participant = self.participant.clone();
         let event = match change {
             Change::Joined { rejoined } => Event::ParticipantJoined { participant, rejoined },
@@ -204,6 +204,6 @@ impl Followed {
             Change::Left => Event::ParticipantLeft { participant },
             Change::NotYet => return,
         };
-        desk.out.event(event);
+        cx.out.event(event);
     }
 }

@@ -27,7 +27,7 @@ use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::connect::Dial;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::context::backoff::{doubled, jittered};
 use crate::participants::presence::LOOK;
 
@@ -138,16 +138,16 @@ impl Search {
     }
 
     /// Does what is due. `relay` is where we are; there are others.
-    pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, desk: &mut Desk<'_>) {
-        let Some(missing) = missing else { return self.stop(desk) };
-        let now = desk.now;
+    pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, cx: &mut Context<'_>) {
+        let Some(missing) = missing else { return self.stop(cx) };
+        let now = cx.now;
         for late in self.scouts.extract_if(.., |scout| scout.until <= now) {
-            late.dial.close(desk);
+            late.dial.close(cx);
         }
         self.begin(missing, now);
         if self.next.is_some_and(|at| at <= now) {
             self.next = Some(if missing.due(self.since, now).next().is_some() {
-                self.look(missing, relay, desk)
+                self.look(missing, relay, cx)
             } else {
                 // Who was to be looked for is here, and others have more time.
                 missing.first_due(self.since)
@@ -167,27 +167,27 @@ impl Search {
     }
 
     /// Dials whom nobody is on the way to; when to look again.
-    fn look(&mut self, missing: &Missing, relay: &str, desk: &mut Desk<'_>) -> Timestamp {
-        let mut others = desk.directory.relays(desk.config).to_vec();
+    fn look(&mut self, missing: &Missing, relay: &str, cx: &mut Context<'_>) -> Timestamp {
+        let mut others = cx.directory.relays(cx.config).to_vec();
         others.retain(|other| *other != relay);
         others.sort_by_key(|other| Some(other) != missing.likely.as_ref());
         let turn = self.looks as usize % others.len().max(1);
         others.rotate_left(turn);
         others.retain(|other| !self.scouts.iter().any(|scout| scout.dial.relay == *other));
-        others.truncate(usize::from(desk.config.policy.racing).saturating_sub(self.scouts.len()));
+        others.truncate(usize::from(cx.config.policy.racing).saturating_sub(self.scouts.len()));
         if others.is_empty()
             && let Some(free_at) = self.scouts.iter().map(|scout| scout.until).min()
         {
             return free_at;
         }
         for other in others {
-            let dial = Dial::new(other, desk).start(desk);
+            let dial = Dial::new(other, cx).start(cx);
             let until = dial.gives_up_at;
             self.scouts.push(Scout { dial, up: false, watches: Vec::new(), until });
         }
         let bound = doubled(FIRST_PAUSE, self.looks, LONGEST_PAUSE);
         self.looks = self.looks.saturating_add(1);
-        desk.now + jittered(bound, 20, desk.rng)
+        cx.now + jittered(bound, 20, cx.rng)
     }
 
     /// The dial that waits for the credential of `relay`, if one does.
@@ -201,19 +201,19 @@ impl Search {
         &mut self,
         id: SessionId,
         missing: Option<&Missing>,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         let is_it = |scout: &&mut Scout| !scout.up && scout.dial.is_out(id);
         let Some(scout) = self.scouts.iter_mut().find(is_it) else { return };
-        let Some(missing) = missing else { return self.stop(desk) };
-        for missed in missing.due(self.since, desk.now) {
-            let watch = WatchId(desk.mint.next());
+        let Some(missing) = missing else { return self.stop(cx) };
+        for missed in missing.due(self.since, cx.now) {
+            let watch = WatchId(cx.mint.next());
             let participant = missed.participant.clone();
-            let prefix = vec![desk.config.room.clone(), participant.clone()];
+            let prefix = vec![cx.config.room.clone(), participant.clone()];
             scout.watches.push(Lookout { watch, participant, accepted: false });
-            desk.out.push(Output::Watch { session: id, watch, prefix });
+            cx.out.push(Output::Watch { session: id, watch, prefix });
         }
-        (scout.up, scout.until) = (true, desk.now + AGREE);
+        (scout.up, scout.until) = (true, cx.now + AGREE);
     }
 
     /// Another relay looks out for us.
@@ -230,12 +230,12 @@ impl Search {
     pub(crate) fn found(
         &mut self,
         watch: WatchId,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) -> Option<(Dial, Vec<Lookout>)> {
         let is_ours = |scout: &Scout| scout.watches.iter().any(|lookout| lookout.watch == watch);
         let index = self.scouts.iter().position(is_ours)?;
         let scout = self.scouts.remove(index);
-        self.stop(desk);
+        self.stop(cx);
         Some((scout.dial, scout.watches))
     }
 
@@ -255,9 +255,9 @@ impl Search {
     }
 
     /// Nobody needs to be looked for any more.
-    pub(crate) fn stop(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
         for scout in mem::take(self).scouts {
-            scout.dial.close(desk);
+            scout.dial.close(cx);
         }
     }
 }

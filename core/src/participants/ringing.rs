@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::api::event::Event;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 
 /// From the first time that the call is live until somebody whom we listen to is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,16 +38,16 @@ impl Answer {
     }
 
     /// Begins the next try if it is time for it; whether the last one is over.
-    pub(crate) fn advance(&mut self, desk: &mut Desk<'_>) -> bool {
-        let of = desk.config.answer_retries.saturating_add(1);
+    pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
+        let of = cx.config.answer_retries.saturating_add(1);
         match *self {
-            Self::Awaited { attempt, until } if desk.now >= until => {
+            Self::Awaited { attempt, until } if cx.now >= until => {
                 if attempt >= of {
                     return true;
                 }
                 let attempt = attempt + 1;
-                *self = Self::Awaited { attempt, until: desk.now + desk.config.answer_timeout };
-                desk.out.event(Event::Ringing { attempt, of });
+                *self = Self::Awaited { attempt, until: cx.now + cx.config.answer_timeout };
+                cx.out.event(Event::Ringing { attempt, of });
                 false
             }
             Self::Awaited { .. } | Self::NotAsked | Self::Settled => false,

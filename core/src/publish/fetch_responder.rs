@@ -11,7 +11,7 @@ use crate::api::id::{SessionId, TrackId};
 use crate::api::media::Location;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::publish::history::Kept;
 use crate::publish::track::PublishedTrack;
 
@@ -73,7 +73,7 @@ impl Replays {
         name: &str,
         (first, last): (Location, Location),
         published: &[PublishedTrack],
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         let known = self.0.iter().any(|replay| replay.asked == asked);
         let track = published.iter().find(|track| track.is_named(name)).map(|track| track.id);
@@ -84,7 +84,7 @@ impl Replays {
             }
             Some(_) | None => {
                 let Asked { session, request } = asked;
-                desk.out.push(Output::RefuseFetch { session, request });
+                cx.out.push(Output::RefuseFetch { session, request });
             }
         }
     }
@@ -100,29 +100,29 @@ impl Replays {
     }
 
     /// The path is back: what went out goes on as slowly as at first, and what was asked meanwhile begins.
-    pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+    pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for going in self.0.iter_mut().filter_map(|replay| replay.going.as_mut()) {
-            going.since = desk.now;
+            going.since = cx.now;
         }
-        self.begin(published, desk);
+        self.begin(published, cx);
     }
 
     /// Says what is due: at most one frame of each answer.
-    pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+    pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for replay in &mut self.0 {
-            if replay.going.is_some_and(|going| desk.now >= going.due) {
-                replay.say(published, desk);
+            if replay.going.is_some_and(|going| cx.now >= going.due) {
+                replay.say(published, cx);
             }
         }
         self.drop_ended();
-        self.begin(published, desk);
+        self.begin(published, cx);
     }
 
     /// Begins those that have a place.
-    pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+    pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for replay in self.0.iter_mut().take(MOST_AT_ONCE) {
             if replay.going.is_none() {
-                replay.begin(published, desk);
+                replay.begin(published, cx);
             }
         }
         self.drop_ended();
@@ -139,12 +139,12 @@ impl Replays {
 
 impl Replay {
     /// Says what the answer will be, from what there is now.
-    fn begin(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
-        let mut going = Going { next: 0, end: 0, since: desk.now, due: desk.now };
+    fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
+        let mut going = Going { next: 0, end: 0, since: cx.now, due: cx.now };
         let mut last = None;
         if let Some(track) = published.iter_mut().find(|track| track.id == self.track) {
             let mut bytes = 0;
-            for kept in track.history(desk.now).range(self.first, self.last).take(MOST_FRAMES) {
+            for kept in track.history(cx.now).range(self.first, self.last).take(MOST_FRAMES) {
                 bytes += kept.object.frame.payload.len();
                 if last.is_some() && bytes > MOST_BYTES {
                     break;
@@ -159,14 +159,14 @@ impl Replay {
         }
         self.going = Some(going);
         let Asked { session, request } = self.asked;
-        desk.out.push(Output::AcceptFetch { session, request, last });
+        cx.out.push(Output::AcceptFetch { session, request, last });
         if going.next == going.end {
-            desk.out.push(Output::EndFetch { session, request });
+            cx.out.push(Output::EndFetch { session, request });
         }
     }
 
     /// Says the next frame.
-    fn say(&mut self, published: &mut [PublishedTrack], desk: &mut Desk<'_>) {
+    fn say(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         let Some(going) = &mut self.going else { return };
         let Asked { session, request } = self.asked;
         let end = going.end;
@@ -176,21 +176,21 @@ impl Replay {
         let from = going.next;
         going.next = end;
         if let Some(track) = track
-            && let Some(kept) = track.history(desk.now).at_or_after(from).filter(within)
+            && let Some(kept) = track.history(cx.now).at_or_after(from).filter(within)
         {
             going.next = kept.object.number.sequence.saturating_add(1);
             let (object, given_at) = (kept.object.clone(), kept.given_at);
-            let after = track.history(desk.now).at_or_after(going.next).map(|kept| kept.given_at);
+            let after = track.history(cx.now).at_or_after(going.next).map(|kept| kept.given_at);
             let pause = after.map_or(Duration::ZERO, |after| after - given_at);
-            let gear = (desk.now - going.since).as_micros() / GEAR.as_micros() + 1;
-            let most = u32::from(desk.config.catch_up);
+            let gear = (cx.now - going.since).as_micros() / GEAR.as_micros() + 1;
+            let most = u32::from(cx.config.catch_up);
             let pause = pause / u32::try_from(gear).unwrap_or(most).min(most);
-            going.due = desk.now + pause.clamp(SHORTEST, LONGEST);
+            going.due = cx.now + pause.clamp(SHORTEST, LONGEST);
             track.note_replayed();
-            desk.out.push(Output::FetchObject { session, request, object });
+            cx.out.push(Output::FetchObject { session, request, object });
         }
         if going.next >= end {
-            desk.out.push(Output::EndFetch { session, request });
+            cx.out.push(Output::EndFetch { session, request });
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::api::media::{Frame, FrameNumber, Location, MediaKind, Object};
 use crate::api::output::Output;
 use crate::api::stats::{PublishedCounters, PublishedTrackStats};
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::publish::history::History;
 
 /// How the track stands on the current session.
@@ -90,31 +90,31 @@ impl PublishedTrack {
     }
 
     /// Gives a session what it does not have yet: the track, or its end.
-    pub(crate) fn attach(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+    pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
         match self.publication {
-            Publication::Wanted => self.offer(session, desk),
-            Publication::Offered(publication) => self.send_end(publication, desk),
+            Publication::Wanted => self.offer(session, cx),
+            Publication::Offered(publication) => self.send_end(publication, cx),
             Publication::Ended { .. } => {}
         }
     }
 
     /// Offers the track on a session, from the start of a new group.
-    fn offer(&mut self, session: SessionId, desk: &mut Desk<'_>) {
-        let publication = PublicationId(desk.mint.next());
+    fn offer(&mut self, session: SessionId, cx: &mut Context<'_>) {
+        let publication = PublicationId(cx.mint.next());
         self.publication = Publication::Offered(publication);
         self.group_since = None;
         let (name, expedited) = (self.name.clone(), self.expedited);
-        desk.out.push(Output::PublishTrack { session, publication, name, expedited });
+        cx.out.push(Output::PublishTrack { session, publication, name, expedited });
         self.end_sent = false;
-        self.send_end(publication, desk);
+        self.send_end(publication, cx);
     }
 
     /// Offers the track again if that is due.
-    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
         if let Publication::Ended { retry_at } = self.publication
-            && desk.now >= retry_at
+            && cx.now >= retry_at
         {
-            self.offer(session, desk);
+            self.offer(session, cx);
         }
     }
 
@@ -124,15 +124,15 @@ impl PublishedTrack {
         self.failures = 0;
     }
 
-    pub(crate) fn ended(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
+    pub(crate) fn ended(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
         if self.publication == Publication::Offered(publication) {
             self.failures = self.failures.saturating_add(1);
-            self.publication = Publication::Ended { retry_at: desk.retry_at(self.failures.into()) };
+            self.publication = Publication::Ended { retry_at: cx.retry_at(self.failures.into()) };
         }
     }
 
     /// Says a frame: now, if a session can carry it, and to whoever asks for it later.
-    pub(crate) fn send(&mut self, frame: Frame, up: bool, desk: &mut Desk<'_>) {
+    pub(crate) fn send(&mut self, frame: Frame, up: bool, cx: &mut Context<'_>) {
         self.counters.accepted += 1;
         if self.finished {
             self.counters.dropped_finished += 1;
@@ -146,14 +146,14 @@ impl PublishedTrack {
         }
         let number = self.next_number;
         self.next_number = number.next();
-        let object = Object { location: self.take_location(desk), number, frame };
+        let object = Object { location: self.take_location(cx), number, frame };
         if let Some(publication) = publication {
             self.counters.sent += 1;
-            desk.out.push(Output::SendObject { publication, object: object.clone() });
+            cx.out.push(Output::SendObject { publication, object: object.clone() });
         } else {
             self.counters.kept_back += 1;
         }
-        self.history.keep(object, desk.now, &self.retention);
+        self.history.keep(object, cx.now, &self.retention);
     }
 
     /// What was said lately.
@@ -166,10 +166,10 @@ impl PublishedTrack {
         self.counters.replayed += 1;
     }
 
-    pub(crate) fn finish(&mut self, up: bool, desk: &mut Desk<'_>) {
+    pub(crate) fn finish(&mut self, up: bool, cx: &mut Context<'_>) {
         self.finished = true;
         if let Some(publication) = self.offered().filter(|_| up) {
-            self.send_end(publication, desk);
+            self.send_end(publication, cx);
         }
     }
 
@@ -195,21 +195,20 @@ impl PublishedTrack {
     }
 
     /// Says that the track ends here, once per publication, if it does.
-    fn send_end(&mut self, publication: PublicationId, desk: &mut Desk<'_>) {
+    fn send_end(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
         if !self.finished || self.end_sent {
             return;
         }
         self.end_sent = true;
-        let (location, number) = (self.take_location(desk), self.next_number);
-        desk.out.push(Output::SendEndOfTrack { publication, location, number });
+        let (location, number) = (self.take_location(cx), self.next_number);
+        cx.out.push(Output::SendEndOfTrack { publication, location, number });
     }
 
-    fn take_location(&mut self, desk: &Desk<'_>) -> Location {
-        let full =
-            self.group_since.is_none_or(|since| desk.now - since >= desk.config.group_duration);
+    fn take_location(&mut self, cx: &Context<'_>) -> Location {
+        let full = self.group_since.is_none_or(|since| cx.now - since >= cx.config.group_duration);
         if full {
             self.next_location = Location::new(self.next_location.group.saturating_add(1), 0);
-            self.group_since = Some(desk.now);
+            self.group_since = Some(cx.now);
         }
         let location = self.next_location;
         self.next_location.object += 1;

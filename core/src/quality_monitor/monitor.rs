@@ -7,7 +7,7 @@ use crate::api::event::Event;
 use crate::api::media::MediaKind;
 use crate::api::quality::Measurement;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::quality_monitor::aggregate::Aggregate;
 use crate::quality_monitor::hysteresis::Hysteresis;
 
@@ -78,7 +78,7 @@ impl Monitor {
     pub(crate) fn rate(
         &mut self,
         tracks: impl Iterator<Item = (MediaKind, Measurement)>,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         let mut session = Measurement::default();
         let (mut audio, mut video) = (None, None);
@@ -102,7 +102,7 @@ impl Monitor {
             rated.aggregate.add(measured);
             rated.last = measured;
             if let Some((from, to)) = rated.hysteresis.rate(measured, by) {
-                desk.out.event(Event::QualityChanged { of: rated.of, from, to, measured });
+                cx.out.event(Event::QualityChanged { of: rated.of, from, to, measured });
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::api::time::Timestamp;
 use crate::config::Config;
 use crate::connect::Dial;
 use crate::connect::Issue;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::participants::Search;
 use crate::session::credential_renewal::Renewal;
 use crate::session::migration::Migration;
@@ -84,12 +84,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn advance(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
-        self.advance_path(None, desk);
+    pub(crate) fn advance(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
+        self.advance_path(None, cx);
         if let Namespace::Refused { retry_at } = self.namespace
-            && desk.now >= retry_at
+            && cx.now >= retry_at
         {
-            self.publish_namespace(next_epoch, desk);
+            self.publish_namespace(next_epoch, cx);
         }
     }
 
@@ -100,11 +100,11 @@ impl Session {
     }
 
     /// Looks at the path, and moves it if that is due.
-    pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, desk: &mut Desk<'_>) {
-        self.liveness.advance(desk.now, self.id, desk.out);
-        if self.migration.advance(desk.now, self.id, desk.out) {
-            desk.telemetry.migrations += 1;
-            desk.out.event(Event::PathMigrating { incident });
+    pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, cx: &mut Context<'_>) {
+        self.liveness.advance(cx.now, self.id, cx.out);
+        if self.migration.advance(cx.now, self.id, cx.out) {
+            cx.telemetry.migrations += 1;
+            cx.out.event(Event::PathMigrating { incident });
         }
     }
 
@@ -117,9 +117,9 @@ impl Session {
     }
 
     /// A track was made ready: its namespace must be published, once.
-    pub(crate) fn want_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+    pub(crate) fn want_namespace(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
         if self.namespace == Namespace::Unwanted {
-            self.publish_namespace(next_epoch, desk);
+            self.publish_namespace(next_epoch, cx);
         }
     }
 
@@ -131,11 +131,11 @@ impl Session {
     }
 
     /// A relay refuses a namespace that is already taken: the next try has another epoch.
-    pub(crate) fn namespace_refused(&mut self, answered: u64, desk: &mut Desk<'_>) {
+    pub(crate) fn namespace_refused(&mut self, answered: u64, cx: &mut Context<'_>) {
         match self.namespace {
             Namespace::Requested { epoch } | Namespace::Accepted { epoch } if epoch == answered => {
                 self.refusals = self.refusals.saturating_add(1);
-                self.namespace = Namespace::Refused { retry_at: desk.retry_at(self.refusals) };
+                self.namespace = Namespace::Refused { retry_at: cx.retry_at(self.refusals) };
             }
             Namespace::Unwanted
             | Namespace::Requested { .. }
@@ -144,15 +144,15 @@ impl Session {
         }
     }
 
-    fn publish_namespace(&mut self, next_epoch: &mut u64, desk: &mut Desk<'_>) {
+    fn publish_namespace(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
         let epoch = *next_epoch;
         *next_epoch = next_epoch.saturating_add(1);
         self.namespace = Namespace::Requested { epoch };
-        desk.out.push(Output::PublishNamespace {
+        cx.out.push(Output::PublishNamespace {
             session: self.id,
             namespace: vec![
-                desk.config.room.clone(),
-                desk.config.participant.clone(),
+                cx.config.room.clone(),
+                cx.config.participant.clone(),
                 epoch.to_string(),
             ],
             epoch,

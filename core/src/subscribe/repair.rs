@@ -9,7 +9,7 @@ use crate::api::id::{FetchId, SessionId};
 use crate::api::media::{FrameNumber, Location};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 
 /// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
 /// publisher, whom it asks, has gone.
@@ -91,13 +91,13 @@ impl Repair {
         }
     }
 
-    pub(crate) fn ask(&mut self, request: Request, place: Place, desk: &mut Desk<'_>) {
-        let id = FetchId(desk.mint.next());
-        let progress_by = desk.now + self.patience();
+    pub(crate) fn ask(&mut self, request: Request, place: Place, cx: &mut Context<'_>) {
+        let id = FetchId(cx.mint.next());
+        let progress_by = cx.now + self.patience();
         self.asking = Asking::Asked(InFlight { id, request, objects: 0, progress_by });
         let Place { session, namespace, name } = place;
         let Request { first, last, .. } = request;
-        desk.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
+        cx.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
     }
 
     /// An object came by it.
@@ -114,7 +114,7 @@ impl Repair {
     }
 
     /// It ended. If that went well, the next may be asked for at once.
-    pub(crate) fn ended(&mut self, end: FetchEnd, desk: &mut Desk<'_>) {
+    pub(crate) fn ended(&mut self, end: FetchEnd, cx: &mut Context<'_>) {
         self.asking = match end {
             FetchEnd::Complete => {
                 self.failures = 0;
@@ -123,20 +123,20 @@ impl Repair {
             FetchEnd::Unsupported => Asking::Unsupported,
             FetchEnd::Failed => {
                 self.failures = self.failures.saturating_add(1);
-                Asking::Pausing { until: desk.retry_at(self.failures) }
+                Asking::Pausing { until: cx.retry_at(self.failures) }
             }
         };
     }
 
     /// Ends a pause, and gives up what brings nothing; whether it did the latter.
-    pub(crate) fn advance(&mut self, desk: &mut Desk<'_>) -> bool {
+    pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         match self.asking {
-            Asking::Asked(fetch) if desk.now >= fetch.progress_by => {
-                desk.out.push(Output::CancelFetch { fetch: fetch.id });
-                self.ended(FetchEnd::Failed, desk);
+            Asking::Asked(fetch) if cx.now >= fetch.progress_by => {
+                cx.out.push(Output::CancelFetch { fetch: fetch.id });
+                self.ended(FetchEnd::Failed, cx);
                 true
             }
-            Asking::Pausing { until } if desk.now >= until => {
+            Asking::Pausing { until } if cx.now >= until => {
                 self.asking = Asking::Free;
                 false
             }
@@ -145,9 +145,9 @@ impl Repair {
     }
 
     /// The publisher is elsewhere now: nothing more is wanted from here.
-    pub(crate) fn cancel(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
         if let Asking::Asked(fetch) = self.asking {
-            desk.out.push(Output::CancelFetch { fetch: fetch.id });
+            cx.out.push(Output::CancelFetch { fetch: fetch.id });
         }
         self.detach();
     }

@@ -18,7 +18,7 @@ use crate::api::stats::SubscribedTrackStats;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::config::Config;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::quality_monitor::TrackMeter;
 use crate::subscribe::readiness::Readiness;
 use crate::subscribe::reception::Reception;
@@ -121,18 +121,18 @@ impl SubscribedTrack {
 
     /// Does what is due: asks again, gives up a request that was not answered, believes one that
     /// stayed alive, says that the track is late.
-    pub(crate) fn advance(&mut self, session: SessionId, desk: &mut Desk<'_>) {
+    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
         match self.subscription {
-            Subscription::Requested { id, at, .. } if desk.now >= at + ANSWER_TIMEOUT => {
-                desk.out.push(Output::Unsubscribe { subscription: id });
-                self.ended(id, true, desk);
+            Subscription::Requested { id, at, .. } if cx.now >= at + ANSWER_TIMEOUT => {
+                cx.out.push(Output::Unsubscribe { subscription: id });
+                self.ended(id, true, cx);
             }
-            Subscription::Accepted { id, epoch, at, settles } if desk.now >= settles => {
-                self.become_ready(id, epoch, at, desk);
+            Subscription::Accepted { id, epoch, at, settles } if cx.now >= settles => {
+                self.become_ready(id, epoch, at, cx);
             }
-            Subscription::Ended { epoch, retry_at } if desk.now >= retry_at => {
+            Subscription::Ended { epoch, retry_at } if cx.now >= retry_at => {
                 self.reception.resubscribed();
-                self.request(session, epoch, desk);
+                self.request(session, epoch, cx);
             }
             Subscription::Wanted
             | Subscription::Requested { .. }
@@ -141,13 +141,13 @@ impl SubscribedTrack {
             | Subscription::Ended { .. }
             | Subscription::Over => {}
         }
-        if self.readiness.deadline().is_some_and(|until| desk.now >= until) {
-            self.stop_waiting(desk);
+        if self.readiness.deadline().is_some_and(|until| cx.now >= until) {
+            self.stop_waiting(cx);
         }
     }
 
     /// The gate waits no longer: the application hears why, if it had to.
-    pub(crate) fn stop_waiting(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn stop_waiting(&mut self, cx: &mut Context<'_>) {
         let why = match self.subscription {
             Subscription::Over => return,
             Subscription::Wanted => "its participant has not announced itself again",
@@ -159,7 +159,7 @@ impl SubscribedTrack {
         };
         if self.readiness.give_up() {
             let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
-            desk.out.event(Event::Notice { code, track, detail: why.into() });
+            cx.out.event(Event::Notice { code, track, detail: why.into() });
         }
     }
 
@@ -169,20 +169,20 @@ impl SubscribedTrack {
         session: SessionId,
         epoch: Option<u64>,
         expected: bool,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         if self.is_over() {
             return;
         }
-        self.readiness.expect(expected, desk.now, desk.config.ready_timeout);
+        self.readiness.expect(expected, cx.now, cx.config.ready_timeout);
         if self.epoch() == epoch {
             return;
         }
-        self.readiness.interrupted(desk.now, desk.config.ready_timeout);
-        self.drop_subscription(desk);
+        self.readiness.interrupted(cx.now, cx.config.ready_timeout);
+        self.drop_subscription(cx);
         self.failures = 0;
         if let Some(epoch) = epoch {
-            self.request(session, epoch, desk);
+            self.request(session, epoch, cx);
         }
     }
 
@@ -197,20 +197,20 @@ impl SubscribedTrack {
     }
 
     /// The application no longer listens.
-    pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
         if !self.is_over() {
-            self.drop_subscription(desk);
+            self.drop_subscription(cx);
             self.subscription = Subscription::Over;
-            self.reception.leave(desk);
-            desk.out.push(Output::CloseTrack { track: self.id });
+            self.reception.leave(cx);
+            cx.out.push(Output::CloseTrack { track: self.id });
         }
     }
 
     /// The call is over.
-    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
         if !self.is_over() {
-            self.reception.close(desk);
-            desk.out.push(Output::CloseTrack { track: self.id });
+            self.reception.close(cx);
+            cx.out.push(Output::CloseTrack { track: self.id });
         }
     }
 
@@ -223,7 +223,7 @@ impl SubscribedTrack {
     }
 
     /// It was refused, or ended. On a session that is silent that is no news.
-    pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, desk: &mut Desk<'_>) {
+    pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, cx: &mut Context<'_>) {
         let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
             return;
         };
@@ -231,49 +231,49 @@ impl SubscribedTrack {
             return;
         }
         if matches!(self.subscription, Subscription::Ready { .. }) {
-            self.readiness.interrupted(desk.now, desk.config.ready_timeout);
+            self.readiness.interrupted(cx.now, cx.config.ready_timeout);
             if up {
-                desk.out.event(Event::TrackInterrupted { track: self.id });
+                cx.out.event(Event::TrackInterrupted { track: self.id });
             }
         }
         self.reception.interrupted();
         self.failures = self.failures.saturating_add(1);
-        self.subscription = Subscription::Ended { epoch, retry_at: desk.retry_at(self.failures) };
+        self.subscription = Subscription::Ended { epoch, retry_at: cx.retry_at(self.failures) };
     }
 
     /// An object arrived by its subscription; whether it was new.
-    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
-        self.speaks(desk);
+    pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
+        self.speaks(cx);
         let (number, captured_at) = (object.number, object.frame.captured_at);
-        let new = self.reception.object(object, desk);
+        let new = self.reception.object(object, cx);
         if new {
-            self.meter.arrived(desk.now, number, captured_at);
+            self.meter.arrived(cx.now, number, captured_at);
         }
-        self.finish_if_over(desk);
+        self.finish_if_over(cx);
         new
     }
 
     /// The publisher has said that the track ends before frame `number`.
-    pub(crate) fn end_of_track(&mut self, number: FrameNumber, desk: &mut Desk<'_>) {
-        self.speaks(desk);
-        self.reception.end_at(number, desk);
-        self.finish_if_over(desk);
+    pub(crate) fn end_of_track(&mut self, number: FrameNumber, cx: &mut Context<'_>) {
+        self.speaks(cx);
+        self.reception.end_at(number, cx);
+        self.finish_if_over(cx);
     }
 
     /// Something came by the subscription: it is ready, whatever the relay has said of it.
-    fn speaks(&mut self, desk: &mut Desk<'_>) {
+    fn speaks(&mut self, cx: &mut Context<'_>) {
         if let Subscription::Requested { id, epoch, at }
         | Subscription::Accepted { id, epoch, at, .. } = self.subscription
         {
-            self.become_ready(id, epoch, at, desk);
+            self.become_ready(id, epoch, at, cx);
         }
     }
 
-    fn finish_if_over(&mut self, desk: &mut Desk<'_>) {
+    fn finish_if_over(&mut self, cx: &mut Context<'_>) {
         if !self.is_over() && self.reception.is_over() {
-            self.reception.leave(desk);
-            desk.out.event(Event::TrackFinished { track: self.id });
-            self.leave(desk);
+            self.reception.leave(cx);
+            cx.out.event(Event::TrackFinished { track: self.id });
+            self.leave(cx);
         }
     }
 
@@ -297,33 +297,33 @@ impl SubscribedTrack {
         id: SubscriptionId,
         epoch: u64,
         asked_at: Timestamp,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) {
         self.subscription = Subscription::Ready { id, epoch };
         self.readiness.ready();
-        self.reception.ready(desk.now);
+        self.reception.ready(cx.now);
         self.failures = 0;
-        let latency = desk.now - asked_at;
-        desk.telemetry.last_subscription_latency = Some(latency);
-        desk.out.event(Event::TrackReady { track: self.id, latency });
+        let latency = cx.now - asked_at;
+        cx.telemetry.last_subscription_latency = Some(latency);
+        cx.out.event(Event::TrackReady { track: self.id, latency });
     }
 
-    fn drop_subscription(&mut self, desk: &mut Desk<'_>) {
+    fn drop_subscription(&mut self, cx: &mut Context<'_>) {
         if let Some(subscription) = self.current() {
-            desk.out.push(Output::Unsubscribe { subscription });
+            cx.out.push(Output::Unsubscribe { subscription });
         }
         self.subscription = Subscription::Wanted;
-        self.reception.moved(desk);
+        self.reception.moved(cx);
     }
 
-    fn request(&mut self, session: SessionId, epoch: u64, desk: &mut Desk<'_>) {
-        let id = SubscriptionId(desk.mint.next());
-        self.subscription = Subscription::Requested { id, epoch, at: desk.now };
+    fn request(&mut self, session: SessionId, epoch: u64, cx: &mut Context<'_>) {
+        let id = SubscriptionId(cx.mint.next());
+        self.subscription = Subscription::Requested { id, epoch, at: cx.now };
         self.meter.restart();
-        desk.out.push(Output::Subscribe {
+        cx.out.push(Output::Subscribe {
             session,
             subscription: id,
-            namespace: namespace(desk.config, &self.participant, epoch),
+            namespace: namespace(cx.config, &self.participant, epoch),
             name: self.name.clone(),
         });
     }
@@ -359,38 +359,38 @@ impl SubscribedTrack {
     }
 
     /// Asks for what is missing, if anything is and the track is ready; whether it did.
-    pub(crate) fn ask(&mut self, session: SessionId, desk: &mut Desk<'_>) -> bool {
+    pub(crate) fn ask(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
         let Subscription::Ready { epoch, .. } = self.subscription else { return false };
-        let config = desk.config;
+        let config = cx.config;
         let place = || {
             let namespace = namespace(config, &self.participant, epoch);
             Place { session, namespace, name: self.name.clone() }
         };
-        self.reception.ask(place, desk)
+        self.reception.ask(place, cx)
     }
 
-    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
-        self.reception.fetched(object, desk);
-        self.finish_if_over(desk);
+    pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
+        self.reception.fetched(object, cx);
+        self.finish_if_over(cx);
     }
 
-    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, desk: &mut Desk<'_>) {
-        let elsewhere = self.reception.fetch_ended(end, up, desk);
+    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, cx: &mut Context<'_>) {
+        let elsewhere = self.reception.fetch_ended(end, up, cx);
         if elsewhere && let Some(subscription) = self.current() {
-            desk.out.push(Output::Unsubscribe { subscription });
-            self.ended(subscription, up, desk);
+            cx.out.push(Output::Unsubscribe { subscription });
+            self.ended(subscription, up, cx);
         }
-        self.finish_if_over(desk);
+        self.finish_if_over(cx);
     }
 
     pub(crate) fn reception_deadline(&self) -> Option<Timestamp> {
         if self.is_over() { None } else { self.reception.deadline() }
     }
 
-    pub(crate) fn advance_reception(&mut self, up: bool, desk: &mut Desk<'_>) {
+    pub(crate) fn advance_reception(&mut self, up: bool, cx: &mut Context<'_>) {
         if !self.is_over() {
-            self.reception.advance(up, desk);
-            self.finish_if_over(desk);
+            self.reception.advance(up, cx);
+            self.finish_if_over(cx);
         }
     }
 }

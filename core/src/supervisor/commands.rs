@@ -13,7 +13,7 @@ use crate::api::media::{Delivery, Retention};
 use crate::api::media::{Frame, MediaKind};
 use crate::api::output::Output;
 use crate::config::Config;
-use crate::context::desk;
+use crate::context::cx;
 use crate::participants::Followed;
 use crate::publish::PublishedTrack;
 use crate::subscribe::SubscribedTrack;
@@ -120,13 +120,13 @@ impl Supervisor {
         let up = self.state.session().is_some() || self.is_being_replaced();
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = self.now;
-            published.send(frame, up, desk!(self));
+            published.send(frame, up, cx!(self));
         }
     }
 
     pub(super) fn unsubscribe(&mut self, track: TrackId) {
         if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
-            subscribed.leave(desk!(self));
+            subscribed.leave(cx!(self));
         }
     }
 
@@ -135,7 +135,7 @@ impl Supervisor {
             State::Live { .. } => self.replace_session(CauseKind::Requested),
             State::Connecting(campaign)
             | State::Suspect { campaign, .. }
-            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, cx!(self)),
             State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
         }
     }
@@ -146,11 +146,11 @@ impl Supervisor {
         match &mut self.state {
             State::Joining { session, .. } | State::Live { session, .. } => {
                 session.migration.want_once();
-                session.advance_path(None, desk!(self));
+                session.advance_path(None, cx!(self));
             }
             State::Connecting(campaign)
             | State::Suspect { campaign, .. }
-            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, desk!(self)),
+            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, cx!(self)),
             State::Idle | State::Failed(_) | State::Closed(_) => {}
         }
     }

@@ -7,7 +7,7 @@ use crate::api::error::{Cause, CauseKind};
 use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::Budget;
-use crate::context::desk;
+use crate::context::cx;
 use crate::publish::PublishedTrack;
 use crate::session::Renewal;
 use crate::session::Session;
@@ -91,7 +91,7 @@ impl Supervisor {
         if let State::Live { session, .. } = &mut self.state
             && self.agenda.is_none_or(|(at, _)| self.now < at)
         {
-            return session.advance_path(None, desk!(self));
+            return session.advance_path(None, cx!(self));
         }
         self.advance_state();
         self.advance_receptions();
@@ -139,7 +139,7 @@ impl Supervisor {
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
                     self.end(Outcome::Idle);
-                } else if self.answer.advance(desk!(self)) {
+                } else if self.answer.advance(cx!(self)) {
                     self.nobody_answered();
                 }
             }
@@ -161,10 +161,10 @@ impl Supervisor {
     /// The ladder: the old path moves, and the attempts race it.
     fn advance_campaign(&mut self) {
         if let Some((session, campaign)) = self.state.silent_mut() {
-            session.advance_path(campaign.incident_id(), desk!(self));
+            session.advance_path(campaign.incident_id(), cx!(self));
         }
         if let Some(campaign) = self.state.campaign_mut() {
-            let standing = campaign.advance(&mut self.budget, desk!(self));
+            let standing = campaign.advance(&mut self.budget, cx!(self));
             self.conclude(standing);
         }
     }
@@ -172,7 +172,7 @@ impl Supervisor {
     fn advance_search(&mut self) {
         let missing = self.missing();
         if let Some(session) = self.state.session_mut() {
-            session.search.advance(missing.as_ref(), &session.relay, desk!(self));
+            session.search.advance(missing.as_ref(), &session.relay, cx!(self));
         }
     }
 
@@ -184,7 +184,7 @@ impl Supervisor {
     pub(super) fn rate_quality(&mut self) {
         if self.monitor.is_due(self.now, self.config.quality_interval) {
             let measured = self.subscribed.iter_mut().filter_map(SubscribedTrack::measure);
-            self.monitor.rate(measured, desk!(self));
+            self.monitor.rate(measured, cx!(self));
         }
     }
 
@@ -193,20 +193,20 @@ impl Supervisor {
             return;
         };
         let id = session.id;
-        session.advance(&mut self.next_epoch, desk!(self));
+        session.advance(&mut self.next_epoch, cx!(self));
         let mut expected_otherwise = false;
         for followed in &mut self.followed {
-            expected_otherwise |= followed.advance(id, desk!(self));
+            expected_otherwise |= followed.advance(id, cx!(self));
         }
         if expected_otherwise {
             self.follow_participants();
         }
         for track in &mut self.published {
-            track.advance(id, desk!(self));
+            track.advance(id, cx!(self));
         }
-        self.replays.advance(&mut self.published, desk!(self));
+        self.replays.advance(&mut self.published, cx!(self));
         for track in &mut self.subscribed {
-            track.advance(id, desk!(self));
+            track.advance(id, cx!(self));
         }
     }
 
@@ -216,7 +216,7 @@ impl Supervisor {
         }
         let up = self.state.session().is_some();
         for track in &mut self.subscribed {
-            track.advance_reception(up, desk!(self));
+            track.advance_reception(up, cx!(self));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::api::event::Event;
 use crate::api::input::Input;
 use crate::api::stats::Outcome;
 use crate::api::stats::cut;
-use crate::context::desk;
+use crate::context::cx;
 use crate::publish::Asked;
 use crate::session::Counters;
 
@@ -27,7 +27,7 @@ impl Supervisor {
             Input::Finish { track } => {
                 let up = self.state.session().is_some();
                 if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
-                    published.finish(up, desk!(self));
+                    published.finish(up, cx!(self));
                 }
             }
             Input::MediaDeviceError { track, detail } => {
@@ -72,12 +72,12 @@ impl Supervisor {
                 if let Some(current) = self.state.session_mut()
                     && current.id == session
                 {
-                    current.namespace_refused(epoch, desk!(self));
+                    current.namespace_refused(epoch, cx!(self));
                 }
             }
             Input::PublicationEnded { publication } => {
                 for track in &mut self.published {
-                    track.ended(publication, desk!(self));
+                    track.ended(publication, cx!(self));
                 }
             }
             Input::WatchAccepted { watch } => {
@@ -90,17 +90,17 @@ impl Supervisor {
             }
             Input::WatchEnded { watch } => {
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.ended(desk!(self));
+                    followed.ended(cx!(self));
                 }
             }
             Input::EpochAdded { watch, epoch } => {
                 if let Some(session) = self.state.session_mut()
-                    && let Some((dial, lookouts)) = session.search.found(watch, desk!(self))
+                    && let Some((dial, lookouts)) = session.search.found(watch, cx!(self))
                 {
                     self.follow_to(dial, lookouts);
                 }
                 if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.added(epoch, desk!(self));
+                    followed.added(epoch, cx!(self));
                     self.answered();
                     self.follow_participants();
                 }
@@ -120,14 +120,14 @@ impl Supervisor {
             Input::SubscriptionEnded { subscription } => {
                 let up = self.state.session().is_some();
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.ended(subscription, up, desk!(self));
+                    track.ended(subscription, up, cx!(self));
                 }
             }
             Input::Object { subscription, object } => {
                 let captured_at = object.frame.captured_at;
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
                     self.last_media = self.now;
-                    let new = track.object(object, desk!(self));
+                    let new = track.object(object, cx!(self));
                     if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
                         test.returned(captured_at, self.now);
                         self.advance_test();
@@ -136,19 +136,19 @@ impl Supervisor {
             }
             Input::EndOfTrack { subscription, number } => {
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has(subscription)) {
-                    track.end_of_track(number, desk!(self));
+                    track.end_of_track(number, cx!(self));
                 }
             }
             Input::FetchedObject { fetch, object } => {
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
                     self.last_media = self.now;
-                    track.fetched(object, desk!(self));
+                    track.fetched(object, cx!(self));
                 }
             }
             Input::FetchEnded { fetch, end } => {
                 let up = self.state.session().is_some();
                 if let Some(track) = self.subscribed.iter_mut().find(|t| t.has_fetch(fetch)) {
-                    track.fetch_ended(end, up, desk!(self));
+                    track.fetch_ended(end, up, cx!(self));
                 }
             }
             Input::FetchRequested { session, request, name, first, last } => {
@@ -157,17 +157,17 @@ impl Supervisor {
                 let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
                 if up || silent {
                     let asked = Asked { session, request };
-                    self.replays.asked(asked, &name, (first, last), &self.published, desk!(self));
+                    self.replays.asked(asked, &name, (first, last), &self.published, cx!(self));
                 }
                 if up {
-                    self.replays.begin(&mut self.published, desk!(self));
+                    self.replays.begin(&mut self.published, cx!(self));
                 }
             }
             Input::FetchCancelled { session, request } => {
                 self.replays.cancelled(Asked { session, request });
                 // Others have its place now, but a silent path is not fed.
                 if self.session_with(session).is_some() {
-                    self.replays.begin(&mut self.published, desk!(self));
+                    self.replays.begin(&mut self.published, cx!(self));
                 }
             }
         }

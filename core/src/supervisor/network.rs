@@ -12,7 +12,7 @@ use crate::api::output::Output;
 use crate::connect::Dial;
 use crate::connect::Ticket;
 use crate::connect::{Campaign, Standing};
-use crate::context::desk;
+use crate::context::cx;
 use crate::participants::CROSSING;
 use crate::participants::Followed;
 use crate::participants::{Company, Missed, Missing};
@@ -25,11 +25,11 @@ impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
         let missing = self.missing();
         if let Some(current) = self.state.session_mut() {
-            current.search.connected(session, missing.as_ref(), desk!(self));
+            current.search.connected(session, missing.as_ref(), cx!(self));
         }
         let rtt = self.monitor.rtt();
         let waits = self.state.campaign_mut().is_some_and(|campaign| {
-            campaign.waits_for_home(session, rtt, &mut self.budget, desk!(self))
+            campaign.waits_for_home(session, rtt, &mut self.budget, cx!(self))
         });
         if !waits {
             self.take_session(session);
@@ -57,7 +57,7 @@ impl Supervisor {
         if let Some(old) = old {
             self.out.push(Output::CloseSession { session: old.id });
         }
-        if let Some(dial) = campaign.won(session, desk!(self)) {
+        if let Some(dial) = campaign.won(session, cx!(self)) {
             self.join(dial, campaign, Vec::new());
         }
     }
@@ -81,7 +81,7 @@ impl Supervisor {
         };
         let final_code = self.verdict(&cause, &relay, issue);
         if let Some(campaign) = self.state.campaign_mut() {
-            campaign.failed(session, cause, desk!(self));
+            campaign.failed(session, cause, cx!(self));
         }
         self.after_failure(final_code);
     }
@@ -99,7 +99,7 @@ impl Supervisor {
             return;
         }
         if let Some(campaign) = self.state.campaign_mut() {
-            campaign.go_on(&mut self.budget, desk!(self));
+            campaign.go_on(&mut self.budget, cx!(self));
         }
         if let Some(standing) = self.state.campaign().map(Campaign::standing) {
             self.conclude(standing);
@@ -136,18 +136,18 @@ impl Supervisor {
             self.out.push(Output::RememberDirectory { relays });
         }
         if let State::Connecting(campaign) = &mut self.state {
-            campaign.begin(&mut self.budget, desk!(self));
+            campaign.begin(&mut self.budget, cx!(self));
         }
     }
 
     pub(super) fn credential_came(&mut self, relay: &str) {
         if let Some(campaign) = self.state.campaign_mut() {
-            campaign.credential_came(relay, desk!(self));
+            campaign.credential_came(relay, cx!(self));
         }
         if let Some(current) = self.state.session_mut()
             && let Some(dial) = current.search.waiting_for(relay)
         {
-            dial.go(desk!(self));
+            dial.go(cx!(self));
         }
         if let State::Live { session, .. } = &self.state
             && session.relay == relay
@@ -168,7 +168,7 @@ impl Supervisor {
             current.search.dial_failed(session);
         }
         if let Some(campaign) = self.state.campaign_mut()
-            && campaign.credential_failed(relay, cause, desk!(self))
+            && campaign.credential_failed(relay, cause, cx!(self))
         {
             self.after_failure(cause.kind.final_code());
         }
@@ -297,7 +297,7 @@ impl Supervisor {
             let followed = self.followed.iter().find(|f| f.participant == track.participant());
             let epoch = followed.and_then(Followed::newest);
             let expected = followed.is_some_and(|f| f.presence().is_expected());
-            track.follow(session, epoch, expected, desk!(self));
+            track.follow(session, epoch, expected, cx!(self));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::api::state_name::StateName;
 use crate::api::stats::CallStatus;
 use crate::api::stats::{Outcome, Stats, Summary};
 use crate::connect::Issue;
-use crate::context::desk;
+use crate::context::cx;
 use crate::supervisor::state::State;
 
 impl Supervisor {
@@ -106,15 +106,15 @@ impl Supervisor {
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.stop_search();
         match mem::replace(&mut self.state, State::Idle) {
-            State::Connecting(mut campaign) => campaign.cancel(desk!(self)),
+            State::Connecting(mut campaign) => campaign.cancel(cx!(self)),
             State::Recovering { mut campaign, silent } => {
-                campaign.cancel(desk!(self));
+                campaign.cancel(cx!(self));
                 if let Some(session) = silent {
                     self.out.push(Output::CloseSession { session: session.id });
                 }
             }
             State::Suspect { session, mut campaign, .. } => {
-                campaign.cancel(desk!(self));
+                campaign.cancel(cx!(self));
                 self.out.push(Output::CloseSession { session: session.id });
             }
             State::Joining { session, .. } | State::Live { session, .. } => {
@@ -125,7 +125,7 @@ impl Supervisor {
         self.telemetry.incidents_failed += self.telemetry.incidents_open;
         self.telemetry.incidents_open = 0;
         for track in &mut self.subscribed {
-            track.close(desk!(self));
+            track.close(cx!(self));
         }
         let (name, status, state): (_, _, fn(Box<Summary>) -> State) = match outcome {
             Outcome::Completed | Outcome::Idle => {

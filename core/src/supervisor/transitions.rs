@@ -13,7 +13,7 @@ use crate::api::stats::CallStatus;
 use crate::connect::Budget;
 use crate::connect::Dial;
 use crate::connect::{Campaign, Incident};
-use crate::context::desk;
+use crate::context::cx;
 use crate::participants::Followed;
 use crate::participants::Lookout;
 use crate::publish::PublishedTrack;
@@ -41,7 +41,7 @@ impl Supervisor {
     /// Starts the attempts to set the call up.
     pub(super) fn set_up(&mut self) {
         let list = self.refresh_directory().unwrap_or_default();
-        let campaign = Campaign::start(None, list, &mut self.budget, desk!(self));
+        let campaign = Campaign::start(None, list, &mut self.budget, cx!(self));
         self.enter(State::Connecting(campaign));
     }
 
@@ -86,7 +86,7 @@ impl Supervisor {
         match mem::replace(&mut self.state, State::Idle) {
             State::Joining { session, campaign, .. } => {
                 for track in &mut self.subscribed {
-                    track.stop_waiting(desk!(self));
+                    track.stop_waiting(cx!(self));
                 }
                 self.credentials.accepted();
                 self.go_live(session, &campaign, campaign.attempts);
@@ -106,11 +106,11 @@ impl Supervisor {
         match mem::replace(&mut self.state, State::Idle) {
             State::Suspect { mut session, mut campaign, .. }
             | State::Recovering { silent: Some(mut session), mut campaign } => {
-                campaign.cancel(desk!(self));
+                campaign.cancel(cx!(self));
                 session.migration.no_longer();
                 self.go_live(session, &campaign, 0);
                 self.attach_tracks();
-                self.replays.resume(&mut self.published, desk!(self));
+                self.replays.resume(&mut self.published, cx!(self));
             }
             other @ (State::Idle
             | State::Connecting(_)
@@ -180,7 +180,7 @@ impl Supervisor {
                 State::Recovering { campaign, silent: None }
             }
             State::Joining { session, mut campaign, .. } => {
-                campaign.resume(session.id, cause, &mut self.budget, desk!(self));
+                campaign.resume(session.id, cause, &mut self.budget, cx!(self));
                 match campaign.incident {
                     Some(_) => State::Recovering { campaign, silent: None },
                     None => State::Connecting(campaign),
@@ -235,7 +235,7 @@ impl Supervisor {
     /// Where the call is now, nobody looks for others any more.
     pub(super) fn stop_search(&mut self) {
         if let Some(session) = self.state.session_mut() {
-            session.search.stop(desk!(self));
+            session.search.stop(cx!(self));
         }
     }
 
@@ -246,7 +246,7 @@ impl Supervisor {
             State::Live { session, .. } => {
                 let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
                 let mut campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
-                campaign.cancel(desk!(self));
+                campaign.cancel(cx!(self));
                 (session, campaign)
             }
             other @ (State::Idle
@@ -317,7 +317,7 @@ impl Supervisor {
         }
         // Nobody waits for the answer: it serves the attempts that follow it.
         self.refresh_directory();
-        Campaign::start(Some(incident), head_start, &mut self.budget, desk!(self))
+        Campaign::start(Some(incident), head_start, &mut self.budget, cx!(self))
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {
@@ -336,13 +336,13 @@ impl Supervisor {
         };
         let id = session.id;
         for track in &mut self.published {
-            track.attach(id, desk!(self));
+            track.attach(id, cx!(self));
         }
         if !self.published.is_empty() {
-            session.want_namespace(&mut self.next_epoch, desk!(self));
+            session.want_namespace(&mut self.next_epoch, cx!(self));
         }
         for followed in &mut self.followed {
-            followed.attach(id, desk!(self));
+            followed.attach(id, cx!(self));
         }
         self.follow_participants();
     }
@@ -354,7 +354,7 @@ impl Supervisor {
         let in_flight = self.subscribed.iter().filter(|track| track.is_fetching()).count();
         let mut free = MOST_FETCHES.saturating_sub(in_flight);
         for track in &mut self.subscribed {
-            if free > 0 && track.ask(session, desk!(self)) {
+            if free > 0 && track.ask(session, cx!(self)) {
                 free -= 1;
             }
         }

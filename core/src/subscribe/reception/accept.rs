@@ -7,55 +7,55 @@ use crate::api::media::FetchEnd;
 use crate::api::media::GapReason;
 use crate::api::media::{FrameNumber, Location, Object};
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::subscribe::lateness::Lateness;
 use crate::subscribe::reorder_buffer::{Offer, Standing, Window, first_of};
 
 impl Reception {
     /// An object came by subscription; whether it was new.
-    pub(crate) fn object(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
-        if !self.is_present(object.number) && !self.begins_anew(&object, desk) {
+    pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
+        if !self.is_present(object.number) && !self.begins_anew(&object, cx) {
             self.counters.repeated += 1;
             return false;
         }
-        let silence = self.pulse.heard(desk.now);
-        self.tell_resumed(silence, desk);
+        let silence = self.pulse.heard(cx.now);
+        self.tell_resumed(silence, cx);
         let captured_at = object.frame.captured_at;
-        let new = self.take_in(object, desk);
-        self.lateness.arrived(desk.now, captured_at);
+        let new = self.take_in(object, cx);
+        self.lateness.arrived(cx.now, captured_at);
         new
     }
 
     /// An object came by FETCH: the first that the publisher has of what was asked for, or the one
     /// after that. What is missing before it is gone.
-    pub(crate) fn fetched(&mut self, object: Object, desk: &mut Desk<'_>) {
-        self.repair.progress(desk.now);
+    pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
+        self.repair.progress(cx.now);
         let number = object.number;
         if !self.is_present(number) {
             self.counters.repeated += 1;
             return;
         }
-        if self.is_too_late(&object, desk.now) {
+        if self.is_too_late(&object, cx.now) {
             // And so is all before it, whether the publisher has it or not.
-            self.take_in(object, desk);
+            self.take_in(object, cx);
             return;
         }
         self.start_before(number, object.location);
         while let Some(left) = self.window.standing().filter(|left| left.next < number) {
             let next = left.next;
             if self.window.first_held().is_some_and(|held| held.number <= number) {
-                self.give_up_hole(self.evicted(), desk);
+                self.give_up_hole(self.evicted(), cx);
             } else if next.incarnation != number.incarnation {
                 self.leave_behind(left);
                 self.begin(number.incarnation);
             } else {
                 let frames = self.window.skip_to(number, object.location);
-                self.note_gap(next, frames, self.evicted(), desk.now);
+                self.note_gap(next, frames, self.evicted(), cx.now);
             }
         }
         let repaired = self.window.next() == Some(number);
         self.counters.repaired += u64::from(repaired);
-        self.take_in(object, desk);
+        self.take_in(object, cx);
     }
 
     /// A FETCH ended; whether the subscription is to be made anew, because it seems to bring nothing although its
@@ -64,23 +64,23 @@ impl Reception {
         &mut self,
         end: FetchEnd,
         healthy: bool,
-        desk: &mut Desk<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
         let Some(fetch) = self.repair.in_flight() else { return false };
-        self.repair.ended(end, desk);
+        self.repair.ended(end, cx);
         match end {
             FetchEnd::Complete => {
                 let looked = fetch.request.hole.is_none();
-                let silence = self.pulse.answered(desk.now, looked && fetch.objects > 0);
-                self.tell_resumed(silence, desk);
+                let silence = self.pulse.answered(cx.now, looked && fetch.objects > 0);
+                self.tell_resumed(silence, cx);
                 if let Some(incarnation) = self.incarnations.answered() {
                     // What it said was not believed, and has to come again.
-                    self.go_over_to(incarnation, desk);
+                    self.go_over_to(incarnation, cx);
                     return true;
                 }
                 let hole = self.window.hole().map(|hole| hole.number);
                 if hole.is_some() && hole == fetch.request.hole {
-                    self.give_up_hole(self.evicted(), desk);
+                    self.give_up_hole(self.evicted(), cx);
                 }
                 self.pulse.is_elsewhere()
             }
@@ -88,11 +88,11 @@ impl Reception {
                 let opening = self.opening;
                 let reason =
                     if opening { GapReason::BeforeJoining } else { GapReason::Unsupported };
-                self.give_up_hole(reason, desk);
+                self.give_up_hole(reason, cx);
                 false
             }
             FetchEnd::Failed => {
-                self.unanswered(healthy, desk);
+                self.unanswered(healthy, cx);
                 false
             }
         }
@@ -106,19 +106,19 @@ impl Reception {
     }
 
     /// Goes over to a process that is there although its number says otherwise. Whether it is one.
-    fn begins_anew(&mut self, object: &Object, desk: &mut Desk<'_>) -> bool {
-        let alive = self.incarnations.is_alive(object, desk.now);
+    fn begins_anew(&mut self, object: &Object, cx: &mut Context<'_>) -> bool {
+        let alive = self.incarnations.is_alive(object, cx.now);
         if alive {
-            self.go_over_to(object.number.incarnation, desk);
+            self.go_over_to(object.number.incarnation, cx);
         }
         alive
     }
 
-    fn go_over_to(&mut self, incarnation: u64, desk: &mut Desk<'_>) {
+    fn go_over_to(&mut self, incarnation: u64, cx: &mut Context<'_>) {
         let before = self.incarnations.is_back(incarnation);
         // What the other process had left to say is lost with it.
         while before.is_none() && self.window.hole().is_some() {
-            self.give_up_hole(GapReason::PublisherRestarted, desk);
+            self.give_up_hole(GapReason::PublisherRestarted, cx);
         }
         if let Some(left) = self.window.standing() {
             // If it was not the later one, after all, nobody hears what came of it and waits.
@@ -127,16 +127,16 @@ impl Reception {
         }
         self.window = Window::default();
         match before {
-            Some(left) => self.go_back(left, desk),
+            Some(left) => self.go_back(left, cx),
             None => self.begin(incarnation),
         }
-        self.proceed(desk);
+        self.proceed(cx);
     }
 
     /// The process is there that was taken for a former one. In front of its next frame only what is missing of
     /// its own is counted.
-    fn go_back(&mut self, left: Left, desk: &mut Desk<'_>) {
-        self.tell_gap(desk);
+    fn go_back(&mut self, left: Left, cx: &mut Context<'_>) {
+        self.tell_gap(cx);
         let untold = left.delivered == self.counters.delivered;
         let missing = if untold { left.missing } else { 0 };
         self.gaps.add(left.standing.next, missing, GapReason::PublisherRestarted);
@@ -174,11 +174,11 @@ impl Reception {
         }
     }
 
-    fn take_in(&mut self, object: Object, desk: &mut Desk<'_>) -> bool {
+    fn take_in(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
         self.counters.received += 1;
         self.start_before(object.number, object.location);
-        if self.is_too_late(&object, desk.now) {
-            self.skip(&object, desk);
+        if self.is_too_late(&object, cx.now) {
+            self.skip(&object, cx);
             return true;
         }
         let mut offer = self.window.offer(object, &self.retention);
@@ -187,17 +187,17 @@ impl Reception {
         {
             // The present does not wait for the past.
             let object = object.clone();
-            self.give_up_hole(GapReason::TooLate, desk);
+            self.give_up_hole(GapReason::TooLate, cx);
             offer = self.window.offer(object, &self.retention);
         }
         match offer {
             Offer::Next(object) => {
-                self.deliver(object, desk);
-                self.proceed(desk);
+                self.deliver(object, cx);
+                self.proceed(cx);
                 true
             }
             Offer::Held => {
-                self.proceed(desk);
+                self.proceed(cx);
                 true
             }
             Offer::Repeated => {
@@ -225,7 +225,7 @@ impl Reception {
     }
 
     /// Lets a frame go that is too late, and all before it.
-    fn skip(&mut self, object: &Object, desk: &mut Desk<'_>) {
+    fn skip(&mut self, object: &Object, cx: &mut Context<'_>) {
         let first = self.window.next().unwrap_or(object.number);
         if let Some(left) = self.window.standing()
             && first.incarnation != object.number.incarnation
@@ -233,7 +233,7 @@ impl Reception {
             self.leave_behind(left);
         }
         let frames = self.window.skip_to(object.number.next(), object.location.next());
-        self.note_gap(first, frames, GapReason::TooLate, desk.now);
-        self.proceed(desk);
+        self.note_gap(first, frames, GapReason::TooLate, cx.now);
+        self.proceed(cx);
     }
 }

@@ -4,15 +4,15 @@ use super::Reception;
 use crate::api::media::Delivery;
 use crate::api::media::Location;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::subscribe::repair::{Place, Request};
 
 impl Reception {
     /// Asks for what is missing, if anything is and it is time; whether it did.
-    pub(crate) fn ask(&mut self, place: impl FnOnce() -> Place, desk: &mut Desk<'_>) -> bool {
-        let Some(request) = self.wanted(desk.now) else { return false };
+    pub(crate) fn ask(&mut self, place: impl FnOnce() -> Place, cx: &mut Context<'_>) -> bool {
+        let Some(request) = self.wanted(cx.now) else { return false };
         self.pulse.asked();
-        self.repair.ask(request, place(), desk);
+        self.repair.ask(request, place(), cx);
         true
     }
 

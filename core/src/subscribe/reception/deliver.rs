@@ -9,7 +9,7 @@ use crate::api::media::{FrameNumber, MediaKind, Object};
 use crate::api::media::{Gap, GapReason};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::context::Desk;
+use crate::context::Context;
 
 /// How long what is missing may still be on its way on the same subscription: groups are streams of
 /// their own, and one waits for its lost packet while the next goes on.
@@ -19,10 +19,10 @@ const KEYFRAME: Duration = Duration::from_secs(5);
 
 impl Reception {
     /// Delivers what is no longer held back, and sees what is missing now.
-    pub(super) fn proceed(&mut self, desk: &mut Desk<'_>) {
+    pub(super) fn proceed(&mut self, cx: &mut Context<'_>) {
         loop {
             while let Some(object) = self.window.take() {
-                self.deliver(object, desk);
+                self.deliver(object, cx);
             }
             if let Some(left) = self.window.cross() {
                 self.leave_behind(left);
@@ -31,16 +31,16 @@ impl Reception {
             match self.window.hole() {
                 Some(hole) if !hole.is_possible() => {
                     self.window.skip_hole();
-                    self.note_gap(hole.number, hole.frames, GapReason::Evicted, desk.now);
+                    self.note_gap(hole.number, hole.frames, GapReason::Evicted, cx.now);
                 }
                 Some(_) | None => break,
             }
         }
-        self.watch_hole(desk);
+        self.watch_hole(cx);
     }
 
     /// Begins to wait for what is missing, or ends waiting.
-    fn watch_hole(&mut self, desk: &mut Desk<'_>) {
+    fn watch_hole(&mut self, cx: &mut Context<'_>) {
         let hole = self.window.hole().map(|hole| (hole.number, hole.behind()));
         if let Some(wait) = self.wait
             && hole.is_none_or(|(_, behind)| behind > wait.behind)
@@ -48,12 +48,12 @@ impl Reception {
             self.wait = None;
             let frames = self.counters.repaired - wait.repaired;
             if frames > 0 {
-                let (track, duration) = (self.track, desk.now - wait.since);
-                desk.out.event(Event::TrackRepaired { track, frames, duration });
+                let (track, duration) = (self.track, cx.now - wait.since);
+                cx.out.event(Event::TrackRepaired { track, frames, duration });
             }
         }
         let Some((missing, behind)) = hole else { return };
-        let until = desk.now + self.patience(desk.now);
+        let until = cx.now + self.patience(cx.now);
         match &mut self.wait {
             // What is being repaired has its time from one frame to the next. The present has not.
             Some(wait) if self.delivery == Delivery::Lossless && missing > wait.missing => {
@@ -62,8 +62,8 @@ impl Reception {
             }
             Some(_) => {}
             None => {
-                let ask_at = self.continuous.then_some(desk.now + REORDERING);
-                let (since, repaired) = (desk.now, self.counters.repaired);
+                let ask_at = self.continuous.then_some(cx.now + REORDERING);
+                let (since, repaired) = (cx.now, self.counters.repaired);
                 self.wait = Some(Wait { missing, behind, since, ask_at, until, repaired });
             }
         }
@@ -86,17 +86,17 @@ impl Reception {
         }
     }
 
-    pub(super) fn deliver(&mut self, object: Object, desk: &mut Desk<'_>) {
-        if !self.is_decodable(&object, desk.now) {
-            self.note_gap(object.number, 1, GapReason::TooLate, desk.now);
+    pub(super) fn deliver(&mut self, object: Object, cx: &mut Context<'_>) {
+        if !self.is_decodable(&object, cx.now) {
+            self.note_gap(object.number, 1, GapReason::TooLate, cx.now);
             return;
         }
         self.opening = false;
         self.continuous = true;
         self.last_captured = Some(object.frame.captured_at);
         self.counters.delivered += 1;
-        let gap = self.tell_gap(desk);
-        desk.out.push(Output::Deliver { track: self.track, object, gap });
+        let gap = self.tell_gap(cx);
+        cx.out.push(Output::Deliver { track: self.track, object, gap });
     }
 
     /// Whether a video frame can be shown: after a gap the next keyframe is waited for, if there are
@@ -116,12 +116,12 @@ impl Reception {
         if self.opening { GapReason::BeforeJoining } else { GapReason::Evicted }
     }
 
-    pub(super) fn give_up_hole(&mut self, reason: GapReason, desk: &mut Desk<'_>) {
+    pub(super) fn give_up_hole(&mut self, reason: GapReason, cx: &mut Context<'_>) {
         if let Some(hole) = self.window.hole() {
             self.window.skip_hole();
-            self.note_gap(hole.number, hole.frames, reason, desk.now);
+            self.note_gap(hole.number, hole.frames, reason, cx.now);
         }
-        self.proceed(desk);
+        self.proceed(cx);
     }
 
     pub(super) fn note_gap(
@@ -146,26 +146,26 @@ impl Reception {
         }
     }
 
-    pub(super) fn tell_gap(&mut self, desk: &mut Desk<'_>) -> Option<Gap> {
+    pub(super) fn tell_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {
         self.of_others = 0;
         let gap = self.gaps.take();
         if let Some(gap) = gap {
-            desk.out.event(Event::Gap { track: self.track, gap });
+            cx.out.event(Event::Gap { track: self.track, gap });
         }
         gap
     }
 
-    pub(super) fn unanswered(&mut self, healthy: bool, desk: &mut Desk<'_>) {
+    pub(super) fn unanswered(&mut self, healthy: bool, cx: &mut Context<'_>) {
         if !healthy {
             self.pulse.want();
-        } else if self.pulse.unanswered(desk.now) {
-            desk.out.event(Event::TrackStalled { track: self.track });
+        } else if self.pulse.unanswered(cx.now) {
+            cx.out.event(Event::TrackStalled { track: self.track });
         }
     }
 
-    pub(super) fn tell_resumed(&self, silence: Option<Duration>, desk: &mut Desk<'_>) {
+    pub(super) fn tell_resumed(&self, silence: Option<Duration>, cx: &mut Context<'_>) {
         if let Some(after) = silence {
-            desk.out.event(Event::TrackResumed { track: self.track, after });
+            cx.out.event(Event::TrackResumed { track: self.track, after });
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::api::media::{FrameNumber, Location, MediaKind};
 use crate::api::stats::SubscribedCounters;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
-use crate::context::Desk;
+use crate::context::Context;
 use crate::subscribe::gaps::Gaps;
 use crate::subscribe::lateness::Lateness;
 use crate::subscribe::reorder_buffer::Window;
@@ -122,21 +122,21 @@ impl Reception {
     }
 
     /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.
-    pub(crate) fn advance(&mut self, healthy: bool, desk: &mut Desk<'_>) {
-        if self.repair.advance(desk) {
-            self.unanswered(healthy, desk);
+    pub(crate) fn advance(&mut self, healthy: bool, cx: &mut Context<'_>) {
+        if self.repair.advance(cx) {
+            self.unanswered(healthy, cx);
         }
-        self.pulse.advance(desk.now);
+        self.pulse.advance(cx.now);
         let Some(wait) = &mut self.wait else { return };
-        if wait.ask_at.is_some_and(|at| desk.now >= at) {
+        if wait.ask_at.is_some_and(|at| cx.now >= at) {
             wait.ask_at = None;
         }
-        if desk.now >= wait.until {
+        if cx.now >= wait.until {
             let reason = match self.delivery {
                 Delivery::Live { .. } => GapReason::TooLate,
                 Delivery::Lossless => GapReason::Unanswered,
             };
-            self.give_up_hole(reason, desk);
+            self.give_up_hole(reason, cx);
         }
     }
 }
@@ -172,35 +172,35 @@ impl Reception {
     }
 
     /// The publisher is elsewhere now.
-    pub(crate) fn moved(&mut self, desk: &mut Desk<'_>) {
-        self.repair.cancel(desk);
+    pub(crate) fn moved(&mut self, cx: &mut Context<'_>) {
+        self.repair.cancel(cx);
         self.interrupted();
     }
 
     /// The publisher has said that frame `end` does not exist, and none after it.
-    pub(crate) fn end_at(&mut self, end: FrameNumber, desk: &mut Desk<'_>) {
+    pub(crate) fn end_at(&mut self, end: FrameNumber, cx: &mut Context<'_>) {
         if self.is_present(end) {
             self.start_before(end, Location::default());
             self.window.end_at(end);
-            self.proceed(desk);
+            self.proceed(cx);
         } else {
-            self.incarnations.suspect(end.incarnation, desk.now);
+            self.incarnations.suspect(end.incarnation, cx.now);
         }
     }
 
     /// Nobody listens any more: what is held back is let go.
-    pub(crate) fn leave(&mut self, desk: &mut Desk<'_>) {
-        self.repair.cancel(desk);
+    pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
+        self.repair.cancel(cx);
         self.window = Window::default();
-        self.tell_gap(desk);
+        self.tell_gap(cx);
     }
 
     /// The call is over: what came is delivered, whatever is missing before it.
-    pub(crate) fn close(&mut self, desk: &mut Desk<'_>) {
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
         self.detach();
         while self.window.hole().is_some() {
-            self.give_up_hole(GapReason::Unanswered, desk);
+            self.give_up_hole(GapReason::Unanswered, cx);
         }
-        self.tell_gap(desk);
+        self.tell_gap(cx);
     }
 }
