@@ -11,11 +11,11 @@ use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::connect::dial::Dial;
-use crate::connect::retry_budget::Budget;
+use crate::connect::retry_budget::RetryBudget;
 use crate::context::Context;
 
 /// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
-const STAYS: u32 = 3;
+const RENEWALS_AT_ONE_RELAY: u32 = 3;
 
 /// A session that comes up elsewhere first waits for home, within these bounds: for as long as it took itself and
 /// half of it more, and for three round trips of the path that home was last reached by. Home needs two.
@@ -32,14 +32,14 @@ pub(crate) struct Incident {
 
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
 #[derive(Clone, Debug)]
-pub(crate) struct Campaign {
+pub(crate) struct ConnectAttempts {
     /// What is being recovered from; `None` while the call is set up for the first time.
     pub(crate) incident: Option<Incident>,
     pub(crate) started: Timestamp,
     /// What there was to spend when it began.
-    pub(crate) before: Budget,
+    pub(crate) before: RetryBudget,
     /// Attempts of this campaign, as opposed to those of the budget.
-    pub(crate) attempts: u32,
+    pub(crate) made: u32,
     /// What the first failed attempt and the last one ended with.
     pub(crate) first_failure: Option<Cause>,
     pub(crate) last_failure: Option<Cause>,
@@ -52,37 +52,37 @@ pub(crate) struct Campaign {
     dials: Vec<Dial>,
     /// Of the dials, the one that has become a session elsewhere and waits for home. It gives that up where another
     /// one would give itself up.
-    second_best: Option<SessionId>,
+    fallback: Option<SessionId>,
     /// Whether there was a session already: the next one is taken wherever it is.
     had_session: bool,
 }
 
 /// How a campaign stands after time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Progress {
     /// Something is in flight or will be.
     Running,
     /// Attempts or window are used up.
     Exhausted,
     /// That session is up, and nothing better comes.
-    Settled(SessionId),
+    UseFallback(SessionId),
 }
 
-impl Campaign {
+impl ConnectAttempts {
     /// `head_start`: how long the old path has to come back by migration before the first dial.
     pub(crate) fn start(
         incident: Option<Incident>,
         head_start: Duration,
-        budget: &mut Budget,
+        retry_budget: &mut RetryBudget,
         cx: &mut Context<'_>,
     ) -> Self {
         let policy = &cx.config.policy;
-        let left = policy.window.saturating_sub(budget.spent);
-        let mut campaign = Self {
+        let left = policy.window.saturating_sub(retry_budget.spent);
+        let mut attempts = Self {
             incident,
             started: cx.now,
-            before: budget.clone(),
-            attempts: 0,
+            before: retry_budget.clone(),
+            made: 0,
             first_failure: None,
             last_failure: None,
             window_ends: cx.now + left,
@@ -90,18 +90,18 @@ impl Campaign {
             without_head_start: None,
             waits_for_slot: false,
             dials: Vec::new(),
-            second_best: None,
+            fallback: None,
             had_session: false,
         };
-        campaign.schedule(budget, cx);
-        campaign.without_head_start = campaign.next_attempt;
-        campaign.next_attempt = campaign.next_attempt.map(|at| at.max(cx.now + head_start));
-        campaign
+        attempts.schedule(retry_budget, cx);
+        attempts.without_head_start = attempts.next_attempt;
+        attempts.next_attempt = attempts.next_attempt.map(|at| at.max(cx.now + head_start));
+        attempts
     }
 
     /// The old path cannot come back any more: nobody waits for it.
     pub(crate) fn end_head_start(&mut self) {
-        if self.attempts == 0 {
+        if self.made == 0 {
             self.next_attempt = self.without_head_start;
         }
     }
@@ -120,10 +120,10 @@ impl Campaign {
     }
 
     /// Whose turn it is. To renew a session is no reason to leave the relay, unless it cannot be reached.
-    fn turn(&self, budget: &Budget) -> u32 {
+    fn relay_index(&self, retry_budget: &RetryBudget) -> u32 {
         match self.cause() {
-            Some(CauseKind::CredentialRenewed) => self.attempts.saturating_sub(STAYS),
-            _ => budget.attempts,
+            Some(CauseKind::CredentialRenewed) => self.made.saturating_sub(RENEWALS_AT_ONE_RELAY),
+            _ => retry_budget.attempts,
         }
     }
 
@@ -137,7 +137,7 @@ impl Campaign {
     }
 
     /// The provider has a credential for `relay`: whoever waited for it goes.
-    pub(crate) fn credential_came(&mut self, relay: &str, cx: &mut Context<'_>) {
+    pub(crate) fn credential_arrived(&mut self, relay: &str, cx: &mut Context<'_>) {
         for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
             dial.go(cx);
         }
@@ -166,7 +166,7 @@ impl Campaign {
 
     /// When it wants attention; at once, if there is nothing left to be tried.
     pub(crate) fn deadline(&self) -> Timestamp {
-        if self.standing() != Standing::Running {
+        if self.progress() != Progress::Running {
             return self.started;
         }
         let dials = self.dials.iter().map(|dial| dial.gives_up_at).min();
@@ -175,43 +175,47 @@ impl Campaign {
     }
 
     /// Gives up late dials and makes the attempt that is due.
-    pub(crate) fn advance(&mut self, budget: &mut Budget, cx: &mut Context<'_>) -> Standing {
-        if let Some(second_best) = self.second_best_by(cx.now) {
-            return Standing::Settled(second_best);
+    pub(crate) fn advance(
+        &mut self,
+        retry_budget: &mut RetryBudget,
+        cx: &mut Context<'_>,
+    ) -> Progress {
+        if let Some(fallback) = self.fallback_by(cx.now) {
+            return Progress::UseFallback(fallback);
         }
         while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= cx.now) {
             let session = self.dials[late].session;
             self.dials[late].close(cx);
             let kind = self.dials[late].lacked();
             self.failed(session, Cause::new(kind), cx);
-            self.go_on(budget, cx);
+            self.plan_next(retry_budget, cx);
         }
         if cx.now >= self.window_ends {
-            return Standing::Exhausted;
+            return Progress::Exhausted;
         }
         if self.next_attempt.is_some_and(|at| at <= cx.now) {
-            self.attempt(budget, cx);
+            self.attempt(retry_budget, cx);
         }
-        self.standing()
+        self.progress()
     }
 
     /// The session that waits for home, if it has waited long enough by then.
-    fn second_best_by(&self, now: Timestamp) -> Option<SessionId> {
-        let over = |dial: &&Dial| Some(dial.session) == self.second_best && dial.gives_up_at <= now;
+    fn fallback_by(&self, now: Timestamp) -> Option<SessionId> {
+        let over = |dial: &&Dial| Some(dial.session) == self.fallback && dial.gives_up_at <= now;
         self.dials.iter().find(over).map(|dial| dial.session)
     }
 
     /// What the first attempt had to wait for is there.
-    pub(crate) fn begin(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
-        if self.attempts == 0 {
-            self.hurry(budget, cx);
+    pub(crate) fn begin(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+        if self.made == 0 {
+            self.attempt_now(retry_budget, cx);
         }
     }
 
     /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
-    pub(crate) fn hurry(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
+    pub(crate) fn attempt_now(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
         if self.dials.is_empty() && self.next_attempt.is_some() {
-            self.attempt(budget, cx);
+            self.attempt(retry_budget, cx);
         }
     }
 
@@ -221,21 +225,21 @@ impl Campaign {
             return;
         };
         self.dials.remove(index);
-        self.second_best.take_if(|second_best| *second_best == session);
+        self.fallback.take_if(|fallback| *fallback == session);
         cx.telemetry.attempts_in_flight -= 1;
         cx.telemetry.attempts_failed += 1;
         self.note_failure(session, cause, cx);
     }
 
     /// Makes or plans the attempt that follows a failed one.
-    pub(crate) fn go_on(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
-        if self.second_best.is_some() {
+    pub(crate) fn plan_next(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+        if self.fallback.is_some() {
             return;
         }
         if self.waits_for_slot && cx.now < self.window_ends {
-            self.attempt(budget, cx);
+            self.attempt(retry_budget, cx);
         } else if self.next_attempt.is_none() {
-            self.schedule(budget, cx);
+            self.schedule(retry_budget, cx);
         }
     }
 
@@ -244,29 +248,29 @@ impl Campaign {
         &mut self,
         session: SessionId,
         cause: Cause,
-        budget: &mut Budget,
+        retry_budget: &mut RetryBudget,
         cx: &mut Context<'_>,
     ) {
         self.had_session = true;
         self.note_failure(session, cause, cx);
-        self.schedule(budget, cx);
+        self.schedule(retry_budget, cx);
     }
 
     /// A dial succeeded. If it is elsewhere, home has a moment to answer, too, once: the others are most likely to be
     /// there, and to find out later costs them and us seconds. It is dialled anew, by a dial that has seen nothing of
     /// the outage. `rtt` is that of the path that was lost. Whether there is anything to wait for.
-    pub(crate) fn waits_for_home(
+    pub(crate) fn wait_for_home(
         &mut self,
         session: SessionId,
         rtt: Duration,
-        budget: &mut Budget,
+        retry_budget: &mut RetryBudget,
         cx: &mut Context<'_>,
     ) -> bool {
         let home = String::from(cx.directory.home(cx.config));
         let Some(index) = self.dials.iter().position(|dial| dial.is_out(session)) else {
             return false;
         };
-        if self.second_best == Some(session) {
+        if self.fallback == Some(session) {
             return true;
         }
         // Where sessions come up and drop, home is not the place to be.
@@ -277,24 +281,25 @@ impl Campaign {
         let took = cx.now - self.dials[index].since;
         let wait = (took * 3 / 2).max(rtt.saturating_mul(3)).clamp(SHORTEST_WAIT, LONGEST_WAIT);
         self.dials[index].gives_up_at = (cx.now + wait).min(self.window_ends);
-        self.second_best = Some(session);
-        self.give_up_where(|dial| dial.session != session && dial.relay != home, cx);
+        self.fallback = Some(session);
+        self.cancel_where(|dial| dial.session != session && dial.relay != home, cx);
         let policy = &cx.config.policy;
-        if budget.attempts < policy.attempts && self.dials.len() < usize::from(policy.racing) {
-            self.attempt_at(home, budget, cx);
+        if retry_budget.attempts < policy.attempts && self.dials.len() < usize::from(policy.racing)
+        {
+            self.attempt_at(home, retry_budget, cx);
         }
         self.next_attempt = None;
         self.waits_for_slot = false;
-        self.standing() == Standing::Running
+        self.progress() == Progress::Running
     }
 
     /// The session that is up, and waits for home.
-    pub(crate) fn second_best(&self) -> Option<SessionId> {
-        self.second_best
+    pub(crate) fn fallback(&self) -> Option<SessionId> {
+        self.fallback
     }
 
     /// A session is to be taken: the race is over, and the others are closed.
-    pub(crate) fn won(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
+    pub(crate) fn take_winner(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
         let index = self.dials.iter().position(|dial| dial.is_out(session))?;
         let dial = self.dials.remove(index);
         cx.telemetry.attempts_in_flight -= 1;
@@ -308,11 +313,11 @@ impl Campaign {
     pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
         self.next_attempt = None;
         self.waits_for_slot = false;
-        self.second_best = None;
-        self.give_up_where(|_| true, cx);
+        self.fallback = None;
+        self.cancel_where(|_| true, cx);
     }
 
-    fn give_up_where(&mut self, is_one: impl Fn(&Dial) -> bool, cx: &mut Context<'_>) {
+    fn cancel_where(&mut self, is_one: impl Fn(&Dial) -> bool, cx: &mut Context<'_>) {
         for dial in self.dials.extract_if(.., |dial| is_one(dial)) {
             cx.telemetry.attempts_in_flight -= 1;
             cx.telemetry.attempts_cancelled += 1;
@@ -320,11 +325,11 @@ impl Campaign {
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        match self.second_best {
-            Some(session) if self.dials.len() == 1 => Standing::Settled(session),
-            None if self.dials.is_empty() && self.next_attempt.is_none() => Standing::Exhausted,
-            Some(_) | None => Standing::Running,
+    pub(crate) fn progress(&self) -> Progress {
+        match self.fallback {
+            Some(session) if self.dials.len() == 1 => Progress::UseFallback(session),
+            None if self.dials.is_empty() && self.next_attempt.is_none() => Progress::Exhausted,
+            Some(_) | None => Progress::Running,
         }
     }
 
@@ -340,15 +345,16 @@ impl Campaign {
     }
 
     /// Plans the next attempt, unless the budget is used up or the window would be over by then.
-    fn schedule(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
+    fn schedule(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
-        let at_once = budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
-        let at = if at_once { cx.now } else { cx.now + budget.pause(policy, cx.rng) };
-        let allowed = budget.attempts < policy.attempts && at < self.window_ends;
+        let at_once =
+            retry_budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
+        let at = if at_once { cx.now } else { cx.now + retry_budget.pause(policy, cx.rng) };
+        let allowed = retry_budget.attempts < policy.attempts && at < self.window_ends;
         self.next_attempt = allowed.then_some(at);
     }
 
-    fn attempt(&mut self, budget: &mut Budget, cx: &mut Context<'_>) {
+    fn attempt(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
             // Each attempt has its time: on a long path, handshakes take several pauses.
@@ -357,23 +363,23 @@ impl Campaign {
             return;
         }
         self.waits_for_slot = false;
-        let relay = String::from(cx.directory.relay(self.turn(budget), cx.config));
-        self.attempt_at(relay, budget, cx);
+        let relay = String::from(cx.directory.relay(self.relay_index(retry_budget), cx.config));
+        self.attempt_at(relay, retry_budget, cx);
         self.next_attempt = None;
         if policy.racing > 1 {
-            self.schedule(budget, cx);
+            self.schedule(retry_budget, cx);
         }
     }
 
-    fn attempt_at(&mut self, relay: String, budget: &mut Budget, cx: &mut Context<'_>) {
-        budget.attempts += 1;
-        self.attempts += 1;
+    fn attempt_at(&mut self, relay: String, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+        retry_budget.attempts += 1;
+        self.made += 1;
         cx.telemetry.attempts += 1;
         cx.telemetry.attempts_in_flight += 1;
         let dial = Dial::new(relay.clone(), cx);
         cx.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
-            attempt: budget.attempts,
+            attempt: retry_budget.attempts,
             of: cx.config.policy.attempts,
             session: dial.session,
             relay,

@@ -6,8 +6,8 @@ mod dial;
 mod relay_list;
 mod retry_budget;
 
-pub(crate) use attempts::{Campaign, Incident, Standing};
+pub(crate) use attempts::{ConnectAttempts, Incident, Progress};
 pub(crate) use credentials::{Credentials, Issue, Ticket};
 pub(crate) use dial::Dial;
 pub(crate) use relay_list::Directory;
-pub(crate) use retry_budget::Budget;
+pub(crate) use retry_budget::RetryBudget;

@@ -12,13 +12,13 @@ use crate::config::Policy;
 /// It outlives the incident: a session that comes up and drops again finds the budget as it left
 /// it, and only stable uptime makes it whole (R8). Time with a session up is not spent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub(crate) struct RetryBudget {
     pub(crate) attempts: u32,
     pub(crate) pauses: u32,
     pub(crate) spent: Duration,
 }
 
-impl Budget {
+impl RetryBudget {
     /// Takes the next pause.
     pub(crate) fn pause(&mut self, policy: &Policy, rng: &mut ChaCha8Rng) -> Duration {
         let bound = policy.bound(self.pauses);

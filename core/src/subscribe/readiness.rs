@@ -55,7 +55,7 @@ impl Readiness {
     }
 
     /// Gives up waiting for now; whether it was waited for.
-    pub(crate) fn give_up(&mut self) -> bool {
+    pub(crate) fn attempts_exhausted(&mut self) -> bool {
         let awaited = !self.is_settled();
         if awaited {
             *self = Self::Late;

@@ -157,7 +157,7 @@ impl SubscribedTrack {
                 "the relay accepted the subscription only just now"
             }
         };
-        if self.readiness.give_up() {
+        if self.readiness.attempts_exhausted() {
             let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
             cx.out.event(Event::Notice { code, track, detail: why.into() });
         }

@@ -133,9 +133,11 @@ impl Supervisor {
     pub(super) fn reconnect_now(&mut self) {
         match &mut self.state {
             State::Live { .. } => self.replace_session(CauseKind::Requested),
-            State::Connecting(campaign)
-            | State::Suspect { campaign, .. }
-            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, cx!(self)),
+            State::Connecting(attempts)
+            | State::Suspect { attempts, .. }
+            | State::Recovering { attempts, .. } => {
+                attempts.attempt_now(&mut self.retry_budget, cx!(self))
+            }
             State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
         }
     }
@@ -148,9 +150,11 @@ impl Supervisor {
                 session.migration.want_once();
                 session.advance_path(None, cx!(self));
             }
-            State::Connecting(campaign)
-            | State::Suspect { campaign, .. }
-            | State::Recovering { campaign, .. } => campaign.hurry(&mut self.budget, cx!(self)),
+            State::Connecting(attempts)
+            | State::Suspect { attempts, .. }
+            | State::Recovering { attempts, .. } => {
+                attempts.attempt_now(&mut self.retry_budget, cx!(self))
+            }
             State::Idle | State::Failed(_) | State::Closed(_) => {}
         }
     }

@@ -6,7 +6,7 @@ use super::Supervisor;
 use crate::api::error::{Cause, CauseKind};
 use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
-use crate::connect::Budget;
+use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::publish::PublishedTrack;
 use crate::session::Renewal;
@@ -39,7 +39,7 @@ impl Supervisor {
     fn wake_of_state(&self) -> Option<(Timestamp, Reason)> {
         Some(match &self.state {
             State::Idle | State::Failed(_) | State::Closed(_) => return None,
-            State::Connecting(campaign) => (campaign.deadline(), Reason::Attempt),
+            State::Connecting(attempts) => (attempts.deadline(), Reason::Attempt),
             State::Joining { session, deadline, .. } => {
                 let path = (session.path_deadline(), Reason::Session);
                 let next = first((*deadline, Reason::Join), path);
@@ -60,13 +60,13 @@ impl Supervisor {
                 }
                 stable_at.map_or(next, |at| first((at, Reason::Stable), next))
             }
-            State::Suspect { session, campaign, tell_at } => {
-                let attempt = (campaign.deadline(), Reason::Attempt);
+            State::Suspect { session, attempts, tell_at } => {
+                let attempt = (attempts.deadline(), Reason::Attempt);
                 let path = (session.path_deadline(), Reason::Session);
                 first(first(attempt, path), (*tell_at, Reason::Grace))
             }
-            State::Recovering { campaign, silent } => {
-                let attempt = (campaign.deadline(), Reason::Attempt);
+            State::Recovering { attempts, silent } => {
+                let attempt = (attempts.deadline(), Reason::Attempt);
                 let path =
                     silent.as_ref().map(|session| (session.path_deadline(), Reason::Session));
                 path.map_or(attempt, |path| first(attempt, path))
@@ -110,10 +110,10 @@ impl Supervisor {
     fn advance_state(&mut self) {
         let now = self.now;
         match &mut self.state {
-            State::Connecting(_) | State::Recovering { .. } => self.advance_campaign(),
+            State::Connecting(_) | State::Recovering { .. } => self.advance_attempts(),
             State::Suspect { tell_at, .. } => {
                 let over = now >= *tell_at;
-                self.advance_campaign();
+                self.advance_attempts();
                 if over {
                     self.end_grace();
                 }
@@ -130,7 +130,7 @@ impl Supervisor {
             State::Live { session, stable_at, .. } => {
                 if stable_at.is_some_and(|at| now >= at) {
                     *stable_at = None;
-                    self.budget = Budget::default();
+                    self.retry_budget = RetryBudget::default();
                     self.telemetry.consecutive_disconnects = 0;
                     self.directory.settle_on(&session.relay);
                 }
@@ -159,13 +159,13 @@ impl Supervisor {
     }
 
     /// The ladder: the old path moves, and the attempts race it.
-    fn advance_campaign(&mut self) {
-        if let Some((session, campaign)) = self.state.silent_mut() {
-            session.advance_path(campaign.incident_id(), cx!(self));
+    fn advance_attempts(&mut self) {
+        if let Some((session, attempts)) = self.state.silent_mut() {
+            session.advance_path(attempts.incident_id(), cx!(self));
         }
-        if let Some(campaign) = self.state.campaign_mut() {
-            let standing = campaign.advance(&mut self.budget, cx!(self));
-            self.conclude(standing);
+        if let Some(attempts) = self.state.attempts_mut() {
+            let progress = attempts.advance(&mut self.retry_budget, cx!(self));
+            self.act_on(progress);
         }
     }
 

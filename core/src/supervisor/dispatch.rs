@@ -55,7 +55,7 @@ impl Supervisor {
             }
             Input::CredentialAnswered { request, credential } => {
                 if let Some(relay) = self.credentials.answered(request, credential, self.now) {
-                    self.credential_came(&relay);
+                    self.credential_arrived(&relay);
                 }
             }
             Input::CredentialFailed { request, cause } => {

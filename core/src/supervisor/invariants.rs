@@ -2,10 +2,15 @@
 
 use crate::api::stats::Telemetry;
 use crate::config::Config;
-use crate::connect::Budget;
+use crate::connect::RetryBudget;
 use crate::supervisor::state::State;
 
-pub(crate) fn check(state: &State, telemetry: &Telemetry, budget: &Budget, config: &Config) {
+pub(crate) fn check(
+    state: &State,
+    telemetry: &Telemetry,
+    retry_budget: &RetryBudget,
+    config: &Config,
+) {
     let t = telemetry;
     assert_eq!(
         t.attempts,
@@ -18,11 +23,11 @@ pub(crate) fn check(state: &State, telemetry: &Telemetry, budget: &Budget, confi
         "incidents are conserved"
     );
     let (in_flight, open) = match state {
-        State::Connecting(campaign) => (campaign.in_flight(), campaign.incident.is_some()),
-        State::Joining { campaign, .. } => (campaign.in_flight(), campaign.incident.is_some()),
-        State::Suspect { campaign, .. } | State::Recovering { campaign, .. } => {
-            assert!(campaign.incident.is_some(), "only an incident is recovered from");
-            (campaign.in_flight(), true)
+        State::Connecting(attempts) => (attempts.in_flight(), attempts.incident.is_some()),
+        State::Joining { attempts, .. } => (attempts.in_flight(), attempts.incident.is_some()),
+        State::Suspect { attempts, .. } | State::Recovering { attempts, .. } => {
+            assert!(attempts.incident.is_some(), "only an incident is recovered from");
+            (attempts.in_flight(), true)
         }
         State::Idle | State::Live { .. } | State::Failed(_) | State::Closed(_) => (0, false),
     };
@@ -33,5 +38,8 @@ pub(crate) fn check(state: &State, telemetry: &Telemetry, budget: &Budget, confi
         "at most one incident, and only while recovering"
     );
     assert!(in_flight <= usize::from(config.policy.racing), "races are bounded");
-    assert!(budget.attempts <= config.policy.attempts, "not one attempt more than the policy's");
+    assert!(
+        retry_budget.attempts <= config.policy.attempts,
+        "not one attempt more than the policy's"
+    );
 }

@@ -28,9 +28,9 @@ use crate::api::stats::{CallRecord, ParticipantRecord};
 use crate::api::stats::{Stats, Summary, Telemetry};
 use crate::api::time::Timestamp;
 use crate::config::Config;
-use crate::connect::Budget;
 use crate::connect::Credentials;
 use crate::connect::Directory;
+use crate::connect::RetryBudget;
 use crate::context::outbox::Outbox;
 use crate::participants::Answer;
 use crate::participants::Followed;
@@ -51,7 +51,7 @@ pub struct Supervisor {
     started: Timestamp,
     mint: Mint,
     next_epoch: u64,
-    budget: Budget,
+    retry_budget: RetryBudget,
     telemetry: Telemetry,
     directory: Directory,
     credentials: Credentials,
@@ -89,7 +89,7 @@ impl Supervisor {
             started: now,
             mint: Mint::default(),
             next_epoch: config.first_epoch,
-            budget: Budget::default(),
+            retry_budget: RetryBudget::default(),
             telemetry: Telemetry::default(),
             directory: Directory::new(&config.directory, now),
             credentials: Credentials::default(),
@@ -222,7 +222,7 @@ impl Supervisor {
     /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
-        invariants::check(&self.state, &self.telemetry, &self.budget, &self.config);
+        invariants::check(&self.state, &self.telemetry, &self.retry_budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
         assert_eq!(self.agenda, self.next_on_agenda(), "the deadline is that of the state");
         if let Some((at, reason)) = self.next_wake() {

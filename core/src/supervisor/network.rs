@@ -11,7 +11,7 @@ use crate::api::id::{RequestId, SessionId};
 use crate::api::output::Output;
 use crate::connect::Dial;
 use crate::connect::Ticket;
-use crate::connect::{Campaign, Standing};
+use crate::connect::{ConnectAttempts, Progress};
 use crate::context::cx;
 use crate::participants::CROSSING;
 use crate::participants::Followed;
@@ -28,8 +28,8 @@ impl Supervisor {
             current.search.connected(session, missing.as_ref(), cx!(self));
         }
         let rtt = self.monitor.rtt();
-        let waits = self.state.campaign_mut().is_some_and(|campaign| {
-            campaign.waits_for_home(session, rtt, &mut self.budget, cx!(self))
+        let waits = self.state.attempts_mut().is_some_and(|attempts| {
+            attempts.wait_for_home(session, rtt, &mut self.retry_budget, cx!(self))
         });
         if !waits {
             self.take_session(session);
@@ -38,13 +38,13 @@ impl Supervisor {
 
     /// The call goes on with a session of its campaign.
     fn take_session(&mut self, session: SessionId) {
-        if self.state.campaign().and_then(|campaign| campaign.dialing(session)).is_none() {
+        if self.state.attempts().and_then(|attempts| attempts.dialing(session)).is_none() {
             return;
         }
-        let (mut campaign, old) = match mem::replace(&mut self.state, State::Idle) {
-            State::Suspect { session: old, campaign, .. } => (campaign, Some(old)),
-            State::Recovering { silent, campaign } => (campaign, silent),
-            State::Connecting(campaign) => (campaign, None),
+        let (mut attempts, old) = match mem::replace(&mut self.state, State::Idle) {
+            State::Suspect { session: old, attempts, .. } => (attempts, Some(old)),
+            State::Recovering { silent, attempts } => (attempts, silent),
+            State::Connecting(attempts) => (attempts, None),
             other @ (State::Idle
             | State::Joining { .. }
             | State::Live { .. }
@@ -57,8 +57,8 @@ impl Supervisor {
         if let Some(old) = old {
             self.out.push(Output::CloseSession { session: old.id });
         }
-        if let Some(dial) = campaign.won(session, cx!(self)) {
-            self.join(dial, campaign, Vec::new());
+        if let Some(dial) = attempts.take_winner(session, cx!(self)) {
+            self.join(dial, attempts, Vec::new());
         }
     }
 
@@ -69,19 +69,19 @@ impl Supervisor {
             self.look_failed(&dial, &cause);
         }
         // It has become a session.
-        if !self.is_second_best(session) {
+        if !self.is_fallback(session) {
             self.attempt_failed(session, cause);
         }
     }
 
     fn attempt_failed(&mut self, session: SessionId, cause: Cause) {
-        let dial = self.state.campaign().and_then(|campaign| campaign.dialing(session));
+        let dial = self.state.attempts().and_then(|attempts| attempts.dialing(session));
         let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
             return;
         };
         let final_code = self.verdict(&cause, &relay, issue);
-        if let Some(campaign) = self.state.campaign_mut() {
-            campaign.failed(session, cause, cx!(self));
+        if let Some(attempts) = self.state.attempts_mut() {
+            attempts.failed(session, cause, cx!(self));
         }
         self.after_failure(final_code);
     }
@@ -98,31 +98,31 @@ impl Supervisor {
             self.fail(code);
             return;
         }
-        if let Some(campaign) = self.state.campaign_mut() {
-            campaign.go_on(&mut self.budget, cx!(self));
+        if let Some(attempts) = self.state.attempts_mut() {
+            attempts.plan_next(&mut self.retry_budget, cx!(self));
         }
-        if let Some(standing) = self.state.campaign().map(Campaign::standing) {
-            self.conclude(standing);
+        if let Some(progress) = self.state.attempts().map(ConnectAttempts::progress) {
+            self.act_on(progress);
         }
     }
 
     /// Does what a campaign has come to.
-    pub(super) fn conclude(&mut self, standing: Standing) {
-        match standing {
-            Standing::Running => {}
-            Standing::Settled(session) => self.take_session(session),
-            Standing::Exhausted => self.give_up(),
+    pub(super) fn act_on(&mut self, progress: Progress) {
+        match progress {
+            Progress::Running => {}
+            Progress::UseFallback(session) => self.take_session(session),
+            Progress::Exhausted => self.attempts_exhausted(),
         }
     }
 
     /// Goes on with the session that waits for home, if there is one; whether there is.
-    pub(super) fn settle_for_second_best(&mut self) -> bool {
-        let second_best = self.state.campaign().and_then(Campaign::second_best);
-        second_best.inspect(|session| self.take_session(*session)).is_some()
+    pub(super) fn accept_fallback(&mut self) -> bool {
+        let fallback = self.state.attempts().and_then(ConnectAttempts::fallback);
+        fallback.inspect(|session| self.take_session(*session)).is_some()
     }
 
-    fn is_second_best(&self, session: SessionId) -> bool {
-        self.state.campaign().and_then(Campaign::second_best) == Some(session)
+    fn is_fallback(&self, session: SessionId) -> bool {
+        self.state.attempts().and_then(ConnectAttempts::fallback) == Some(session)
     }
 
     /// Attempts that wait for the list are made now.
@@ -135,14 +135,14 @@ impl Supervisor {
             let relays = self.directory.relays(&self.config).to_vec();
             self.out.push(Output::RememberDirectory { relays });
         }
-        if let State::Connecting(campaign) = &mut self.state {
-            campaign.begin(&mut self.budget, cx!(self));
+        if let State::Connecting(attempts) = &mut self.state {
+            attempts.begin(&mut self.retry_budget, cx!(self));
         }
     }
 
-    pub(super) fn credential_came(&mut self, relay: &str) {
-        if let Some(campaign) = self.state.campaign_mut() {
-            campaign.credential_came(relay, cx!(self));
+    pub(super) fn credential_arrived(&mut self, relay: &str) {
+        if let Some(attempts) = self.state.attempts_mut() {
+            attempts.credential_arrived(relay, cx!(self));
         }
         if let Some(current) = self.state.session_mut()
             && let Some(dial) = current.search.waiting_for(relay)
@@ -167,8 +167,8 @@ impl Supervisor {
         {
             current.search.dial_failed(session);
         }
-        if let Some(campaign) = self.state.campaign_mut()
-            && campaign.credential_failed(relay, cause, cx!(self))
+        if let Some(attempts) = self.state.attempts_mut()
+            && attempts.credential_failed(relay, cause, cx!(self))
         {
             self.after_failure(cause.kind.final_code());
         }
@@ -229,7 +229,7 @@ impl Supervisor {
     }
 
     pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
-        if self.is_second_best(session) {
+        if self.is_fallback(session) {
             return self.attempt_failed(session, cause);
         }
         if let Some(current) = self.state.session_mut()
@@ -272,12 +272,12 @@ impl Supervisor {
             if let Some(kind) = silence {
                 self.suspect(kind);
             }
-        } else if let Some((old, campaign)) =
+        } else if let Some((old, attempts)) =
             self.state.silent_mut().filter(|(old, _)| old.id == session)
         {
             old.liveness.report(now, counters);
             old.migration.rtt(rtt);
-            if old.liveness.is_back() && !campaign.is_voluntary() {
+            if old.liveness.is_back() && !attempts.is_voluntary() {
                 self.return_to_old_session();
             }
         }

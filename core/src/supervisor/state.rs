@@ -6,7 +6,7 @@ use core::mem;
 
 use crate::api::stats::Summary;
 use crate::api::time::Timestamp;
-use crate::connect::Campaign;
+use crate::connect::ConnectAttempts;
 use crate::session::Session;
 
 /// The state of a call.
@@ -14,11 +14,11 @@ use crate::session::Session;
 pub(crate) enum State {
     Idle,
     /// The campaign has no incident: the call was never up.
-    Connecting(Campaign),
+    Connecting(ConnectAttempts),
     /// The campaign waits: if joining fails, it goes on with its next attempt.
     Joining {
         session: Session,
-        campaign: Campaign,
+        attempts: ConnectAttempts,
         deadline: Timestamp,
     },
     /// `stable_at`: when the budget becomes whole again; `None` once it is.
@@ -30,12 +30,12 @@ pub(crate) enum State {
     /// `tell_at`: when the grace is over.
     Suspect {
         session: Session,
-        campaign: Campaign,
+        attempts: ConnectAttempts,
         tell_at: Timestamp,
     },
     /// `silent`: the old session, if it was not closed: it may still come back.
     Recovering {
-        campaign: Campaign,
+        attempts: ConnectAttempts,
         silent: Option<Session>,
     },
     Failed(Box<Summary>),
@@ -100,11 +100,11 @@ impl State {
     }
 
     /// The attempts that are being made, if any are.
-    pub(crate) fn campaign(&self) -> Option<&Campaign> {
+    pub(crate) fn attempts(&self) -> Option<&ConnectAttempts> {
         match self {
-            Self::Connecting(campaign)
-            | Self::Suspect { campaign, .. }
-            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Connecting(attempts)
+            | Self::Suspect { attempts, .. }
+            | Self::Recovering { attempts, .. } => Some(attempts),
             Self::Idle
             | Self::Joining { .. }
             | Self::Live { .. }
@@ -114,11 +114,11 @@ impl State {
     }
 
     /// Likewise, to change them.
-    pub(crate) fn campaign_mut(&mut self) -> Option<&mut Campaign> {
+    pub(crate) fn attempts_mut(&mut self) -> Option<&mut ConnectAttempts> {
         match self {
-            Self::Connecting(campaign)
-            | Self::Suspect { campaign, .. }
-            | Self::Recovering { campaign, .. } => Some(campaign),
+            Self::Connecting(attempts)
+            | Self::Suspect { attempts, .. }
+            | Self::Recovering { attempts, .. } => Some(attempts),
             Self::Idle
             | Self::Joining { .. }
             | Self::Live { .. }
@@ -128,10 +128,10 @@ impl State {
     }
 
     /// The old session that may still come back, and the attempts that race it.
-    pub(crate) fn silent_mut(&mut self) -> Option<(&mut Session, &mut Campaign)> {
+    pub(crate) fn silent_mut(&mut self) -> Option<(&mut Session, &mut ConnectAttempts)> {
         match self {
-            Self::Suspect { session, campaign, .. }
-            | Self::Recovering { silent: Some(session), campaign } => Some((session, campaign)),
+            Self::Suspect { session, attempts, .. }
+            | Self::Recovering { silent: Some(session), attempts } => Some((session, attempts)),
             Self::Idle
             | Self::Connecting(_)
             | Self::Joining { .. }

@@ -17,11 +17,11 @@ use crate::supervisor::state::State;
 impl Supervisor {
     pub(super) fn nobody_answered(&mut self) {
         let tries = self.config.answer_retries.saturating_add(1);
-        self.fail_without_campaign(Cause::new(CauseKind::NobodyCame), tries);
+        self.fail_without_attempts(Cause::new(CauseKind::NobodyCame), tries);
     }
 
     /// Ends the call for a cause that no attempt to reach a relay can mend.
-    pub(super) fn fail_without_campaign(&mut self, root_cause: Cause, attempts: u32) {
+    pub(super) fn fail_without_attempts(&mut self, root_cause: Cause, attempts: u32) {
         let (code, last_cause) = (root_cause.kind.setup_code(), None);
         let after = self.now - self.started;
         self.end(Outcome::Failed(CallError { code, root_cause, last_cause, attempts, after }));
@@ -45,9 +45,9 @@ impl Supervisor {
     }
 
     /// Attempts or window are used up.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn attempts_exhausted(&mut self) {
         let code = match &self.state {
-            State::Connecting(campaign) => campaign
+            State::Connecting(attempts) => attempts
                 .first_failure
                 .as_ref()
                 .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
@@ -64,22 +64,22 @@ impl Supervisor {
     /// The call fails, unless it has a session that was to be replaced only because another one was wanted, or one that
     /// is up on another relay than home.
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        if self.keep_session() || self.settle_for_second_best() {
+        if self.keep_session() || self.accept_fallback() {
             return;
         }
-        let Some(campaign) = self.state.campaign() else { return };
-        let root_cause = campaign
+        let Some(attempts) = self.state.attempts() else { return };
+        let root_cause = attempts
             .incident
             .as_ref()
             .map(|incident| incident.cause.clone())
-            .or_else(|| campaign.first_failure.clone())
+            .or_else(|| attempts.first_failure.clone())
             .unwrap_or(Cause::new(CauseKind::TimedOut));
         let error = CallError {
             code,
             root_cause,
-            last_cause: campaign.last_failure.clone(),
-            attempts: campaign.attempts,
-            after: self.now - campaign.started,
+            last_cause: attempts.last_failure.clone(),
+            attempts: attempts.made,
+            after: self.now - attempts.started,
         };
         self.end(Outcome::Failed(error));
     }
@@ -89,16 +89,16 @@ impl Supervisor {
         if !self.is_being_replaced() {
             return false;
         }
-        let State::Recovering { silent: Some(old), campaign } = &mut self.state else {
+        let State::Recovering { silent: Some(old), attempts } = &mut self.state else {
             return false;
         };
         if let Some(renewal) = &mut old.renewal {
             renewal.failed(self.now);
         }
         // There was a session all the time: nothing is spent.
-        let before = campaign.before.clone();
+        let before = attempts.before.clone();
         self.return_to_old_session();
-        self.budget = before;
+        self.retry_budget = before;
         true
     }
 
@@ -106,15 +106,15 @@ impl Supervisor {
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.stop_search();
         match mem::replace(&mut self.state, State::Idle) {
-            State::Connecting(mut campaign) => campaign.cancel(cx!(self)),
-            State::Recovering { mut campaign, silent } => {
-                campaign.cancel(cx!(self));
+            State::Connecting(mut attempts) => attempts.cancel(cx!(self)),
+            State::Recovering { mut attempts, silent } => {
+                attempts.cancel(cx!(self));
                 if let Some(session) = silent {
                     self.out.push(Output::CloseSession { session: session.id });
                 }
             }
-            State::Suspect { session, mut campaign, .. } => {
-                campaign.cancel(cx!(self));
+            State::Suspect { session, mut attempts, .. } => {
+                attempts.cancel(cx!(self));
                 self.out.push(Output::CloseSession { session: session.id });
             }
             State::Joining { session, .. } | State::Live { session, .. } => {

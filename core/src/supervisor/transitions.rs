@@ -10,9 +10,9 @@ use crate::api::event::Event;
 use crate::api::id::IncidentId;
 use crate::api::output::Output;
 use crate::api::stats::CallStatus;
-use crate::connect::Budget;
 use crate::connect::Dial;
-use crate::connect::{Campaign, Incident};
+use crate::connect::RetryBudget;
+use crate::connect::{ConnectAttempts, Incident};
 use crate::context::cx;
 use crate::participants::Followed;
 use crate::participants::Lookout;
@@ -41,13 +41,13 @@ impl Supervisor {
     /// Starts the attempts to set the call up.
     pub(super) fn set_up(&mut self) {
         let list = self.refresh_directory().unwrap_or_default();
-        let campaign = Campaign::start(None, list, &mut self.budget, cx!(self));
-        self.enter(State::Connecting(campaign));
+        let attempts = ConnectAttempts::start(None, list, &mut self.retry_budget, cx!(self));
+        self.enter(State::Connecting(attempts));
     }
 
     /// A session is up: publish and follow on it. Whom it looks out for already is not asked for
     /// again.
-    pub(super) fn join(&mut self, dial: Dial, campaign: Campaign, lookouts: Vec<Lookout>) {
+    pub(super) fn join(&mut self, dial: Dial, attempts: ConnectAttempts, lookouts: Vec<Lookout>) {
         self.detach_tracks();
         for lookout in lookouts {
             let whom = |followed: &&mut Followed| followed.participant == lookout.participant;
@@ -59,8 +59,8 @@ impl Supervisor {
             test.reached(&dial.relay, self.now);
         }
         let session = Session::new(dial, self.now, &self.config);
-        let deadline = (self.now + self.config.ready_timeout).min(campaign.window_ends());
-        self.enter(State::Joining { session, campaign, deadline });
+        let deadline = (self.now + self.config.ready_timeout).min(attempts.window_ends());
+        self.enter(State::Joining { session, attempts, deadline });
         self.attach_tracks();
     }
 
@@ -84,12 +84,12 @@ impl Supervisor {
     /// The call is live. What is not ready by now is named, and the call goes on without it.
     pub(super) fn open_gate(&mut self) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Joining { session, campaign, .. } => {
+            State::Joining { session, attempts, .. } => {
                 for track in &mut self.subscribed {
                     track.stop_waiting(cx!(self));
                 }
                 self.credentials.accepted();
-                self.go_live(session, &campaign, campaign.attempts);
+                self.go_live(session, &attempts, attempts.made);
             }
             other @ (State::Idle
             | State::Connecting(_)
@@ -104,11 +104,11 @@ impl Supervisor {
     /// The old session's packets are back before any attempt succeeded.
     pub(super) fn return_to_old_session(&mut self) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Suspect { mut session, mut campaign, .. }
-            | State::Recovering { silent: Some(mut session), mut campaign } => {
-                campaign.cancel(cx!(self));
+            State::Suspect { mut session, mut attempts, .. }
+            | State::Recovering { silent: Some(mut session), mut attempts } => {
+                attempts.cancel(cx!(self));
                 session.migration.no_longer();
-                self.go_live(session, &campaign, 0);
+                self.go_live(session, &attempts, 0);
                 self.attach_tracks();
                 self.replays.resume(&mut self.published, cx!(self));
             }
@@ -122,19 +122,19 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn go_live(&mut self, session: Session, campaign: &Campaign, attempts: u32) {
-        self.budget.spent += self.now - campaign.started;
-        if campaign.incident.is_none() {
+    pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
+        self.retry_budget.spent += self.now - attempts.started;
+        if attempts.incident.is_none() {
             // Setting the call up is no recovery: the first incident has the whole budget.
-            self.budget = Budget::default();
+            self.retry_budget = RetryBudget::default();
         }
-        if let Some(incident) = &campaign.incident {
+        if let Some(incident) = &attempts.incident {
             let duration = self.now - incident.since;
             self.telemetry.incidents_open -= 1;
             self.telemetry.incidents_recovered += 1;
             self.telemetry.last_recovery = Some(duration);
             self.telemetry.time_to_recover.add(duration);
-            self.out.event(Event::Recovered { incident: incident.id, duration, attempts });
+            self.out.event(Event::Recovered { incident: incident.id, duration, attempts: made });
         }
         let stable_at = Some(self.now + self.config.policy.stable_after);
         // Time without a session is nobody's silence.
@@ -176,14 +176,14 @@ impl Supervisor {
         let state = match mem::replace(&mut self.state, State::Idle) {
             State::Live { session, .. } => {
                 let incident = self.new_incident(cause);
-                let campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
-                State::Recovering { campaign, silent: None }
+                let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
+                State::Recovering { attempts, silent: None }
             }
-            State::Joining { session, mut campaign, .. } => {
-                campaign.resume(session.id, cause, &mut self.budget, cx!(self));
-                match campaign.incident {
-                    Some(_) => State::Recovering { campaign, silent: None },
-                    None => State::Connecting(campaign),
+            State::Joining { session, mut attempts, .. } => {
+                attempts.resume(session.id, cause, &mut self.retry_budget, cx!(self));
+                match attempts.incident {
+                    Some(_) => State::Recovering { attempts, silent: None },
+                    None => State::Connecting(attempts),
                 }
             }
             other @ (State::Idle
@@ -211,9 +211,9 @@ impl Supervisor {
         session.liveness.suspect();
         session.migration.want_repeatedly();
         let incident = self.new_incident(Cause::new(kind));
-        let campaign = self.start_recovery(incident, &session.relay, HEAD_START);
+        let attempts = self.start_recovery(incident, &session.relay, HEAD_START);
         let tell_at = self.now + self.config.grace;
-        self.enter(State::Suspect { session, campaign, tell_at });
+        self.enter(State::Suspect { session, attempts, tell_at });
     }
 
     /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
@@ -222,14 +222,14 @@ impl Supervisor {
         self.stop_search();
         let Some(session) = self.state.take_live() else { return };
         let incident = self.new_incident(Cause::new(why));
-        let campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
-        self.enter(State::Recovering { campaign, silent: Some(session) });
+        let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
+        self.enter(State::Recovering { attempts, silent: Some(session) });
     }
 
     /// Whether there is a session that nothing is wrong with, although another one is wanted.
     pub(super) fn is_being_replaced(&self) -> bool {
-        let State::Recovering { silent: Some(old), campaign } = &self.state else { return false };
-        campaign.is_voluntary() && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
+        let State::Recovering { silent: Some(old), attempts } = &self.state else { return false };
+        attempts.is_voluntary() && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
     /// Where the call is now, nobody looks for others any more.
@@ -241,13 +241,13 @@ impl Supervisor {
 
     /// The others were found on another relay: the call goes on there.
     pub(super) fn follow_to(&mut self, dial: Dial, lookouts: Vec<Lookout>) {
-        let (left, campaign) = match mem::replace(&mut self.state, State::Idle) {
-            State::Joining { session, campaign, .. } => (session, campaign),
+        let (left, attempts) = match mem::replace(&mut self.state, State::Idle) {
+            State::Joining { session, attempts, .. } => (session, attempts),
             State::Live { session, .. } => {
                 let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));
-                let mut campaign = self.start_recovery(incident, &session.relay, Duration::ZERO);
-                campaign.cancel(cx!(self));
-                (session, campaign)
+                let mut attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
+                attempts.cancel(cx!(self));
+                (session, attempts)
             }
             other @ (State::Idle
             | State::Connecting(_)
@@ -262,7 +262,7 @@ impl Supervisor {
         self.out.push(Output::CloseSession { session: left.id });
         // Who came to meet somebody has not been moved by an outage: it does not look back.
         self.directory.settle_on(&dial.relay);
-        self.join(dial, campaign, lookouts);
+        self.join(dial, attempts, lookouts);
         if let State::Joining { session: new, .. } = &mut self.state {
             new.meeting = Some(Meeting { left: left.relay, since: self.now });
         }
@@ -271,8 +271,8 @@ impl Supervisor {
     /// The grace is over: the user hears of it.
     pub(super) fn end_grace(&mut self) {
         match mem::replace(&mut self.state, State::Idle) {
-            State::Suspect { session, campaign, .. } => {
-                self.enter(State::Recovering { campaign, silent: Some(session) });
+            State::Suspect { session, attempts, .. } => {
+                self.enter(State::Recovering { attempts, silent: Some(session) });
             }
             other @ (State::Idle
             | State::Connecting(_)
@@ -290,11 +290,11 @@ impl Supervisor {
         let final_code = shown.and_then(|(relay, issue)| self.verdict(cause, &relay, issue));
         self.end_grace();
         self.detach_tracks();
-        if let State::Recovering { campaign, silent } = &mut self.state {
+        if let State::Recovering { attempts, silent } = &mut self.state {
             *silent = None;
             match final_code {
                 Some(code) => self.fail(code),
-                None => campaign.end_head_start(),
+                None => attempts.end_head_start(),
             }
         }
     }
@@ -311,13 +311,13 @@ impl Supervisor {
         incident: Incident,
         relay: &str,
         head_start: Duration,
-    ) -> Campaign {
-        if self.budget.attempts == 0 {
+    ) -> ConnectAttempts {
+        if self.retry_budget.attempts == 0 {
             self.directory.settle_on(relay);
         }
         // Nobody waits for the answer: it serves the attempts that follow it.
         self.refresh_directory();
-        Campaign::start(Some(incident), head_start, &mut self.budget, cx!(self))
+        ConnectAttempts::start(Some(incident), head_start, &mut self.retry_budget, cx!(self))
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {

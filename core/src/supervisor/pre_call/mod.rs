@@ -65,11 +65,11 @@ impl Supervisor {
     fn finish_test(&mut self) {
         let returned = self.pre_call.as_ref().map_or(0, |test| test.report.returned);
         let cause = match &self.state {
-            State::Connecting(campaign)
-            | State::Suspect { campaign, .. }
-            | State::Recovering { campaign, .. } => {
-                let incident = campaign.incident.as_ref().map(|incident| incident.cause.clone());
-                let cause = incident.or_else(|| campaign.first_failure.clone());
+            State::Connecting(attempts)
+            | State::Suspect { attempts, .. }
+            | State::Recovering { attempts, .. } => {
+                let incident = attempts.incident.as_ref().map(|incident| incident.cause.clone());
+                let cause = incident.or_else(|| attempts.first_failure.clone());
                 Some(cause.unwrap_or(Cause::new(CauseKind::TimedOut)))
             }
             State::Joining { .. } if self.is_agreed() => {
@@ -87,7 +87,7 @@ impl Supervisor {
 
     fn fail_test(&mut self, cause: Cause) {
         let attempts = u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX);
-        self.fail_without_campaign(cause, attempts);
+        self.fail_without_attempts(cause, attempts);
     }
 
     /// The report of the test, if this is one.
