@@ -29,7 +29,7 @@ pub enum Reason {
     /// The test before a call goes on.
     Test,
     /// The others are missing and are to be looked for on another relay.
-    Search,
+    Rendezvous,
 }
 
 /// When the machine next wants [`Input::Tick`](crate::Input::Tick), and why.

@@ -5,7 +5,9 @@ mod presence;
 mod rendezvous;
 mod ringing;
 
-pub(crate) use participant::Followed;
-pub(crate) use presence::CROSSING;
-pub(crate) use rendezvous::{Company, Lookout, Missed, Missing, Search};
-pub(crate) use ringing::Answer;
+pub(crate) use participant::RemoteParticipant;
+pub(crate) use presence::GLARE_WINDOW;
+pub(crate) use rendezvous::{
+    MissingPeer, NamespaceSubscription, PeersHere, Rendezvous, RendezvousPlan,
+};
+pub(crate) use ringing::Ringing;

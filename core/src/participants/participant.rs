@@ -11,7 +11,7 @@ use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::context::Context;
-use crate::participants::presence::{Change, LOOK, Presence};
+use crate::participants::presence::{DISCOVERY_TIME, Presence, PresenceChange};
 
 /// How many namespaces of one participant are remembered. One that redials leaves its old one
 /// behind until the relay's idle timeout, so a few are normal; the newest are kept.
@@ -27,7 +27,7 @@ enum Watch {
 
 /// A followed participant.
 #[derive(Clone, Debug)]
-pub(crate) struct Followed {
+pub(crate) struct RemoteParticipant {
     pub(crate) participant: String,
     watch: Watch,
     failures: u32,
@@ -41,7 +41,7 @@ pub(crate) struct Followed {
     found: bool,
 }
 
-impl Followed {
+impl RemoteParticipant {
     pub(crate) fn new(participant: String) -> Self {
         Self {
             participant,
@@ -77,8 +77,8 @@ impl Followed {
 
     /// Whether it may be on another relay. Who was here until a moment ago most likely comes again; who was not found
     /// here has come up elsewhere, or will come.
-    pub(crate) fn is_missed(&self) -> bool {
-        self.presence.is_missed() || !self.found && self.presence.is_missing()
+    pub(crate) fn may_be_elsewhere(&self) -> bool {
+        self.presence.may_be_elsewhere() || !self.found && self.presence.is_away()
     }
 
     pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
@@ -95,7 +95,7 @@ impl Followed {
         if self.confirmed_by.is_some_and(|at| cx.now >= at) {
             self.confirmed_by = None;
             self.unconfirmed.clear();
-            self.look(cx.now);
+            self.probe_relays(cx.now);
         }
         if let Watch::Ended { retry_at } = self.watch
             && cx.now >= retry_at
@@ -150,16 +150,16 @@ impl Followed {
             self.watch = Watch::Accepted(watch);
             self.failures = 0;
             if !self.unconfirmed.is_empty() {
-                self.confirmed_by = Some(now + LOOK);
+                self.confirmed_by = Some(now + DISCOVERY_TIME);
             }
-            self.look(now);
+            self.probe_relays(now);
         }
     }
 
     /// Whether anybody is there, as far as is known.
-    fn look(&mut self, now: Timestamp) {
+    fn probe_relays(&mut self, now: Timestamp) {
         if self.newest().is_none() {
-            self.presence.missing(now);
+            self.presence.went_away(now);
         }
     }
 
@@ -187,22 +187,24 @@ impl Followed {
 
     pub(crate) fn removed(&mut self, epoch: u64, now: Timestamp) {
         if self.epochs.remove(&epoch) | self.unconfirmed.remove(&epoch) {
-            self.look(now);
+            self.probe_relays(now);
         }
     }
 
     /// If it went away only now, then to meet us where we were.
-    pub(crate) fn passed(&mut self) {
-        self.presence.passed();
+    pub(crate) fn glare_suspected(&mut self) {
+        self.presence.glare_suspected();
     }
 
-    fn tell(&self, change: Change, cx: &mut Context<'_>) {
+    fn tell(&self, change: PresenceChange, cx: &mut Context<'_>) {
         let participant = self.participant.clone();
         let event = match change {
-            Change::Joined { rejoined } => Event::ParticipantJoined { participant, rejoined },
-            Change::Away => Event::ParticipantAway { participant },
-            Change::Left => Event::ParticipantLeft { participant },
-            Change::NotYet => return,
+            PresenceChange::Joined { rejoined } => {
+                Event::ParticipantJoined { participant, rejoined }
+            }
+            PresenceChange::Away => Event::ParticipantAway { participant },
+            PresenceChange::Left => Event::ParticipantLeft { participant },
+            PresenceChange::NotYet => return,
         };
         cx.out.event(event);
     }

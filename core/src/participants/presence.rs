@@ -6,15 +6,15 @@ use crate::api::time::Timestamp;
 
 /// A namespace may be gone for so long without a word: a participant that redials has the next one
 /// up within that.
-const SETTLE: Duration = Duration::from_secs(2);
+const REDIAL_TIME: Duration = Duration::from_secs(2);
 
 /// A participant that nobody has seen yet is waited for this long once the relay looks out for it:
 /// if it is there, the relay says so at once.
-pub(crate) const LOOK: Duration = Duration::from_millis(300);
+pub(crate) const DISCOVERY_TIME: Duration = Duration::from_millis(300);
 
 /// What changes about a participant, as the application is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum PresenceChange {
     /// It came; `rejoined` if it had been here before.
     Joined { rejoined: bool },
     /// It is not here, and may come back.
@@ -27,7 +27,7 @@ pub(crate) enum Change {
 
 /// Who goes away from where we came to meet it, within this of our coming, has most likely gone to meet us where we were:
 /// the sign of it was on its way when we came.
-pub(crate) const CROSSING: Duration = Duration::from_secs(2);
+pub(crate) const GLARE_WINDOW: Duration = Duration::from_secs(2);
 
 /// Whether a participant is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,19 +36,19 @@ pub(crate) enum Presence {
     #[default]
     Unknown,
     /// The relay looks out for it.
-    Looked {
+    Discovering {
         since: Timestamp,
     },
     /// It has never been here.
-    Unseen,
+    NeverSeen,
     Here,
-    /// Its namespace is gone; `told` once the application knows.
-    Missing {
+    /// Its namespace is gone; `announced` once the application knows.
+    Away {
         since: Timestamp,
-        told: bool,
+        announced: bool,
     },
     /// We came to meet it, and it left to meet us. The application need not know unless they miss each other again.
-    Passed {
+    Glare {
         since: Timestamp,
     },
     /// It was declared gone.
@@ -62,18 +62,18 @@ impl Presence {
 
     /// Whether it is here, or was a moment ago.
     pub(crate) fn is_here_or_redials(self) -> bool {
-        matches!(self, Self::Here | Self::Missing { told: false, .. })
+        matches!(self, Self::Here | Self::Away { announced: false, .. })
     }
 
     /// Whether we have changed places.
-    pub(crate) fn is_passed(self) -> bool {
-        matches!(self, Self::Passed { .. })
+    pub(crate) fn is_glare(self) -> bool {
+        matches!(self, Self::Glare { .. })
     }
 
     pub(crate) fn was_seen(self) -> bool {
         match self {
-            Self::Here | Self::Missing { .. } | Self::Passed { .. } | Self::Gone => true,
-            Self::Unknown | Self::Looked { .. } | Self::Unseen => false,
+            Self::Here | Self::Away { .. } | Self::Glare { .. } | Self::Gone => true,
+            Self::Unknown | Self::Discovering { .. } | Self::NeverSeen => false,
         }
     }
 
@@ -81,90 +81,91 @@ impl Presence {
     pub(crate) fn is_expected(self) -> bool {
         match self {
             Self::Unknown
-            | Self::Looked { .. }
+            | Self::Discovering { .. }
             | Self::Here
-            | Self::Missing { told: false, .. } => true,
-            Self::Unseen | Self::Missing { told: true, .. } | Self::Passed { .. } | Self::Gone => {
-                false
-            }
-        }
-    }
-
-    /// Whether it is not here by now, told or not.
-    pub(crate) fn is_missing(self) -> bool {
-        matches!(self, Self::Missing { .. })
-    }
-
-    /// Whether it is not here, but may be elsewhere.
-    pub(crate) fn is_missed(self) -> bool {
-        match self {
-            Self::Unseen | Self::Missing { told: true, .. } | Self::Passed { .. } => true,
-            Self::Unknown
-            | Self::Looked { .. }
-            | Self::Here
-            | Self::Missing { told: false, .. }
+            | Self::Away { announced: false, .. } => true,
+            Self::NeverSeen
+            | Self::Away { announced: true, .. }
+            | Self::Glare { .. }
             | Self::Gone => false,
         }
     }
 
-    pub(crate) fn appeared(&mut self) -> Option<Change> {
-        match core::mem::replace(self, Self::Here) {
-            Self::Unknown | Self::Looked { .. } | Self::Unseen => {
-                Some(Change::Joined { rejoined: false })
-            }
-            Self::Missing { told: true, .. } | Self::Gone => {
-                Some(Change::Joined { rejoined: true })
-            }
-            Self::Here | Self::Missing { told: false, .. } | Self::Passed { .. } => None,
+    /// Whether it is not here by now, told or not.
+    pub(crate) fn is_away(self) -> bool {
+        matches!(self, Self::Away { .. })
+    }
+
+    /// Whether it is not here, but may be elsewhere.
+    pub(crate) fn may_be_elsewhere(self) -> bool {
+        match self {
+            Self::NeverSeen | Self::Away { announced: true, .. } | Self::Glare { .. } => true,
+            Self::Unknown
+            | Self::Discovering { .. }
+            | Self::Here
+            | Self::Away { announced: false, .. }
+            | Self::Gone => false,
         }
     }
 
-    pub(crate) fn missing(&mut self, now: Timestamp) {
+    pub(crate) fn appeared(&mut self) -> Option<PresenceChange> {
+        match core::mem::replace(self, Self::Here) {
+            Self::Unknown | Self::Discovering { .. } | Self::NeverSeen => {
+                Some(PresenceChange::Joined { rejoined: false })
+            }
+            Self::Away { announced: true, .. } | Self::Gone => {
+                Some(PresenceChange::Joined { rejoined: true })
+            }
+            Self::Here | Self::Away { announced: false, .. } | Self::Glare { .. } => None,
+        }
+    }
+
+    pub(crate) fn went_away(&mut self, now: Timestamp) {
         match self {
-            Self::Unknown | Self::Looked { .. } => *self = Self::Looked { since: now },
-            Self::Here => *self = Self::Missing { since: now, told: false },
+            Self::Unknown | Self::Discovering { .. } => *self = Self::Discovering { since: now },
+            Self::Here => *self = Self::Away { since: now, announced: false },
             // A session of our own that has just come up cannot know since when.
-            Self::Missing { since, .. } => *since = now,
-            Self::Unseen | Self::Passed { .. } | Self::Gone => {}
+            Self::Away { since, .. } => *since = now,
+            Self::NeverSeen | Self::Glare { .. } | Self::Gone => {}
         }
     }
 
     /// It went away only now, and that was to meet us elsewhere.
-    pub(crate) fn passed(&mut self) {
-        if let Self::Missing { since, told: false } = *self {
-            *self = Self::Passed { since };
+    pub(crate) fn glare_suspected(&mut self) {
+        if let Self::Away { since, announced: false } = *self {
+            *self = Self::Glare { since };
         }
     }
 
     pub(crate) fn deadline(self, rejoin: Duration) -> Option<Timestamp> {
         match self {
-            Self::Looked { since } => Some(since + LOOK),
-            Self::Missing { since, told: false } | Self::Passed { since } => {
-                Some(since + SETTLE.min(rejoin))
+            Self::Discovering { since } => Some(since + DISCOVERY_TIME),
+            Self::Away { since, announced: false } | Self::Glare { since } => {
+                Some(since + REDIAL_TIME.min(rejoin))
             }
-            Self::Missing { since, told: true } => Some(since + rejoin),
-            Self::Unknown | Self::Unseen | Self::Here | Self::Gone => None,
+            Self::Away { since, announced: true } => Some(since + rejoin),
+            Self::Unknown | Self::NeverSeen | Self::Here | Self::Gone => None,
         }
     }
 
-    pub(crate) fn advance(&mut self, now: Timestamp, rejoin: Duration) -> Option<Change> {
+    pub(crate) fn advance(&mut self, now: Timestamp, rejoin: Duration) -> Option<PresenceChange> {
         if self.deadline(rejoin).is_none_or(|at| now < at) {
             return None;
         }
         match *self {
-            Self::Looked { .. } => {
-                *self = Self::Unseen;
-                Some(Change::NotYet)
+            Self::Discovering { .. } => {
+                *self = Self::NeverSeen;
+                Some(PresenceChange::NotYet)
             }
-            Self::Missing { since, told: false } | Self::Passed { since } => {
-                *self = Self::Missing { since, told: true };
-                Some(Change::Away)
+            Self::Away { since, announced: false } | Self::Glare { since } => {
+                *self = Self::Away { since, announced: true };
+                Some(PresenceChange::Away)
             }
-            Self::Missing { told: true, .. } => {
+            Self::Away { announced: true, .. } => {
                 *self = Self::Gone;
-                Some(Change::Left)
+                Some(PresenceChange::Left)
             }
-            Self::Unknown | Self::Unseen | Self::Here | Self::Gone => None,
+            Self::Unknown | Self::NeverSeen | Self::Here | Self::Gone => None,
         }
     }
 }

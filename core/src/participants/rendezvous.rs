@@ -29,26 +29,26 @@ use crate::api::time::earlier;
 use crate::connect::Dial;
 use crate::context::Context;
 use crate::context::backoff::{doubled, jittered};
-use crate::participants::presence::LOOK;
+use crate::participants::presence::DISCOVERY_TIME;
 
 /// How soon to look for somebody, counted from when it is missed: one that an outage has moved, and is alone.
-const MOVED: Duration = Duration::from_millis(300);
+const MOVED_ALONE: Duration = Duration::from_millis(300);
 /// One that misses a smaller name than those around it.
-const POLITE: Duration = Duration::from_secs(1);
+const MISSES_SMALLER_NAME: Duration = Duration::from_secs(1);
 /// One that an outage has moved, and that would leave others.
 const MOVED_TOGETHER: Duration = Duration::from_secs(5);
 /// The smallest name.
-const PATIENT: Duration = Duration::from_secs(8);
+const SMALLEST_NAME: Duration = Duration::from_secs(8);
 /// Pauses between looks begin with this.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// They double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a relay may take to agree to look out.
-const AGREE: Duration = Duration::from_secs(2);
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Somebody who is missing, and may be on another relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Missed {
+pub(crate) struct MissingPeer {
     pub(crate) participant: String,
     /// How long after it was missed to look for it.
     pub(crate) patience: Duration,
@@ -56,16 +56,16 @@ pub(crate) struct Missed {
 
 /// Whom to look for, and where to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub(crate) struct RendezvousPlan {
     /// At least one.
-    pub(crate) participants: Vec<Missed>,
+    pub(crate) participants: Vec<MissingPeer>,
     /// The relay where they are most likely to be, if any is.
     pub(crate) likely: Option<String>,
 }
 
 /// Those that are here with us, and how we came here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Company<'a> {
+pub(crate) struct PeersHere<'a> {
     pub(crate) ourselves: &'a str,
     /// The smallest of their names and ours.
     pub(crate) smallest: &'a str,
@@ -74,38 +74,38 @@ pub(crate) struct Company<'a> {
     pub(crate) moved: bool,
 }
 
-impl Company<'_> {
+impl PeersHere<'_> {
     /// How long to wait before a look for `participant`; `None` if it is not we who look.
     pub(crate) fn patience(&self, participant: &str) -> Option<Duration> {
         if self.moved && self.alone {
-            Some(MOVED)
+            Some(MOVED_ALONE)
         } else if participant < self.smallest {
-            Some(POLITE)
+            Some(MISSES_SMALLER_NAME)
         } else if self.smallest < self.ourselves {
             None
         } else if self.moved {
             Some(MOVED_TOGETHER)
         } else {
-            Some(PATIENT)
+            Some(SMALLEST_NAME)
         }
     }
 }
 
-impl Missing {
+impl RendezvousPlan {
     /// Who of them is to be looked for by now, if they have been missed since then.
-    fn due(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &Missed> {
-        self.participants.iter().filter(move |missed| since + missed.patience <= now)
+    fn due(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &MissingPeer> {
+        self.participants.iter().filter(move |peer| since + peer.patience <= now)
     }
 
     /// When the first of them is to be looked for.
     fn first_due(&self, since: Timestamp) -> Timestamp {
-        since + self.participants.iter().map(|missed| missed.patience).min().unwrap_or_default()
+        since + self.participants.iter().map(|peer| peer.patience).min().unwrap_or_default()
     }
 }
 
 /// One participant that another relay looks out for.
 #[derive(Clone, Debug)]
-pub(crate) struct Lookout {
+pub(crate) struct NamespaceSubscription {
     pub(crate) watch: WatchId,
     pub(crate) participant: String,
     pub(crate) accepted: bool,
@@ -113,86 +113,96 @@ pub(crate) struct Lookout {
 
 /// A session on another relay that carries nothing, or the way to it.
 #[derive(Clone, Debug)]
-struct Scout {
+struct RelayProbe {
     dial: Dial,
     up: bool,
-    watches: Vec<Lookout>,
+    watches: Vec<NamespaceSubscription>,
     until: Timestamp,
 }
 
 /// Looks on other relays, on all of them side by side as far as attempts may race each other.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Search {
-    scouts: Vec<Scout>,
+pub(crate) struct Rendezvous {
+    probes: Vec<RelayProbe>,
     /// When to look next; `None` if nobody is missing.
     next: Option<Timestamp>,
-    looks: u32,
+    rounds: u32,
     /// For whom it began, and when.
     began_for: Vec<String>,
     since: Timestamp,
 }
 
-impl Search {
+impl Rendezvous {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        earlier(self.next, self.scouts.iter().map(|scout| scout.until).min())
+        earlier(self.next, self.probes.iter().map(|probe| probe.until).min())
     }
 
     /// Does what is due. `relay` is where we are; there are others.
-    pub(crate) fn advance(&mut self, missing: Option<&Missing>, relay: &str, cx: &mut Context<'_>) {
-        let Some(missing) = missing else { return self.stop(cx) };
+    pub(crate) fn advance(
+        &mut self,
+        plan: Option<&RendezvousPlan>,
+        relay: &str,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(plan) = plan else { return self.stop(cx) };
         let now = cx.now;
-        for late in self.scouts.extract_if(.., |scout| scout.until <= now) {
+        for late in self.probes.extract_if(.., |probe| probe.until <= now) {
             late.dial.close(cx);
         }
-        self.begin(missing, now);
+        self.begin(plan, now);
         if self.next.is_some_and(|at| at <= now) {
-            self.next = Some(if missing.due(self.since, now).next().is_some() {
-                self.look(missing, relay, cx)
+            self.next = Some(if plan.due(self.since, now).next().is_some() {
+                self.probe_relays(plan, relay, cx)
             } else {
                 // Who was to be looked for is here, and others have more time.
-                missing.first_due(self.since)
+                plan.first_due(self.since)
             });
         }
     }
 
     /// Begins, or begins anew if somebody else is missing now.
-    fn begin(&mut self, missing: &Missing, now: Timestamp) {
-        let known = |missed: &Missed| self.began_for.contains(&missed.participant);
-        if self.scouts.is_empty() && !missing.participants.iter().all(known) {
-            let names = missing.participants.iter().map(|missed| missed.participant.clone());
+    fn begin(&mut self, plan: &RendezvousPlan, now: Timestamp) {
+        let known = |peer: &MissingPeer| self.began_for.contains(&peer.participant);
+        if self.probes.is_empty() && !plan.participants.iter().all(known) {
+            let names = plan.participants.iter().map(|peer| peer.participant.clone());
             self.began_for = names.collect();
-            (self.since, self.looks) = (now, 0);
-            self.next = Some(missing.first_due(now));
+            (self.since, self.rounds) = (now, 0);
+            self.next = Some(plan.first_due(now));
         }
     }
 
     /// Dials whom nobody is on the way to; when to look again.
-    fn look(&mut self, missing: &Missing, relay: &str, cx: &mut Context<'_>) -> Timestamp {
+    fn probe_relays(
+        &mut self,
+        plan: &RendezvousPlan,
+        relay: &str,
+        cx: &mut Context<'_>,
+    ) -> Timestamp {
         let mut others = cx.directory.relays(cx.config).to_vec();
         others.retain(|other| *other != relay);
-        others.sort_by_key(|other| Some(other) != missing.likely.as_ref());
-        let turn = self.looks as usize % others.len().max(1);
+        others.sort_by_key(|other| Some(other) != plan.likely.as_ref());
+        let turn = self.rounds as usize % others.len().max(1);
         others.rotate_left(turn);
-        others.retain(|other| !self.scouts.iter().any(|scout| scout.dial.relay == *other));
-        others.truncate(usize::from(cx.config.policy.racing).saturating_sub(self.scouts.len()));
+        others.retain(|other| !self.probes.iter().any(|probe| probe.dial.relay == *other));
+        others.truncate(usize::from(cx.config.policy.racing).saturating_sub(self.probes.len()));
         if others.is_empty()
-            && let Some(free_at) = self.scouts.iter().map(|scout| scout.until).min()
+            && let Some(free_at) = self.probes.iter().map(|probe| probe.until).min()
         {
             return free_at;
         }
         for other in others {
             let dial = Dial::new(other, cx).start(cx);
             let until = dial.gives_up_at;
-            self.scouts.push(Scout { dial, up: false, watches: Vec::new(), until });
+            self.probes.push(RelayProbe { dial, up: false, watches: Vec::new(), until });
         }
-        let bound = doubled(FIRST_PAUSE, self.looks, LONGEST_PAUSE);
-        self.looks = self.looks.saturating_add(1);
+        let bound = doubled(FIRST_PAUSE, self.rounds, LONGEST_PAUSE);
+        self.rounds = self.rounds.saturating_add(1);
         cx.now + jittered(bound, 20, cx.rng)
     }
 
     /// The dial that waits for the credential of `relay`, if one does.
     pub(crate) fn waiting_for(&mut self, relay: &str) -> Option<&mut Dial> {
-        let mut dials = self.scouts.iter_mut().map(|scout| &mut scout.dial);
+        let mut dials = self.probes.iter_mut().map(|probe| &mut probe.dial);
         dials.find(|dial| dial.waits_for(relay))
     }
 
@@ -200,28 +210,29 @@ impl Search {
     pub(crate) fn connected(
         &mut self,
         id: SessionId,
-        missing: Option<&Missing>,
+        plan: Option<&RendezvousPlan>,
         cx: &mut Context<'_>,
     ) {
-        let is_it = |scout: &&mut Scout| !scout.up && scout.dial.is_out(id);
-        let Some(scout) = self.scouts.iter_mut().find(is_it) else { return };
-        let Some(missing) = missing else { return self.stop(cx) };
-        for missed in missing.due(self.since, cx.now) {
+        let is_it = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_out(id);
+        let Some(probe) = self.probes.iter_mut().find(is_it) else { return };
+        let Some(plan) = plan else { return self.stop(cx) };
+        for peer in plan.due(self.since, cx.now) {
             let watch = WatchId(cx.mint.next());
-            let participant = missed.participant.clone();
+            let participant = peer.participant.clone();
             let prefix = vec![cx.config.room.clone(), participant.clone()];
-            scout.watches.push(Lookout { watch, participant, accepted: false });
+            probe.watches.push(NamespaceSubscription { watch, participant, accepted: false });
             cx.out.push(Output::Watch { session: id, watch, prefix });
         }
-        (scout.up, scout.until) = (true, cx.now + AGREE);
+        (probe.up, probe.until) = (true, cx.now + SUBSCRIBE_TIMEOUT);
     }
 
     /// Another relay looks out for us.
     pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
-        for scout in &mut self.scouts {
-            if let Some(lookout) = scout.watches.iter_mut().find(|other| other.watch == watch) {
-                lookout.accepted = true;
-                scout.until = (now + LOOK).min(scout.until);
+        for probe in &mut self.probes {
+            if let Some(subscription) = probe.watches.iter_mut().find(|other| other.watch == watch)
+            {
+                subscription.accepted = true;
+                probe.until = (now + DISCOVERY_TIME).min(probe.until);
             }
         }
     }
@@ -231,33 +242,35 @@ impl Search {
         &mut self,
         watch: WatchId,
         cx: &mut Context<'_>,
-    ) -> Option<(Dial, Vec<Lookout>)> {
-        let is_ours = |scout: &Scout| scout.watches.iter().any(|lookout| lookout.watch == watch);
-        let index = self.scouts.iter().position(is_ours)?;
-        let scout = self.scouts.remove(index);
+    ) -> Option<(Dial, Vec<NamespaceSubscription>)> {
+        let is_ours = |probe: &RelayProbe| {
+            probe.watches.iter().any(|subscription| subscription.watch == watch)
+        };
+        let index = self.probes.iter().position(is_ours)?;
+        let probe = self.probes.remove(index);
         self.stop(cx);
-        Some((scout.dial, scout.watches))
+        Some((probe.dial, probe.watches))
     }
 
     /// A dial failed; which it was.
     pub(crate) fn dial_failed(&mut self, id: SessionId) -> Option<Dial> {
-        self.lose(|scout| !scout.up && scout.dial.session == id)
+        self.lose(|probe| !probe.up && probe.dial.session == id)
     }
 
     /// A session ended by itself; which dial had led to it.
     pub(crate) fn session_closed(&mut self, id: SessionId) -> Option<Dial> {
-        self.lose(|scout| scout.up && scout.dial.session == id)
+        self.lose(|probe| probe.up && probe.dial.session == id)
     }
 
-    fn lose(&mut self, is_it: impl Fn(&Scout) -> bool) -> Option<Dial> {
-        let index = self.scouts.iter().position(is_it)?;
-        Some(self.scouts.remove(index).dial)
+    fn lose(&mut self, is_it: impl Fn(&RelayProbe) -> bool) -> Option<Dial> {
+        let index = self.probes.iter().position(is_it)?;
+        Some(self.probes.remove(index).dial)
     }
 
     /// Nobody needs to be looked for any more.
     pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
-        for scout in mem::take(self).scouts {
-            scout.dial.close(cx);
+        for probe in mem::take(self).probes {
+            probe.dial.close(cx);
         }
     }
 }
@@ -270,24 +283,24 @@ mod tests {
     fn people_gather_where_the_smallest_name_is() {
         let rows = [
             // Who is with carol, whether she has moved, whom she misses, and when she looks.
-            ("", false, "bob", Some(POLITE)),
-            ("", false, "dave", Some(PATIENT)),
-            ("", true, "bob", Some(MOVED)),
-            ("", true, "dave", Some(MOVED)),
-            ("erin", false, "bob", Some(POLITE)),
-            ("erin", false, "dave", Some(PATIENT)),
-            ("erin", true, "bob", Some(POLITE)),
+            ("", false, "bob", Some(MISSES_SMALLER_NAME)),
+            ("", false, "dave", Some(SMALLEST_NAME)),
+            ("", true, "bob", Some(MOVED_ALONE)),
+            ("", true, "dave", Some(MOVED_ALONE)),
+            ("erin", false, "bob", Some(MISSES_SMALLER_NAME)),
+            ("erin", false, "dave", Some(SMALLEST_NAME)),
+            ("erin", true, "bob", Some(MISSES_SMALLER_NAME)),
             ("erin", true, "dave", Some(MOVED_TOGETHER)),
-            ("bob", false, "alice", Some(POLITE)),
-            ("bob", true, "alice", Some(POLITE)),
+            ("bob", false, "alice", Some(MISSES_SMALLER_NAME)),
+            ("bob", true, "alice", Some(MISSES_SMALLER_NAME)),
             ("bob", false, "dave", None),
             ("alice", true, "bob", None),
         ];
         for (here, moved, whom, patience) in rows {
             let (alone, ourselves) = (here.is_empty(), "carol");
             let smallest = if alone { ourselves } else { here.min(ourselves) };
-            let company = Company { ourselves, smallest, alone, moved };
-            assert_eq!(company.patience(whom), patience, "{here} {moved} {whom}");
+            let peers_here = PeersHere { ourselves, smallest, alone, moved };
+            assert_eq!(peers_here.patience(whom), patience, "{here} {moved} {whom}");
         }
     }
 }

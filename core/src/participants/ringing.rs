@@ -8,32 +8,32 @@ use crate::context::Context;
 
 /// From the first time that the call is live until somebody whom we listen to is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Ringing {
     /// The call has not been live yet.
     #[default]
-    NotAsked,
+    NotLiveYet,
     /// It rings.
-    Awaited { attempt: u32, until: Timestamp },
+    Waiting { attempt: u32, until: Timestamp },
     /// Somebody came, or nobody was called.
-    Settled,
+    Over,
 }
 
-impl Answer {
+impl Ringing {
     /// The call is live.
-    pub(crate) fn ask(&mut self, now: Timestamp, timeout: Duration) {
-        if *self == Self::NotAsked {
-            *self = Self::Awaited { attempt: 1, until: now + timeout };
+    pub(crate) fn start(&mut self, now: Timestamp, timeout: Duration) {
+        if *self == Self::NotLiveYet {
+            *self = Self::Waiting { attempt: 1, until: now + timeout };
         }
     }
 
-    pub(crate) fn settle(&mut self) {
-        *self = Self::Settled;
+    pub(crate) fn stop(&mut self) {
+        *self = Self::Over;
     }
 
     pub(crate) fn deadline(self) -> Option<Timestamp> {
         match self {
-            Self::Awaited { until, .. } => Some(until),
-            Self::NotAsked | Self::Settled => None,
+            Self::Waiting { until, .. } => Some(until),
+            Self::NotLiveYet | Self::Over => None,
         }
     }
 
@@ -41,16 +41,16 @@ impl Answer {
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         let of = cx.config.answer_retries.saturating_add(1);
         match *self {
-            Self::Awaited { attempt, until } if cx.now >= until => {
+            Self::Waiting { attempt, until } if cx.now >= until => {
                 if attempt >= of {
                     return true;
                 }
                 let attempt = attempt + 1;
-                *self = Self::Awaited { attempt, until: cx.now + cx.config.answer_timeout };
+                *self = Self::Waiting { attempt, until: cx.now + cx.config.answer_timeout };
                 cx.out.event(Event::Ringing { attempt, of });
                 false
             }
-            Self::Awaited { .. } | Self::NotAsked | Self::Settled => false,
+            Self::Waiting { .. } | Self::NotLiveYet | Self::Over => false,
         }
     }
 }

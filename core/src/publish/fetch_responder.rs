@@ -12,7 +12,7 @@ use crate::api::media::Location;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::Context;
-use crate::publish::history::Kept;
+use crate::publish::history::Retained;
 use crate::publish::track::PublishedTrack;
 
 /// How many answers go out side by side. Others wait for one of them to end.
@@ -29,27 +29,27 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(100);
 
 /// How long an answer goes out as fast as life, then twice as fast, and so on.
-const GEAR: Duration = Duration::from_millis(250);
+const SPEEDUP_EVERY: Duration = Duration::from_millis(250);
 
 /// A FETCH that was asked of us: the session, and the number that it has there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct FetchRequestId {
     pub(crate) session: SessionId,
     pub(crate) request: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Replay {
-    asked: Asked,
+struct FetchResponse {
+    fetch: FetchRequestId,
     track: TrackId,
     first: Location,
     last: Location,
-    going: Option<Going>,
+    in_progress: Option<InProgress>,
 }
 
 /// An answer that goes out.
 #[derive(Clone, Copy, Debug)]
-struct Going {
+struct InProgress {
     /// The sequence number of the next frame, and that after the last one.
     next: u64,
     end: u64,
@@ -59,39 +59,43 @@ struct Going {
 
 /// The answers that go out or wait to, in the order in which they were asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Replays(Vec<Replay>);
+pub(crate) struct FetchResponses(Vec<FetchResponse>);
 
-impl Replays {
+impl FetchResponses {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.0.iter().filter_map(|replay| replay.going).map(|going| going.due).min()
+        self.0
+            .iter()
+            .filter_map(|response| response.in_progress)
+            .map(|in_progress| in_progress.due)
+            .min()
     }
 
     /// A listener asks for a part of a track. It waits until answers begin.
-    pub(crate) fn asked(
+    pub(crate) fn requested(
         &mut self,
-        asked: Asked,
+        fetch: FetchRequestId,
         name: &str,
         (first, last): (Location, Location),
         published: &[PublishedTrack],
         cx: &mut Context<'_>,
     ) {
-        let known = self.0.iter().any(|replay| replay.asked == asked);
+        let known = self.0.iter().any(|response| response.fetch == fetch);
         let track = published.iter().find(|track| track.is_named(name)).map(|track| track.id);
         match track {
             _ if known => {}
             Some(track) if self.0.len() < MOST_AT_ONCE + MOST_WAITING => {
-                self.0.push(Replay { asked, track, first, last, going: None });
+                self.0.push(FetchResponse { fetch, track, first, last, in_progress: None });
             }
             Some(_) | None => {
-                let Asked { session, request } = asked;
+                let FetchRequestId { session, request } = fetch;
                 cx.out.push(Output::RefuseFetch { session, request });
             }
         }
     }
 
     /// The listener does not want it any more.
-    pub(crate) fn cancelled(&mut self, asked: Asked) {
-        self.0.retain(|replay| replay.asked != asked);
+    pub(crate) fn cancelled(&mut self, fetch: FetchRequestId) {
+        self.0.retain(|response| response.fetch != fetch);
     }
 
     /// The session is gone, and with it whoever asked on it.
@@ -101,17 +105,17 @@ impl Replays {
 
     /// The path is back: what went out goes on as slowly as at first, and what was asked meanwhile begins.
     pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        for going in self.0.iter_mut().filter_map(|replay| replay.going.as_mut()) {
-            going.since = cx.now;
+        for in_progress in self.0.iter_mut().filter_map(|response| response.in_progress.as_mut()) {
+            in_progress.since = cx.now;
         }
         self.begin(published, cx);
     }
 
     /// Says what is due: at most one frame of each answer.
     pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        for replay in &mut self.0 {
-            if replay.going.is_some_and(|going| cx.now >= going.due) {
-                replay.say(published, cx);
+        for response in &mut self.0 {
+            if response.in_progress.is_some_and(|in_progress| cx.now >= in_progress.due) {
+                response.send_next(published, cx);
             }
         }
         self.drop_ended();
@@ -120,9 +124,9 @@ impl Replays {
 
     /// Begins those that have a place.
     pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        for replay in self.0.iter_mut().take(MOST_AT_ONCE) {
-            if replay.going.is_none() {
-                replay.begin(published, cx);
+        for response in self.0.iter_mut().take(MOST_AT_ONCE) {
+            if response.in_progress.is_none() {
+                response.begin(published, cx);
             }
         }
         self.drop_ended();
@@ -130,66 +134,71 @@ impl Replays {
 
     /// Between outages they take no memory.
     fn drop_ended(&mut self) {
-        self.0.retain(|replay| replay.going.is_none_or(|going| going.next < going.end));
+        self.0.retain(|response| {
+            response.in_progress.is_none_or(|in_progress| in_progress.next < in_progress.end)
+        });
         if self.0.is_empty() {
             self.0 = Vec::new();
         }
     }
 }
 
-impl Replay {
+impl FetchResponse {
     /// Says what the answer will be, from what there is now.
     fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        let mut going = Going { next: 0, end: 0, since: cx.now, due: cx.now };
+        let mut in_progress = InProgress { next: 0, end: 0, since: cx.now, due: cx.now };
         let mut last = None;
         if let Some(track) = published.iter_mut().find(|track| track.id == self.track) {
             let mut bytes = 0;
-            for kept in track.history(cx.now).range(self.first, self.last).take(MOST_FRAMES) {
-                bytes += kept.object.frame.payload.len();
+            for retained in track.history(cx.now).range(self.first, self.last).take(MOST_FRAMES) {
+                bytes += retained.object.frame.payload.len();
                 if last.is_some() && bytes > MOST_BYTES {
                     break;
                 }
-                let sequence = kept.object.number.sequence;
+                let sequence = retained.object.number.sequence;
                 if last.is_none() {
-                    going.next = sequence;
+                    in_progress.next = sequence;
                 }
-                going.end = sequence.saturating_add(1);
-                last = Some(kept.object.location);
+                in_progress.end = sequence.saturating_add(1);
+                last = Some(retained.object.location);
             }
         }
-        self.going = Some(going);
-        let Asked { session, request } = self.asked;
+        self.in_progress = Some(in_progress);
+        let FetchRequestId { session, request } = self.fetch;
         cx.out.push(Output::AcceptFetch { session, request, last });
-        if going.next == going.end {
+        if in_progress.next == in_progress.end {
             cx.out.push(Output::EndFetch { session, request });
         }
     }
 
     /// Says the next frame.
-    fn say(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        let Some(going) = &mut self.going else { return };
-        let Asked { session, request } = self.asked;
-        let end = going.end;
+    fn send_next(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
+        let Some(in_progress) = &mut self.in_progress else { return };
+        let FetchRequestId { session, request } = self.fetch;
+        let end = in_progress.end;
         let track = published.iter_mut().find(|track| track.id == self.track);
-        let within = |kept: &&Kept| kept.object.number.sequence < end;
+        let within = |retained: &&Retained| retained.object.number.sequence < end;
         // What was let go of meanwhile is passed over.
-        let from = going.next;
-        going.next = end;
+        let from = in_progress.next;
+        in_progress.next = end;
         if let Some(track) = track
-            && let Some(kept) = track.history(cx.now).at_or_after(from).filter(within)
+            && let Some(retained) = track.history(cx.now).at_or_after(from).filter(within)
         {
-            going.next = kept.object.number.sequence.saturating_add(1);
-            let (object, given_at) = (kept.object.clone(), kept.given_at);
-            let after = track.history(cx.now).at_or_after(going.next).map(|kept| kept.given_at);
+            in_progress.next = retained.object.number.sequence.saturating_add(1);
+            let (object, given_at) = (retained.object.clone(), retained.given_at);
+            let after = track
+                .history(cx.now)
+                .at_or_after(in_progress.next)
+                .map(|retained| retained.given_at);
             let pause = after.map_or(Duration::ZERO, |after| after - given_at);
-            let gear = (cx.now - going.since).as_micros() / GEAR.as_micros() + 1;
+            let speedup = (cx.now - in_progress.since).as_micros() / SPEEDUP_EVERY.as_micros() + 1;
             let most = u32::from(cx.config.catch_up);
-            let pause = pause / u32::try_from(gear).unwrap_or(most).min(most);
-            going.due = cx.now + pause.clamp(SHORTEST, LONGEST);
+            let pause = pause / u32::try_from(speedup).unwrap_or(most).min(most);
+            in_progress.due = cx.now + pause.clamp(SHORTEST, LONGEST);
             track.note_replayed();
             cx.out.push(Output::FetchObject { session, request, object });
         }
-        if going.next >= end {
+        if in_progress.next >= end {
             cx.out.push(Output::EndFetch { session, request });
         }
     }

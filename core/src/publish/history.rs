@@ -10,25 +10,25 @@ use crate::api::time::Timestamp;
 /// The newest frames of a track, oldest first, without a hole between them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    kept: VecDeque<Kept>,
+    retained: VecDeque<Retained>,
     bytes: u64,
     evicted: Evicted,
 }
 
 /// A frame, and when the application gave it.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Retained {
     pub(crate) object: Object,
     pub(crate) given_at: Timestamp,
 }
 
 impl History {
     /// Keeps a frame, by reference, and lets go of what is too much.
-    pub(crate) fn keep(&mut self, object: Object, now: Timestamp, retention: &Retention) {
+    pub(crate) fn retain(&mut self, object: Object, now: Timestamp, retention: &Retention) {
         self.bytes += length(&object);
-        self.kept.push_back(Kept { object, given_at: now });
+        self.retained.push_back(Retained { object, given_at: now });
         self.expire(now, retention);
-        while self.kept.len() > usize::try_from(retention.frames).unwrap_or(usize::MAX) {
+        while self.retained.len() > usize::try_from(retention.frames).unwrap_or(usize::MAX) {
             self.pop();
             self.evicted.frames += 1;
         }
@@ -40,14 +40,14 @@ impl History {
 
     /// Lets go of what is too old.
     pub(crate) fn expire(&mut self, now: Timestamp, retention: &Retention) {
-        while self.kept.front().is_some_and(|oldest| now - oldest.given_at > retention.age) {
+        while self.retained.front().is_some_and(|oldest| now - oldest.given_at > retention.age) {
             self.pop();
             self.evicted.age += 1;
         }
     }
 
     fn pop(&mut self) {
-        if let Some(oldest) = self.kept.pop_front() {
+        if let Some(oldest) = self.retained.pop_front() {
             self.bytes -= length(&oldest.object);
         }
     }
@@ -57,21 +57,21 @@ impl History {
         &self,
         first: Location,
         last: Location,
-    ) -> impl ExactSizeIterator<Item = &Kept> {
-        let from = self.kept.partition_point(|kept| kept.object.location < first);
-        let to = self.kept.partition_point(|kept| kept.object.location <= last);
-        self.kept.range(from..to.max(from))
+    ) -> impl ExactSizeIterator<Item = &Retained> {
+        let from = self.retained.partition_point(|retained| retained.object.location < first);
+        let to = self.retained.partition_point(|retained| retained.object.location <= last);
+        self.retained.range(from..to.max(from))
     }
 
     /// The frame of that sequence number, or the oldest one after it that is left.
-    pub(crate) fn at_or_after(&self, sequence: u64) -> Option<&Kept> {
-        let oldest = self.kept.front()?.object.number.sequence;
+    pub(crate) fn at_or_after(&self, sequence: u64) -> Option<&Retained> {
+        let oldest = self.retained.front()?.object.number.sequence;
         let index = usize::try_from(sequence.saturating_sub(oldest)).ok()?;
-        self.kept.get(index)
+        self.retained.get(index)
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.kept.len() as u64
+        self.retained.len() as u64
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -103,8 +103,8 @@ mod tests {
         }
     }
 
-    fn sequences<'a>(kept: impl Iterator<Item = &'a Kept>) -> Vec<u64> {
-        kept.map(|kept| kept.object.number.sequence).collect()
+    fn sequences<'a>(retained: impl Iterator<Item = &'a Retained>) -> Vec<u64> {
+        retained.map(|retained| retained.object.number.sequence).collect()
     }
 
     fn all(history: &History) -> Vec<u64> {
@@ -117,13 +117,13 @@ mod tests {
     fn the_oldest_go_first_and_each_is_counted_by_its_reason() {
         let mut history = History::default();
         for sequence in 0..7 {
-            history.keep(object(sequence, 10), Timestamp::ZERO, &BOUNDS);
+            history.retain(object(sequence, 10), Timestamp::ZERO, &BOUNDS);
         }
         assert_eq!(all(&history), [2, 3, 4, 5, 6]);
-        history.keep(object(7, 80), Timestamp::ZERO, &BOUNDS);
+        history.retain(object(7, 80), Timestamp::ZERO, &BOUNDS);
         assert_eq!(all(&history), [5, 6, 7]);
         assert_eq!(history.bytes(), 100);
-        history.keep(object(8, 1), Timestamp::from_millis(2_001), &BOUNDS);
+        history.retain(object(8, 1), Timestamp::from_millis(2_001), &BOUNDS);
         assert_eq!(all(&history), [8]);
         assert_eq!(history.evicted(), Evicted { frames: 3, bytes: 2, age: 3 });
     }
@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn what_is_exactly_as_old_or_as_large_as_allowed_is_kept() {
         let mut history = History::default();
-        history.keep(object(0, 50), Timestamp::ZERO, &BOUNDS);
-        history.keep(object(1, 50), Timestamp::from_millis(2_000), &BOUNDS);
+        history.retain(object(0, 50), Timestamp::ZERO, &BOUNDS);
+        history.retain(object(1, 50), Timestamp::from_millis(2_000), &BOUNDS);
         assert_eq!(all(&history), [0, 1]);
         history.expire(Timestamp::from_millis(2_001), &BOUNDS);
         assert_eq!(all(&history), [1]);
-        history.keep(object(2, 101), Timestamp::from_millis(2_001), &BOUNDS);
+        history.retain(object(2, 101), Timestamp::from_millis(2_001), &BOUNDS);
         assert_eq!((all(&history), history.bytes()), (vec![], 0));
         assert_eq!(history.evicted(), Evicted { frames: 0, bytes: 2, age: 1 });
     }
@@ -145,7 +145,7 @@ mod tests {
     fn a_range_includes_both_ends_and_nothing_that_is_gone() {
         let mut history = History::default();
         for sequence in 8..13 {
-            history.keep(object(sequence, 1), Timestamp::ZERO, &BOUNDS);
+            history.retain(object(sequence, 1), Timestamp::ZERO, &BOUNDS);
         }
         let range = |first: (u64, u64), last: (u64, u64)| {
             let (first, last) = (Location::new(first.0, first.1), Location::new(last.0, last.1));

@@ -4,5 +4,5 @@ mod fetch_responder;
 mod history;
 mod track;
 
-pub(crate) use fetch_responder::{Asked, Replays};
+pub(crate) use fetch_responder::{FetchRequestId, FetchResponses};
 pub(crate) use track::PublishedTrack;

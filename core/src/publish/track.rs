@@ -153,7 +153,7 @@ impl PublishedTrack {
         } else {
             self.counters.kept_back += 1;
         }
-        self.history.keep(object, cx.now, &self.retention);
+        self.history.retain(object, cx.now, &self.retention);
     }
 
     /// What was said lately.

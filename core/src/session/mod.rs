@@ -7,4 +7,4 @@ mod session;
 
 pub(crate) use credential_renewal::Renewal;
 pub(crate) use path_liveness::Counters;
-pub(crate) use session::{Meeting, Session};
+pub(crate) use session::{MovedFrom, Session};

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::connect::Dial;
 use crate::connect::Issue;
 use crate::context::Context;
-use crate::participants::Search;
+use crate::participants::Rendezvous;
 use crate::session::credential_renewal::Renewal;
 use crate::session::migration::Migration;
 use crate::session::path_liveness::Liveness;
@@ -34,9 +34,9 @@ enum Namespace {
 
 /// How we came to a relay to meet somebody.
 #[derive(Clone, Debug)]
-pub(crate) struct Meeting {
+pub(crate) struct MovedFrom {
     /// The relay that we left for it.
-    pub(crate) left: String,
+    pub(crate) relay: String,
     pub(crate) since: Timestamp,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Session {
     pub(crate) liveness: Liveness,
     pub(crate) migration: Migration,
     /// If it was made to meet somebody.
-    pub(crate) meeting: Option<Meeting>,
+    pub(crate) moved_from: Option<MovedFrom>,
     /// For the others, as long as the call is here.
-    pub(crate) search: Search,
+    pub(crate) rendezvous: Rendezvous,
     namespace: Namespace,
     refusals: u32,
 }
@@ -69,8 +69,8 @@ impl Session {
             renewal: dial.expires.map(|expires| Renewal::new(expires, now, stable)),
             liveness: Liveness::new(now, config.probe_interval),
             migration: Migration::default(),
-            meeting: None,
-            search: Search::default(),
+            moved_from: None,
+            rendezvous: Rendezvous::default(),
             namespace: Namespace::Unwanted,
             refusals: 0,
         }

@@ -40,7 +40,7 @@ impl Readiness {
     }
 
     /// Whether the readiness gate need not wait for it.
-    pub(crate) fn is_settled(self) -> bool {
+    pub(crate) fn is_decided(self) -> bool {
         match self {
             Self::Awaited { .. } => false,
             Self::NotExpected | Self::Late | Self::Ready => true,
@@ -56,7 +56,7 @@ impl Readiness {
 
     /// Gives up waiting for now; whether it was waited for.
     pub(crate) fn attempts_exhausted(&mut self) -> bool {
-        let awaited = !self.is_settled();
+        let awaited = !self.is_decided();
         if awaited {
             *self = Self::Late;
         }

@@ -10,7 +10,7 @@ use crate::api::media::{FrameNumber, Location, Object};
 /// Frames are told apart by their numbers, so that it does not matter which session, which epoch or
 /// which FETCH brought them. A hole is seen by the numbers and named, for the repair, by Locations.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Window {
+pub(crate) struct ReorderBuffer {
     /// The next frame in order. All before it are decided: handed on, or given up. `None` before
     /// the first.
     next: Option<FrameNumber>,
@@ -25,7 +25,7 @@ pub(crate) struct Window {
 
 /// Where a listener stands with a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Position {
     /// The next frame in order.
     pub(crate) next: FrameNumber,
     /// The first location that is not decided.
@@ -72,14 +72,14 @@ impl Hole {
     }
 }
 
-impl Window {
+impl ReorderBuffer {
     pub(crate) fn next(&self) -> Option<FrameNumber> {
         self.next
     }
 
     /// `None` before the first frame.
-    pub(crate) fn standing(&self) -> Option<Standing> {
-        self.next.map(|next| Standing { next, from: self.from })
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.next.map(|next| Position { next, from: self.from })
     }
 
     /// The first location that is not decided.
@@ -163,8 +163,8 @@ impl Window {
 
     /// Goes over to a publisher that started anew, if what came is of such a one: what it had left to
     /// say before is lost with its former process. Says from where on that is.
-    pub(crate) fn cross(&mut self) -> Option<Standing> {
-        let (left, behind) = (self.standing()?, self.behind_the_hole()?);
+    pub(crate) fn cross(&mut self) -> Option<Position> {
+        let (left, behind) = (self.position()?, self.behind_the_hole()?);
         if behind.incarnation == left.next.incarnation {
             return None;
         }
@@ -227,19 +227,19 @@ mod tests {
         }
     }
 
-    fn window() -> Window {
-        let mut window = Window::default();
-        window.start(FrameNumber::new(1, 0), first_of(1));
-        window
+    fn buffer() -> ReorderBuffer {
+        let mut buffer = ReorderBuffer::default();
+        buffer.start(FrameNumber::new(1, 0), first_of(1));
+        buffer
     }
 
     /// What becomes available by a frame.
-    fn come(window: &mut Window, incarnation: u64, sequence: u64) -> Vec<u64> {
+    fn come(buffer: &mut ReorderBuffer, incarnation: u64, sequence: u64) -> Vec<u64> {
         let mut out = Vec::new();
-        if let Offer::Next(object) = window.offer(object(incarnation, sequence), &ROOM) {
+        if let Offer::Next(object) = buffer.offer(object(incarnation, sequence), &ROOM) {
             out.push(object.number.sequence);
         }
-        while let Some(object) = window.take() {
+        while let Some(object) = buffer.take() {
             out.push(object.number.sequence);
         }
         out
@@ -247,12 +247,12 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_in_front_of_an_end_that_has_been_reached() {
-        let mut window = window();
-        assert_eq!(come(&mut window, 1, 0), [0]);
-        window.end_at(FrameNumber::new(1, 3));
-        assert_eq!(window.hole().map(|hole| hole.frames), Some(2));
-        window.end_at(FrameNumber::new(1, 1));
-        assert_eq!((window.hole(), window.is_over()), (None, true));
+        let mut buffer = buffer();
+        assert_eq!(come(&mut buffer, 1, 0), [0]);
+        buffer.end_at(FrameNumber::new(1, 3));
+        assert_eq!(buffer.hole().map(|hole| hole.frames), Some(2));
+        buffer.end_at(FrameNumber::new(1, 1));
+        assert_eq!((buffer.hole(), buffer.is_over()), (None, true));
     }
 
     #[test]
@@ -262,106 +262,106 @@ mod tests {
             let frame = Frame::new(0, &b"1"[..]);
             Object { frame, ..object(1, sequence) }
         };
-        let mut window = window();
+        let mut buffer = buffer();
         for sequence in [0, 2, 4] {
-            assert_eq!(window.offer(byte(sequence + 1), &room), Offer::Held);
-            assert_eq!(window.offer(byte(sequence), &room), Offer::Next(byte(sequence)));
-            assert_eq!(window.take(), Some(byte(sequence + 1)));
+            assert_eq!(buffer.offer(byte(sequence + 1), &room), Offer::Held);
+            assert_eq!(buffer.offer(byte(sequence), &room), Offer::Next(byte(sequence)));
+            assert_eq!(buffer.take(), Some(byte(sequence + 1)));
         }
     }
 
     #[test]
     fn frames_come_out_once_and_in_order_whatever_the_order_in_which_they_come_in() {
-        let mut window = window();
-        assert_eq!(come(&mut window, 1, 0), [0]);
-        assert!(come(&mut window, 1, 0).is_empty());
-        assert!(come(&mut window, 1, 3).is_empty());
-        assert_eq!(window.offer(object(1, 3), &ROOM), Offer::Repeated);
-        assert!(come(&mut window, 1, 2).is_empty());
-        assert_eq!(come(&mut window, 1, 1), [1, 2, 3]);
-        assert_eq!((window.held(), window.held_bytes), (0, 0));
+        let mut buffer = buffer();
+        assert_eq!(come(&mut buffer, 1, 0), [0]);
+        assert!(come(&mut buffer, 1, 0).is_empty());
+        assert!(come(&mut buffer, 1, 3).is_empty());
+        assert_eq!(buffer.offer(object(1, 3), &ROOM), Offer::Repeated);
+        assert!(come(&mut buffer, 1, 2).is_empty());
+        assert_eq!(come(&mut buffer, 1, 1), [1, 2, 3]);
+        assert_eq!((buffer.held(), buffer.held_bytes), (0, 0));
     }
 
     #[test]
     fn a_hole_is_named_by_the_locations_that_may_hold_what_is_missing() {
-        let mut window = window();
-        come(&mut window, 1, 0);
-        assert_eq!(window.hole(), None);
-        come(&mut window, 1, 10);
+        let mut buffer = buffer();
+        come(&mut buffer, 1, 0);
+        assert_eq!(buffer.hole(), None);
+        come(&mut buffer, 1, 10);
         let hole = Hole {
             number: FrameNumber::new(1, 1),
             frames: 9,
             first: Location::new(2, 1),
             last: Location::new(2, u64::MAX),
         };
-        assert_eq!(window.hole(), Some(hole));
-        come(&mut window, 1, 8);
+        assert_eq!(buffer.hole(), Some(hole));
+        come(&mut buffer, 1, 8);
         let last = Location::new(2, 7);
-        assert_eq!(window.hole(), Some(Hole { frames: 7, last, ..hole }));
-        window.skip_hole();
-        assert_eq!(come(&mut window, 1, 7), [8], "what was given up is not wanted any more");
-        assert_eq!(window.hole().map(|hole| hole.frames), Some(1));
+        assert_eq!(buffer.hole(), Some(Hole { frames: 7, last, ..hole }));
+        buffer.skip_hole();
+        assert_eq!(come(&mut buffer, 1, 7), [8], "what was given up is not wanted any more");
+        assert_eq!(buffer.hole().map(|hole| hole.frames), Some(1));
     }
 
     #[test]
     fn the_room_is_bounded_in_frames_and_in_bytes() {
-        let mut window = window();
+        let mut buffer = buffer();
         for sequence in 1..=4 {
-            assert_eq!(window.offer(object(1, sequence), &ROOM), Offer::Held);
+            assert_eq!(buffer.offer(object(1, sequence), &ROOM), Offer::Held);
         }
-        assert_eq!(window.offer(object(1, 5), &ROOM), Offer::NoRoom(object(1, 5)));
-        assert_eq!(come(&mut window, 1, 0), [0, 1, 2, 3, 4]);
+        assert_eq!(buffer.offer(object(1, 5), &ROOM), Offer::NoRoom(object(1, 5)));
+        assert_eq!(come(&mut buffer, 1, 0), [0, 1, 2, 3, 4]);
         let room = Retention { bytes: 16, ..ROOM };
-        assert_eq!(window.offer(object(1, 7), &room), Offer::Held);
-        assert_eq!(window.offer(object(1, 8), &room), Offer::Held);
-        assert_eq!(window.offer(object(1, 9), &room), Offer::NoRoom(object(1, 9)));
+        assert_eq!(buffer.offer(object(1, 7), &room), Offer::Held);
+        assert_eq!(buffer.offer(object(1, 8), &room), Offer::Held);
+        assert_eq!(buffer.offer(object(1, 9), &room), Offer::NoRoom(object(1, 9)));
     }
 
     #[test]
     fn the_end_is_reached_when_nothing_before_it_is_missing() {
-        let mut window = window();
-        come(&mut window, 1, 0);
-        window.end_at(FrameNumber::new(1, 3));
-        assert!(!window.is_over());
-        let hole = window.hole().expect("the last two are missing");
+        let mut buffer = buffer();
+        come(&mut buffer, 1, 0);
+        buffer.end_at(FrameNumber::new(1, 3));
+        assert!(!buffer.is_over());
+        let hole = buffer.hole().expect("the last two are missing");
         assert_eq!((hole.frames, hole.last), (2, Location::LAST));
-        assert_eq!(come(&mut window, 1, 1), [1]);
-        window.skip_hole();
-        assert!(window.is_over());
+        assert_eq!(come(&mut buffer, 1, 1), [1]);
+        buffer.skip_hole();
+        assert!(buffer.is_over());
     }
 
     #[test]
     fn a_publisher_that_starts_anew_takes_what_it_had_not_said_with_it() {
-        let mut window = window();
-        come(&mut window, 1, 0);
-        come(&mut window, 1, 2);
-        come(&mut window, 7, 1);
-        assert_eq!(window.cross(), None, "first what came of the former");
-        window.skip_hole();
-        assert_eq!(window.take(), Some(object(1, 2)));
-        assert_eq!(window.hole(), None);
-        let left = Standing { next: FrameNumber::new(1, 3), from: Location::new(2, 3) };
-        assert_eq!(window.cross(), Some(left));
-        let hole = window.hole().expect("its first frame is missing");
+        let mut buffer = buffer();
+        come(&mut buffer, 1, 0);
+        come(&mut buffer, 1, 2);
+        come(&mut buffer, 7, 1);
+        assert_eq!(buffer.cross(), None, "first what came of the former");
+        buffer.skip_hole();
+        assert_eq!(buffer.take(), Some(object(1, 2)));
+        assert_eq!(buffer.hole(), None);
+        let left = Position { next: FrameNumber::new(1, 3), from: Location::new(2, 3) };
+        assert_eq!(buffer.cross(), Some(left));
+        let hole = buffer.hole().expect("its first frame is missing");
         assert_eq!((hole.number, hole.frames), (FrameNumber::new(7, 0), 1));
         assert_eq!((hole.first, hole.last), (Location::new(7, 0), Location::new(8, 0)));
-        assert_eq!(come(&mut window, 7, 0), [0, 1]);
-        assert_eq!(window.offer(object(1, 3), &ROOM), Offer::Repeated, "nobody goes back");
+        assert_eq!(come(&mut buffer, 7, 0), [0, 1]);
+        assert_eq!(buffer.offer(object(1, 3), &ROOM), Offer::Repeated, "nobody goes back");
     }
 
     #[test]
     fn to_skip_lets_go_of_what_is_older() {
-        let mut window = window();
-        come(&mut window, 1, 2);
-        come(&mut window, 1, 5);
-        let skipped = |window: &mut Window, sequence| {
+        let mut buffer = buffer();
+        come(&mut buffer, 1, 2);
+        come(&mut buffer, 1, 5);
+        let skipped = |buffer: &mut ReorderBuffer, sequence| {
             let to = object(1, sequence);
-            window.skip_to(to.number, to.location)
+            buffer.skip_to(to.number, to.location)
         };
-        assert_eq!(skipped(&mut window, 4), 4);
-        assert_eq!((window.held(), window.held_bytes), (1, 8));
-        assert_eq!(come(&mut window, 1, 4), [4, 5]);
+        assert_eq!(skipped(&mut buffer, 4), 4);
+        assert_eq!((buffer.held(), buffer.held_bytes), (1, 8));
+        assert_eq!(come(&mut buffer, 1, 4), [4, 5]);
         let anew = object(9, 3);
-        assert_eq!(window.skip_to(anew.number, anew.location), 3);
+        assert_eq!(buffer.skip_to(anew.number, anew.location), 3);
     }
 }

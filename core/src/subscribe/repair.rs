@@ -1,4 +1,4 @@
-//! Asking a publisher for what is missing of its track (FETCH, draft-ietf-moq-transport-18, section 10.12).
+//! FetchState a publisher for what is missing of its track (FETCH, draft-ietf-moq-transport-18, section 10.12).
 
 use crate::api::media::FetchEnd;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use crate::context::Context;
 
 /// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
 /// publisher, whom it asks, has gone.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often that is doubled after failures: on a line whose queue takes longer, asking anew each time would
 /// only make the queue longer.
 const DOUBLINGS: u32 = 2;
@@ -29,7 +29,7 @@ pub(crate) struct Request {
 
 /// A FETCH that is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InFlight {
+pub(crate) struct Fetch {
     id: FetchId,
     pub(crate) request: Request,
     pub(crate) objects: u64,
@@ -37,7 +37,7 @@ pub(crate) struct InFlight {
 }
 
 /// Where it is asked.
-pub(crate) struct Place {
+pub(crate) struct TrackSource {
     pub(crate) session: SessionId,
     pub(crate) namespace: Vec<String>,
     pub(crate) name: String,
@@ -45,10 +45,10 @@ pub(crate) struct Place {
 
 /// How it stands with asking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Asking {
+enum FetchState {
     #[default]
     Free,
-    Asked(InFlight),
+    InFlight(Fetch),
     Pausing {
         until: Timestamp,
     },
@@ -59,23 +59,23 @@ enum Asking {
 /// Asks for one range at a time, and again after a pause if that fails.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
-    asking: Asking,
+    asking: FetchState,
     failures: u32,
 }
 
 impl Repair {
     pub(crate) fn is_free(&self) -> bool {
-        self.asking == Asking::Free
+        self.asking == FetchState::Free
     }
 
     pub(crate) fn is_unsupported(&self) -> bool {
-        self.asking == Asking::Unsupported
+        self.asking == FetchState::Unsupported
     }
 
-    pub(crate) fn in_flight(&self) -> Option<InFlight> {
+    pub(crate) fn in_flight(&self) -> Option<Fetch> {
         match self.asking {
-            Asking::Asked(fetch) => Some(fetch),
-            Asking::Free | Asking::Pausing { .. } | Asking::Unsupported => None,
+            FetchState::InFlight(fetch) => Some(fetch),
+            FetchState::Free | FetchState::Pausing { .. } | FetchState::Unsupported => None,
         }
     }
 
@@ -85,32 +85,32 @@ impl Repair {
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.asking {
-            Asking::Asked(fetch) => Some(fetch.progress_by),
-            Asking::Pausing { until } => Some(until),
-            Asking::Free | Asking::Unsupported => None,
+            FetchState::InFlight(fetch) => Some(fetch.progress_by),
+            FetchState::Pausing { until } => Some(until),
+            FetchState::Free | FetchState::Unsupported => None,
         }
     }
 
-    pub(crate) fn ask(&mut self, request: Request, place: Place, cx: &mut Context<'_>) {
+    pub(crate) fn ask(&mut self, request: Request, source: TrackSource, cx: &mut Context<'_>) {
         let id = FetchId(cx.mint.next());
-        let progress_by = cx.now + self.patience();
-        self.asking = Asking::Asked(InFlight { id, request, objects: 0, progress_by });
-        let Place { session, namespace, name } = place;
+        let progress_by = cx.now + self.progress_timeout();
+        self.asking = FetchState::InFlight(Fetch { id, request, objects: 0, progress_by });
+        let TrackSource { session, namespace, name } = source;
         let Request { first, last, .. } = request;
         cx.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
     }
 
     /// An object came by it.
     pub(crate) fn progress(&mut self, now: Timestamp) {
-        let patience = self.patience();
-        if let Asking::Asked(fetch) = &mut self.asking {
+        let progress_timeout = self.progress_timeout();
+        if let FetchState::InFlight(fetch) = &mut self.asking {
             fetch.objects = fetch.objects.saturating_add(1);
-            fetch.progress_by = now + patience;
+            fetch.progress_by = now + progress_timeout;
         }
     }
 
-    fn patience(&self) -> Duration {
-        PATIENCE * (1 << self.failures.min(DOUBLINGS))
+    fn progress_timeout(&self) -> Duration {
+        PROGRESS_TIMEOUT * (1 << self.failures.min(DOUBLINGS))
     }
 
     /// It ended. If that went well, the next may be asked for at once.
@@ -118,12 +118,12 @@ impl Repair {
         self.asking = match end {
             FetchEnd::Complete => {
                 self.failures = 0;
-                Asking::Free
+                FetchState::Free
             }
-            FetchEnd::Unsupported => Asking::Unsupported,
+            FetchEnd::Unsupported => FetchState::Unsupported,
             FetchEnd::Failed => {
                 self.failures = self.failures.saturating_add(1);
-                Asking::Pausing { until: cx.retry_at(self.failures) }
+                FetchState::Pausing { until: cx.retry_at(self.failures) }
             }
         };
     }
@@ -131,22 +131,25 @@ impl Repair {
     /// Ends a pause, and gives up what brings nothing; whether it did the latter.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         match self.asking {
-            Asking::Asked(fetch) if cx.now >= fetch.progress_by => {
+            FetchState::InFlight(fetch) if cx.now >= fetch.progress_by => {
                 cx.out.push(Output::CancelFetch { fetch: fetch.id });
                 self.ended(FetchEnd::Failed, cx);
                 true
             }
-            Asking::Pausing { until } if cx.now >= until => {
-                self.asking = Asking::Free;
+            FetchState::Pausing { until } if cx.now >= until => {
+                self.asking = FetchState::Free;
                 false
             }
-            Asking::Asked(_) | Asking::Pausing { .. } | Asking::Free | Asking::Unsupported => false,
+            FetchState::InFlight(_)
+            | FetchState::Pausing { .. }
+            | FetchState::Free
+            | FetchState::Unsupported => false,
         }
     }
 
     /// The publisher is elsewhere now: nothing more is wanted from here.
     pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
-        if let Asking::Asked(fetch) = self.asking {
+        if let FetchState::InFlight(fetch) = self.asking {
             cx.out.push(Output::CancelFetch { fetch: fetch.id });
         }
         self.detach();

@@ -7,28 +7,28 @@ use crate::api::time::Timestamp;
 /// How long a track that was heard may be silent before its publisher is asked. A muted one answers
 /// that it has nothing to say; one that is cut off does not answer, and nobody else says so: the relay
 /// believes in it until its own idle timeout, and FETCH reaches past the relay.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// A publisher that has nothing to say is asked less and less often.
 const MOST_DOUBLINGS: u32 = 3;
 
 /// The pulse of a track.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct StallDetector {
     /// When to ask next; `None` before the first frame and while it is to be asked.
-    look_at: Option<Timestamp>,
+    query_at: Option<Timestamp>,
     /// Whether it is to be asked.
     wanted: bool,
     /// How often it has answered since the last frame that it had nothing to say.
     quiet: u32,
     /// How often it has answered since then with something, which the subscription did not bring.
-    brought: u32,
+    answered_with_objects: u32,
     /// Since when it does not answer.
     stalled: Option<Timestamp>,
 }
 
-impl Pulse {
+impl StallDetector {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.look_at
+        self.query_at
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
@@ -42,13 +42,13 @@ impl Pulse {
     /// The publisher is to be asked as soon as possible: it may have said something meanwhile.
     pub(crate) fn want(&mut self) {
         self.wanted = true;
-        self.look_at = None;
+        self.query_at = None;
     }
 
     /// It was heard before, and is listened to again: if nothing comes, its publisher is asked.
     pub(crate) fn expect(&mut self, now: Timestamp) {
         self.wanted = false;
-        self.look_at = Some(now + SILENCE);
+        self.query_at = Some(now + SILENT_AFTER);
     }
 
     /// The publisher is being asked.
@@ -57,7 +57,7 @@ impl Pulse {
     }
 
     pub(crate) fn advance(&mut self, now: Timestamp) {
-        if self.look_at.is_some_and(|at| now >= at) {
+        if self.query_at.is_some_and(|at| now >= at) {
             self.want();
         }
     }
@@ -66,27 +66,27 @@ impl Pulse {
     pub(crate) fn heard(&mut self, now: Timestamp) -> Option<Duration> {
         self.expect(now);
         self.quiet = 0;
-        self.brought = 0;
+        self.answered_with_objects = 0;
         self.stalled.take().map(|since| now - since)
     }
 
     /// The publisher answered, with something or without; for how long it had not, if it was stalled.
     pub(crate) fn answered(&mut self, now: Timestamp, with_objects: bool) -> Option<Duration> {
         if with_objects {
-            self.brought = self.brought.saturating_add(1);
+            self.answered_with_objects = self.answered_with_objects.saturating_add(1);
             self.quiet = 0;
         } else {
             self.quiet = self.quiet.saturating_add(1).min(MOST_DOUBLINGS);
         }
         if !self.wanted {
-            self.look_at = Some(now + SILENCE * (1 << self.quiet));
+            self.query_at = Some(now + SILENT_AFTER * (1 << self.quiet));
         }
         self.stalled.take().map(|since| now - since)
     }
 
     /// Whether it speaks, again and again, and the subscription brings nothing of it.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        self.brought >= 2
+        self.answered_with_objects >= 2
     }
 
     /// The publisher did not answer; whether that is news.
@@ -104,13 +104,13 @@ mod tests {
 
     #[test]
     fn it_wants_attention_a_second_after_the_last_frame_until_the_publisher_is_to_be_asked() {
-        let (at, mut pulse) = (Timestamp::from_millis, Pulse::default());
-        assert_eq!(pulse.deadline(), None);
-        pulse.heard(at(500));
-        assert_eq!(pulse.deadline(), Some(at(1_500)));
-        pulse.advance(at(1_499));
-        assert!(!pulse.is_wanted());
-        pulse.advance(at(1_500));
-        assert_eq!((pulse.is_wanted(), pulse.deadline()), (true, None));
+        let (at, mut stall_detector) = (Timestamp::from_millis, StallDetector::default());
+        assert_eq!(stall_detector.deadline(), None);
+        stall_detector.heard(at(500));
+        assert_eq!(stall_detector.deadline(), Some(at(1_500)));
+        stall_detector.advance(at(1_499));
+        assert!(!stall_detector.is_wanted());
+        stall_detector.advance(at(1_500));
+        assert_eq!((stall_detector.is_wanted(), stall_detector.deadline()), (true, None));
     }
 }

@@ -22,13 +22,13 @@ use crate::context::Context;
 use crate::quality_monitor::TrackMeter;
 use crate::subscribe::readiness::Readiness;
 use crate::subscribe::reception::Reception;
-use crate::subscribe::repair::Place;
+use crate::subscribe::repair::TrackSource;
 
 /// How long a relay may take to answer a SUBSCRIBE.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a subscription must have been alive after SUBSCRIBE_OK to be believed without an
 /// object: a relay answers a stale namespace with OK too, and then ends the track (R1).
-const SETTLE: Duration = Duration::from_millis(300);
+const BELIEVED_AFTER: Duration = Duration::from_millis(300);
 
 /// The life of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ enum Subscription {
     /// SUBSCRIBE is out.
     Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
     /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
-    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, settles: Timestamp },
+    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, believed_at: Timestamp },
     /// Objects come, or it was accepted and stayed alive.
     Ready { id: SubscriptionId, epoch: u64 },
     /// It was refused or ended, and is asked for again then.
@@ -104,14 +104,14 @@ impl SubscribedTrack {
     }
 
     /// Whether the readiness gate need not wait for it.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.is_over() || self.readiness.is_settled()
+    pub(crate) fn is_decided(&self) -> bool {
+        self.is_over() || self.readiness.is_decided()
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let request = match self.subscription {
             Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
-            Subscription::Accepted { settles, .. } => Some(settles),
+            Subscription::Accepted { believed_at, .. } => Some(believed_at),
             Subscription::Ended { retry_at, .. } => Some(retry_at),
             Subscription::Wanted | Subscription::Ready { .. } => None,
             Subscription::Over => return None,
@@ -127,7 +127,7 @@ impl SubscribedTrack {
                 cx.out.push(Output::Unsubscribe { subscription: id });
                 self.ended(id, true, cx);
             }
-            Subscription::Accepted { id, epoch, at, settles } if cx.now >= settles => {
+            Subscription::Accepted { id, epoch, at, believed_at } if cx.now >= believed_at => {
                 self.become_ready(id, epoch, at, cx);
             }
             Subscription::Ended { epoch, retry_at } if cx.now >= retry_at => {
@@ -164,7 +164,7 @@ impl SubscribedTrack {
     }
 
     /// The publisher is to be found under `epoch` now, or nowhere; it may be expected even then.
-    pub(crate) fn follow(
+    pub(crate) fn follow_epoch(
         &mut self,
         session: SessionId,
         epoch: Option<u64>,
@@ -218,7 +218,8 @@ impl SubscribedTrack {
         if let Subscription::Requested { id, epoch, at } = self.subscription
             && id == subscription
         {
-            self.subscription = Subscription::Accepted { id, epoch, at, settles: now + SETTLE };
+            self.subscription =
+                Subscription::Accepted { id, epoch, at, believed_at: now + BELIEVED_AFTER };
         }
     }
 
@@ -243,7 +244,7 @@ impl SubscribedTrack {
 
     /// An object arrived by its subscription; whether it was new.
     pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
-        self.speaks(cx);
+        self.on_arrival(cx);
         let (number, captured_at) = (object.number, object.frame.captured_at);
         let new = self.reception.object(object, cx);
         if new {
@@ -255,13 +256,13 @@ impl SubscribedTrack {
 
     /// The publisher has said that the track ends before frame `number`.
     pub(crate) fn end_of_track(&mut self, number: FrameNumber, cx: &mut Context<'_>) {
-        self.speaks(cx);
+        self.on_arrival(cx);
         self.reception.end_at(number, cx);
         self.finish_if_over(cx);
     }
 
     /// Something came by the subscription: it is ready, whatever the relay has said of it.
-    fn speaks(&mut self, cx: &mut Context<'_>) {
+    fn on_arrival(&mut self, cx: &mut Context<'_>) {
         if let Subscription::Requested { id, epoch, at }
         | Subscription::Accepted { id, epoch, at, .. } = self.subscription
         {
@@ -362,11 +363,11 @@ impl SubscribedTrack {
     pub(crate) fn ask(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
         let Subscription::Ready { epoch, .. } = self.subscription else { return false };
         let config = cx.config;
-        let place = || {
+        let source = || {
             let namespace = namespace(config, &self.participant, epoch);
-            Place { session, namespace, name: self.name.clone() }
+            TrackSource { session, namespace, name: self.name.clone() }
         };
-        self.reception.ask(place, cx)
+        self.reception.ask(source, cx)
     }
 
     pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {

@@ -14,7 +14,7 @@ use crate::api::media::{Frame, MediaKind};
 use crate::api::output::Output;
 use crate::config::Config;
 use crate::context::cx;
-use crate::participants::Followed;
+use crate::participants::RemoteParticipant;
 use crate::publish::PublishedTrack;
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
@@ -77,8 +77,8 @@ impl Supervisor {
             }
             return;
         }
-        if !self.followed.iter().any(|f| f.participant == participant) {
-            keep(&mut self.followed, Followed::new(participant.clone()));
+        if !self.participants.iter().any(|f| f.participant == participant) {
+            keep(&mut self.participants, RemoteParticipant::new(participant.clone()));
         }
         if self.subscribed.len() >= Config::MOST_TRACKS
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
@@ -104,8 +104,8 @@ impl Supervisor {
         {
             return Err(format!("track {name} of {participant} is subscribed to already"));
         }
-        let is_new = !self.followed.iter().any(|followed| followed.participant == participant);
-        if is_new && self.followed.len() >= Config::MOST_PARTICIPANTS {
+        let is_new = !self.participants.iter().any(|remote| remote.participant == participant);
+        if is_new && self.participants.len() >= Config::MOST_PARTICIPANTS {
             let most = Config::MOST_PARTICIPANTS;
             return Err(format!("a call listens to at most {most} participants"));
         }

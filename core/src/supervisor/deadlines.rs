@@ -45,15 +45,18 @@ impl Supervisor {
                 let next = first((*deadline, Reason::Join), path);
                 let request = self.request_deadline(session);
                 let next = request.map_or(next, |at| first(next, (at, Reason::Session)));
-                session.search.deadline().map_or(next, |at| first(next, (at, Reason::Search)))
+                session
+                    .rendezvous
+                    .deadline()
+                    .map_or(next, |at| first(next, (at, Reason::Rendezvous)))
             }
             State::Live { session, stable_at } => {
                 let mut next = (self.monitor.deadline(), Reason::Quality);
                 for (at, reason) in [
                     (self.request_deadline(session), Reason::Session),
-                    (self.answer.deadline(), Reason::Answer),
+                    (self.ringing.deadline(), Reason::Answer),
                     (self.idle_at(), Reason::Idle),
-                    (session.search.deadline(), Reason::Search),
+                    (session.rendezvous.deadline(), Reason::Rendezvous),
                     (session.renewal.as_ref().map(Renewal::deadline), Reason::Session),
                 ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
@@ -102,7 +105,7 @@ impl Supervisor {
 
     /// Begins what has become possible, and works out what is due next.
     pub(super) fn settle(&mut self) {
-        self.advance_search();
+        self.advance_rendezvous();
         self.repair_tracks();
         self.agenda = self.next_on_agenda();
     }
@@ -139,7 +142,7 @@ impl Supervisor {
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
                     self.end(Outcome::Idle);
-                } else if self.answer.advance(cx!(self)) {
+                } else if self.ringing.advance(cx!(self)) {
                     self.nobody_answered();
                 }
             }
@@ -169,10 +172,10 @@ impl Supervisor {
         }
     }
 
-    fn advance_search(&mut self) {
-        let missing = self.missing();
+    fn advance_rendezvous(&mut self) {
+        let plan_rendezvous = self.plan_rendezvous();
         if let Some(session) = self.state.session_mut() {
-            session.search.advance(missing.as_ref(), &session.relay, cx!(self));
+            session.rendezvous.advance(plan_rendezvous.as_ref(), &session.relay, cx!(self));
         }
     }
 
@@ -195,16 +198,16 @@ impl Supervisor {
         let id = session.id;
         session.advance(&mut self.next_epoch, cx!(self));
         let mut expected_otherwise = false;
-        for followed in &mut self.followed {
-            expected_otherwise |= followed.advance(id, cx!(self));
+        for remote in &mut self.participants {
+            expected_otherwise |= remote.advance(id, cx!(self));
         }
         if expected_otherwise {
-            self.follow_participants();
+            self.follow_epochs();
         }
         for track in &mut self.published {
             track.advance(id, cx!(self));
         }
-        self.replays.advance(&mut self.published, cx!(self));
+        self.fetch_responses.advance(&mut self.published, cx!(self));
         for track in &mut self.subscribed {
             track.advance(id, cx!(self));
         }
@@ -225,11 +228,11 @@ impl Supervisor {
         let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
         let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
         let watches = self
-            .followed
+            .participants
             .iter()
-            .filter_map(|followed| followed.deadline(self.config.rejoin_timeout));
-        let replays = self.replays.deadline().into_iter();
-        let all = tracks.chain(subscriptions).chain(watches).chain(replays);
+            .filter_map(|remote| remote.deadline(self.config.rejoin_timeout));
+        let fetch_responses = self.fetch_responses.deadline().into_iter();
+        let all = tracks.chain(subscriptions).chain(watches).chain(fetch_responses);
         all.chain(session.namespace_deadline()).min()
     }
 }

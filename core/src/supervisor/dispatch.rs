@@ -9,7 +9,7 @@ use crate::api::input::Input;
 use crate::api::stats::Outcome;
 use crate::api::stats::cut;
 use crate::context::cx;
-use crate::publish::Asked;
+use crate::publish::FetchRequestId;
 use crate::session::Counters;
 
 impl Supervisor {
@@ -82,34 +82,34 @@ impl Supervisor {
             }
             Input::WatchAccepted { watch } => {
                 if let Some(session) = self.state.session_mut() {
-                    session.search.accepted(watch, self.now);
+                    session.rendezvous.accepted(watch, self.now);
                 }
-                for followed in &mut self.followed {
-                    followed.accepted(watch, self.now);
+                for remote in &mut self.participants {
+                    remote.accepted(watch, self.now);
                 }
             }
             Input::WatchEnded { watch } => {
-                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.ended(cx!(self));
+                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+                    remote.ended(cx!(self));
                 }
             }
             Input::EpochAdded { watch, epoch } => {
                 if let Some(session) = self.state.session_mut()
-                    && let Some((dial, lookouts)) = session.search.found(watch, cx!(self))
+                    && let Some((dial, subscriptions)) = session.rendezvous.found(watch, cx!(self))
                 {
-                    self.follow_to(dial, lookouts);
+                    self.move_to_peers(dial, subscriptions);
                 }
-                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.added(epoch, cx!(self));
+                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+                    remote.added(epoch, cx!(self));
                     self.answered();
-                    self.follow_participants();
+                    self.follow_epochs();
                 }
             }
             Input::EpochRemoved { watch, epoch } => {
-                if let Some(followed) = self.followed.iter_mut().find(|f| f.has(watch)) {
-                    followed.removed(epoch, self.now);
-                    self.recognise_crossing();
-                    self.follow_participants();
+                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+                    remote.removed(epoch, self.now);
+                    self.detect_glare();
+                    self.follow_epochs();
                 }
             }
             Input::SubscriptionAccepted { subscription } => {
@@ -156,18 +156,24 @@ impl Supervisor {
                 let up = self.session_with(session).is_some();
                 let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
                 if up || silent {
-                    let asked = Asked { session, request };
-                    self.replays.asked(asked, &name, (first, last), &self.published, cx!(self));
+                    let asked = FetchRequestId { session, request };
+                    self.fetch_responses.requested(
+                        asked,
+                        &name,
+                        (first, last),
+                        &self.published,
+                        cx!(self),
+                    );
                 }
                 if up {
-                    self.replays.begin(&mut self.published, cx!(self));
+                    self.fetch_responses.begin(&mut self.published, cx!(self));
                 }
             }
             Input::FetchCancelled { session, request } => {
-                self.replays.cancelled(Asked { session, request });
+                self.fetch_responses.cancelled(FetchRequestId { session, request });
                 // Others have its place now, but a silent path is not fed.
                 if self.session_with(session).is_some() {
-                    self.replays.begin(&mut self.published, cx!(self));
+                    self.fetch_responses.begin(&mut self.published, cx!(self));
                 }
             }
         }

@@ -32,10 +32,10 @@ use crate::connect::Credentials;
 use crate::connect::Directory;
 use crate::connect::RetryBudget;
 use crate::context::outbox::Outbox;
-use crate::participants::Answer;
-use crate::participants::Followed;
+use crate::participants::RemoteParticipant;
+use crate::participants::Ringing;
+use crate::publish::FetchResponses;
 use crate::publish::PublishedTrack;
-use crate::publish::Replays;
 use crate::quality_monitor::Monitor;
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::pre_call::loopback::PreCall;
@@ -59,11 +59,11 @@ pub struct Supervisor {
     /// The last state that the application heard of.
     announced: StateName,
     published: Vec<PublishedTrack>,
-    replays: Replays,
+    fetch_responses: FetchResponses,
     subscribed: Vec<SubscribedTrack>,
-    followed: Vec<Followed>,
+    participants: Vec<RemoteParticipant>,
     monitor: Monitor,
-    answer: Answer,
+    ringing: Ringing,
     /// When media last went either way.
     last_media: Timestamp,
     record: CallRecord,
@@ -96,11 +96,11 @@ impl Supervisor {
             state: State::Idle,
             announced: StateName::Idle,
             published: Vec::new(),
-            replays: Replays::default(),
+            fetch_responses: FetchResponses::default(),
             subscribed: Vec::new(),
-            followed: Vec::new(),
+            participants: Vec::new(),
             monitor: Monitor::new(),
-            answer: Answer::default(),
+            ringing: Ringing::default(),
             last_media: now,
             record: CallRecord::default(),
             pre_call: None,
@@ -187,10 +187,10 @@ impl Supervisor {
             seen: true,
             present: !self.state.name().is_final(),
         };
-        let others = self.followed.iter().map(|followed| ParticipantRecord {
-            name: followed.participant.clone(),
-            seen: followed.presence().was_seen(),
-            present: followed.presence().is_here(),
+        let others = self.participants.iter().map(|remote| ParticipantRecord {
+            name: remote.participant.clone(),
+            seen: remote.presence().was_seen(),
+            present: remote.presence().is_here(),
         });
         let id =
             if self.config.call_id.is_empty() { &self.config.room } else { &self.config.call_id };

@@ -13,9 +13,9 @@ use crate::connect::Dial;
 use crate::connect::Ticket;
 use crate::connect::{ConnectAttempts, Progress};
 use crate::context::cx;
-use crate::participants::CROSSING;
-use crate::participants::Followed;
-use crate::participants::{Company, Missed, Missing};
+use crate::participants::GLARE_WINDOW;
+use crate::participants::RemoteParticipant;
+use crate::participants::{MissingPeer, PeersHere, RendezvousPlan};
 use crate::session::Counters;
 use crate::session::Session;
 use crate::subscribe::SubscribedTrack;
@@ -23,9 +23,9 @@ use crate::supervisor::state::State;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
-        let missing = self.missing();
+        let plan_rendezvous = self.plan_rendezvous();
         if let Some(current) = self.state.session_mut() {
-            current.search.connected(session, missing.as_ref(), cx!(self));
+            current.rendezvous.connected(session, plan_rendezvous.as_ref(), cx!(self));
         }
         let rtt = self.monitor.rtt();
         let waits = self.state.attempts_mut().is_some_and(|attempts| {
@@ -64,9 +64,9 @@ impl Supervisor {
 
     pub(super) fn dial_failed(&mut self, session: SessionId, cause: Cause) {
         if let Some(current) = self.state.session_mut()
-            && let Some(dial) = current.search.dial_failed(session)
+            && let Some(dial) = current.rendezvous.dial_failed(session)
         {
-            self.look_failed(&dial, &cause);
+            self.probe_failed(&dial, &cause);
         }
         // It has become a session.
         if !self.is_fallback(session) {
@@ -87,7 +87,7 @@ impl Supervisor {
     }
 
     /// It costs a look, and not the call. But what was refused is shown no more.
-    fn look_failed(&mut self, dial: &Dial, cause: &Cause) {
+    fn probe_failed(&mut self, dial: &Dial, cause: &Cause) {
         if cause.kind.is_refusal() {
             self.credentials.forget(&dial.relay, dial.issue);
         }
@@ -145,7 +145,7 @@ impl Supervisor {
             attempts.credential_arrived(relay, cx!(self));
         }
         if let Some(current) = self.state.session_mut()
-            && let Some(dial) = current.search.waiting_for(relay)
+            && let Some(dial) = current.rendezvous.waiting_for(relay)
         {
             dial.go(cx!(self));
         }
@@ -163,9 +163,9 @@ impl Supervisor {
 
     pub(super) fn credential_failed(&mut self, relay: &str, cause: &Cause) {
         if let Some(current) = self.state.session_mut()
-            && let Some(session) = current.search.waiting_for(relay).map(|dial| dial.session)
+            && let Some(session) = current.rendezvous.waiting_for(relay).map(|dial| dial.session)
         {
-            current.search.dial_failed(session);
+            current.rendezvous.dial_failed(session);
         }
         if let Some(attempts) = self.state.attempts_mut()
             && attempts.credential_failed(relay, cause, cx!(self))
@@ -175,35 +175,35 @@ impl Supervisor {
     }
 
     /// Who is missing here and may be on another relay, as far as it is we who look.
-    pub(super) fn missing(&self) -> Option<Missing> {
+    pub(super) fn plan_rendezvous(&self) -> Option<RendezvousPlan> {
         let session = self.state.session()?;
         if self.directory.relays(&self.config).len() < 2
-            || !self.followed.iter().any(Followed::is_missed)
+            || !self.participants.iter().any(RemoteParticipant::may_be_elsewhere)
         {
             return None;
         }
         let home = self.directory.home(&self.config);
-        let here = self.followed.iter().filter(|followed| !followed.is_missed());
-        let here = here.filter(|followed| followed.presence().is_here_or_redials());
-        let here = here.map(|followed| followed.participant.as_str());
+        let here = self.participants.iter().filter(|remote| !remote.may_be_elsewhere());
+        let here = here.filter(|remote| remote.presence().is_here_or_redials());
+        let here = here.map(|remote| remote.participant.as_str());
         // A relay remembers who was cut off from it, or killed. They are no company.
         let here = here.filter(|participant| !self.is_cut_off(participant)).min();
         let ourselves = self.config.participant.as_str();
         let (smallest, alone) = (here.unwrap_or(ourselves).min(ourselves), here.is_none());
         let moved = session.relay != home;
-        let company = Company { ourselves, smallest, alone, moved };
+        let peers_here = PeersHere { ourselves, smallest, alone, moved };
         let mut likely = moved.then(|| home.into());
         let mut participants = Vec::new();
-        for followed in self.followed.iter().filter(|followed| followed.is_missed()) {
-            let participant = followed.participant.clone();
-            if followed.presence().is_passed() {
-                likely = session.meeting.as_ref().map(|meeting| meeting.left.clone());
-                participants.push(Missed { participant, patience: Duration::ZERO });
-            } else if let Some(patience) = company.patience(&participant) {
-                participants.push(Missed { participant, patience });
+        for remote in self.participants.iter().filter(|remote| remote.may_be_elsewhere()) {
+            let participant = remote.participant.clone();
+            if remote.presence().is_glare() {
+                likely = session.moved_from.as_ref().map(|moved_from| moved_from.relay.clone());
+                participants.push(MissingPeer { participant, patience: Duration::ZERO });
+            } else if let Some(patience) = peers_here.patience(&participant) {
+                participants.push(MissingPeer { participant, patience });
             }
         }
-        (!participants.is_empty()).then_some(Missing { participants, likely })
+        (!participants.is_empty()).then_some(RendezvousPlan { participants, likely })
     }
 
     /// Whether a participant that the relay still believes in does not answer.
@@ -215,15 +215,16 @@ impl Supervisor {
 
     /// Two that look for each other may change places. Of such two, the one with the smaller name goes
     /// back at once, unless somebody else is here whom it would leave.
-    pub(super) fn recognise_crossing(&mut self) {
-        let meeting = self.state.session().and_then(|session| session.meeting.as_ref());
-        let just_come = meeting.is_some_and(|meeting| self.now < meeting.since + CROSSING);
-        if !just_come || self.followed.iter().any(|followed| followed.presence().is_here()) {
+    pub(super) fn detect_glare(&mut self) {
+        let moved_from = self.state.session().and_then(|session| session.moved_from.as_ref());
+        let just_come =
+            moved_from.is_some_and(|moved_from| self.now < moved_from.since + GLARE_WINDOW);
+        if !just_come || self.participants.iter().any(|remote| remote.presence().is_here()) {
             return;
         }
-        for followed in &mut self.followed {
-            if followed.participant > self.config.participant {
-                followed.passed();
+        for remote in &mut self.participants {
+            if remote.participant > self.config.participant {
+                remote.glare_suspected();
             }
         }
     }
@@ -233,9 +234,9 @@ impl Supervisor {
             return self.attempt_failed(session, cause);
         }
         if let Some(current) = self.state.session_mut()
-            && let Some(dial) = current.search.session_closed(session)
+            && let Some(dial) = current.rendezvous.session_closed(session)
         {
-            self.look_failed(&dial, &cause);
+            self.probe_failed(&dial, &cause);
         }
         match &mut self.state {
             State::Joining { session: current, .. } | State::Live { session: current, .. }
@@ -288,16 +289,16 @@ impl Supervisor {
     }
 
     /// Points each subscribed track at the newest namespace of its participant.
-    pub(super) fn follow_participants(&mut self) {
+    pub(super) fn follow_epochs(&mut self) {
         let Some(session) = self.state.session() else {
             return;
         };
         let session = session.id;
         for track in &mut self.subscribed {
-            let followed = self.followed.iter().find(|f| f.participant == track.participant());
-            let epoch = followed.and_then(Followed::newest);
-            let expected = followed.is_some_and(|f| f.presence().is_expected());
-            track.follow(session, epoch, expected, cx!(self));
+            let remote = self.participants.iter().find(|f| f.participant == track.participant());
+            let epoch = remote.and_then(RemoteParticipant::newest);
+            let expected = remote.is_some_and(|f| f.presence().is_expected());
+            track.follow_epoch(session, epoch, expected, cx!(self));
         }
     }
 }

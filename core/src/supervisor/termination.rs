@@ -104,7 +104,7 @@ impl Supervisor {
 
     /// The one way into the final states: everything is closed, and the last event is said.
     pub(super) fn end(&mut self, outcome: Outcome) {
-        self.stop_search();
+        self.stop_rendezvous();
         match mem::replace(&mut self.state, State::Idle) {
             State::Connecting(mut attempts) => attempts.cancel(cx!(self)),
             State::Recovering { mut attempts, silent } => {

@@ -14,10 +14,10 @@ use crate::connect::Dial;
 use crate::connect::RetryBudget;
 use crate::connect::{ConnectAttempts, Incident};
 use crate::context::cx;
-use crate::participants::Followed;
-use crate::participants::Lookout;
+use crate::participants::NamespaceSubscription;
+use crate::participants::RemoteParticipant;
 use crate::publish::PublishedTrack;
-use crate::session::{Meeting, Session};
+use crate::session::{MovedFrom, Session};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
@@ -47,12 +47,18 @@ impl Supervisor {
 
     /// A session is up: publish and follow on it. Whom it looks out for already is not asked for
     /// again.
-    pub(super) fn join(&mut self, dial: Dial, attempts: ConnectAttempts, lookouts: Vec<Lookout>) {
+    pub(super) fn join(
+        &mut self,
+        dial: Dial,
+        attempts: ConnectAttempts,
+        subscriptions: Vec<NamespaceSubscription>,
+    ) {
         self.detach_tracks();
-        for lookout in lookouts {
-            let whom = |followed: &&mut Followed| followed.participant == lookout.participant;
-            if let Some(followed) = self.followed.iter_mut().find(whom) {
-                followed.adopt(lookout.watch, lookout.accepted, self.now);
+        for subscription in subscriptions {
+            let whom =
+                |remote: &&mut RemoteParticipant| remote.participant == subscription.participant;
+            if let Some(remote) = self.participants.iter_mut().find(whom) {
+                remote.adopt(subscription.watch, subscription.accepted, self.now);
             }
         }
         if let Some(test) = &mut self.pre_call {
@@ -67,7 +73,7 @@ impl Supervisor {
     /// Whether the relay announces what we publish and looks out for whom we listen to.
     pub(super) fn is_agreed(&self) -> bool {
         self.state.session().is_some_and(Session::is_announced)
-            && self.followed.iter().all(Followed::is_accepted)
+            && self.participants.iter().all(RemoteParticipant::is_accepted)
     }
 
     /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
@@ -75,7 +81,7 @@ impl Supervisor {
     pub(super) fn complete_joining(&mut self) {
         if matches!(self.state, State::Joining { .. })
             && self.is_agreed()
-            && self.subscribed.iter().all(SubscribedTrack::is_settled)
+            && self.subscribed.iter().all(SubscribedTrack::is_decided)
         {
             self.open_gate();
         }
@@ -110,7 +116,7 @@ impl Supervisor {
                 session.migration.no_longer();
                 self.go_live(session, &attempts, 0);
                 self.attach_tracks();
-                self.replays.resume(&mut self.published, cx!(self));
+                self.fetch_responses.resume(&mut self.published, cx!(self));
             }
             other @ (State::Idle
             | State::Connecting(_)
@@ -145,15 +151,15 @@ impl Supervisor {
         if let Some(test) = &mut self.pre_call {
             test.ready(self.now);
         }
-        self.answer.ask(self.now, self.config.answer_timeout);
+        self.ringing.start(self.now, self.config.answer_timeout);
         self.answered();
     }
 
     /// Somebody whom we listen to is there, or there is nobody to wait for: the call is active.
     pub(super) fn answered(&mut self) {
-        let anybody = self.followed.iter().any(|followed| followed.presence().was_seen());
-        if anybody || self.followed.is_empty() {
-            self.answer.settle();
+        let anybody = self.participants.iter().any(|remote| remote.presence().was_seen());
+        if anybody || self.participants.is_empty() {
+            self.ringing.stop();
             if self.record.active_after.is_none() {
                 self.record.reached(CallStatus::Active, self.now - self.started);
             }
@@ -172,7 +178,7 @@ impl Supervisor {
     pub(super) fn lose_session(&mut self, cause: Cause) {
         let shown = self.state.session().map(|session| (session.relay.clone(), session.issue));
         let final_code = shown.and_then(|(relay, issue)| self.verdict(&cause, &relay, issue));
-        self.stop_search();
+        self.stop_rendezvous();
         let state = match mem::replace(&mut self.state, State::Idle) {
             State::Live { session, .. } => {
                 let incident = self.new_incident(cause);
@@ -203,7 +209,7 @@ impl Supervisor {
     /// The path is silent. The session may still come back, by itself or by migration, but it does
     /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
-        self.stop_search();
+        self.stop_rendezvous();
         let Some(mut session) = self.state.take_live() else {
             // A session that has not carried the call yet has nothing to come back to.
             return self.abandon_session(Cause::new(kind));
@@ -219,7 +225,7 @@ impl Supervisor {
     /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
     /// there, and for good if none can be had.
     pub(super) fn replace_session(&mut self, why: CauseKind) {
-        self.stop_search();
+        self.stop_rendezvous();
         let Some(session) = self.state.take_live() else { return };
         let incident = self.new_incident(Cause::new(why));
         let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
@@ -233,14 +239,14 @@ impl Supervisor {
     }
 
     /// Where the call is now, nobody looks for others any more.
-    pub(super) fn stop_search(&mut self) {
+    pub(super) fn stop_rendezvous(&mut self) {
         if let Some(session) = self.state.session_mut() {
-            session.search.stop(cx!(self));
+            session.rendezvous.stop(cx!(self));
         }
     }
 
     /// The others were found on another relay: the call goes on there.
-    pub(super) fn follow_to(&mut self, dial: Dial, lookouts: Vec<Lookout>) {
+    pub(super) fn move_to_peers(&mut self, dial: Dial, subscriptions: Vec<NamespaceSubscription>) {
         let (left, attempts) = match mem::replace(&mut self.state, State::Idle) {
             State::Joining { session, attempts, .. } => (session, attempts),
             State::Live { session, .. } => {
@@ -262,9 +268,9 @@ impl Supervisor {
         self.out.push(Output::CloseSession { session: left.id });
         // Who came to meet somebody has not been moved by an outage: it does not look back.
         self.directory.settle_on(&dial.relay);
-        self.join(dial, attempts, lookouts);
+        self.join(dial, attempts, subscriptions);
         if let State::Joining { session: new, .. } = &mut self.state {
-            new.meeting = Some(Meeting { left: left.relay, since: self.now });
+            new.moved_from = Some(MovedFrom { relay: left.relay, since: self.now });
         }
     }
 
@@ -341,10 +347,10 @@ impl Supervisor {
         if !self.published.is_empty() {
             session.want_namespace(&mut self.next_epoch, cx!(self));
         }
-        for followed in &mut self.followed {
-            followed.attach(id, cx!(self));
+        for remote in &mut self.participants {
+            remote.attach(id, cx!(self));
         }
-        self.follow_participants();
+        self.follow_epochs();
     }
 
     /// Asks for what is missing of tracks. "Recovered" comes first: it waits until the call is live.
@@ -361,9 +367,9 @@ impl Supervisor {
     }
 
     pub(super) fn detach_tracks(&mut self) {
-        self.replays.clear();
+        self.fetch_responses.clear();
         self.published.iter_mut().for_each(PublishedTrack::detach);
         self.subscribed.iter_mut().for_each(SubscribedTrack::detach);
-        self.followed.iter_mut().for_each(Followed::detach);
+        self.participants.iter_mut().for_each(RemoteParticipant::detach);
     }
 }

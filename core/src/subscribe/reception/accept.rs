@@ -1,7 +1,7 @@
 //! What comes in of a track: by its subscription, and by FETCH.
 
 use super::Reception;
-use super::incarnations::Left;
+use super::incarnations::FormerProcess;
 use crate::api::media::Delivery;
 use crate::api::media::FetchEnd;
 use crate::api::media::GapReason;
@@ -9,19 +9,19 @@ use crate::api::media::{FrameNumber, Location, Object};
 use crate::api::time::Timestamp;
 use crate::context::Context;
 use crate::subscribe::lateness::Lateness;
-use crate::subscribe::reorder_buffer::{Offer, Standing, Window, first_of};
+use crate::subscribe::reorder_buffer::{Offer, Position, ReorderBuffer, first_of};
 
 impl Reception {
     /// An object came by subscription; whether it was new.
     pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
-        if !self.is_present(object.number) && !self.begins_anew(&object, cx) {
+        if !self.is_of_present_process(object.number) && !self.is_new_process(&object, cx) {
             self.counters.repeated += 1;
             return false;
         }
-        let silence = self.pulse.heard(cx.now);
-        self.tell_resumed(silence, cx);
+        let silence = self.stall_detector.heard(cx.now);
+        self.announce_resumed(silence, cx);
         let captured_at = object.frame.captured_at;
-        let new = self.take_in(object, cx);
+        let new = self.accept(object, cx);
         self.lateness.arrived(cx.now, captured_at);
         new
     }
@@ -31,31 +31,31 @@ impl Reception {
     pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
         self.repair.progress(cx.now);
         let number = object.number;
-        if !self.is_present(number) {
+        if !self.is_of_present_process(number) {
             self.counters.repeated += 1;
             return;
         }
         if self.is_too_late(&object, cx.now) {
             // And so is all before it, whether the publisher has it or not.
-            self.take_in(object, cx);
+            self.accept(object, cx);
             return;
         }
         self.start_before(number, object.location);
-        while let Some(left) = self.window.standing().filter(|left| left.next < number) {
+        while let Some(left) = self.buffer.position().filter(|left| left.next < number) {
             let next = left.next;
-            if self.window.first_held().is_some_and(|held| held.number <= number) {
+            if self.buffer.first_held().is_some_and(|held| held.number <= number) {
                 self.give_up_hole(self.evicted(), cx);
             } else if next.incarnation != number.incarnation {
-                self.leave_behind(left);
+                self.retire_process(left);
                 self.begin(number.incarnation);
             } else {
-                let frames = self.window.skip_to(number, object.location);
+                let frames = self.buffer.skip_to(number, object.location);
                 self.note_gap(next, frames, self.evicted(), cx.now);
             }
         }
-        let repaired = self.window.next() == Some(number);
+        let repaired = self.buffer.next() == Some(number);
         self.counters.repaired += u64::from(repaired);
-        self.take_in(object, cx);
+        self.accept(object, cx);
     }
 
     /// A FETCH ended; whether the subscription is to be made anew, because it seems to bring nothing although its
@@ -71,23 +71,23 @@ impl Reception {
         match end {
             FetchEnd::Complete => {
                 let looked = fetch.request.hole.is_none();
-                let silence = self.pulse.answered(cx.now, looked && fetch.objects > 0);
-                self.tell_resumed(silence, cx);
+                let silence = self.stall_detector.answered(cx.now, looked && fetch.objects > 0);
+                self.announce_resumed(silence, cx);
                 if let Some(incarnation) = self.incarnations.answered() {
                     // What it said was not believed, and has to come again.
-                    self.go_over_to(incarnation, cx);
+                    self.switch_to_process(incarnation, cx);
                     return true;
                 }
-                let hole = self.window.hole().map(|hole| hole.number);
+                let hole = self.buffer.hole().map(|hole| hole.number);
                 if hole.is_some() && hole == fetch.request.hole {
                     self.give_up_hole(self.evicted(), cx);
                 }
-                self.pulse.is_elsewhere()
+                self.stall_detector.is_elsewhere()
             }
             FetchEnd::Unsupported => {
-                let opening = self.opening;
+                let joined_midway = self.joined_midway;
                 let reason =
-                    if opening { GapReason::BeforeJoining } else { GapReason::Unsupported };
+                    if joined_midway { GapReason::BeforeJoining } else { GapReason::Unsupported };
                 self.give_up_hole(reason, cx);
                 false
             }
@@ -100,34 +100,34 @@ impl Reception {
 
     /// Whether a number is of the process that the publisher was last, or of one that began later, for all
     /// that its number says.
-    pub(super) fn is_present(&self, number: FrameNumber) -> bool {
-        let lower = self.window.next().is_some_and(|next| number.incarnation < next.incarnation);
+    pub(super) fn is_of_present_process(&self, number: FrameNumber) -> bool {
+        let lower = self.buffer.next().is_some_and(|next| number.incarnation < next.incarnation);
         !lower && !self.incarnations.is_past(number.incarnation)
     }
 
     /// Goes over to a process that is there although its number says otherwise. Whether it is one.
-    fn begins_anew(&mut self, object: &Object, cx: &mut Context<'_>) -> bool {
+    fn is_new_process(&mut self, object: &Object, cx: &mut Context<'_>) -> bool {
         let alive = self.incarnations.is_alive(object, cx.now);
         if alive {
-            self.go_over_to(object.number.incarnation, cx);
+            self.switch_to_process(object.number.incarnation, cx);
         }
         alive
     }
 
-    fn go_over_to(&mut self, incarnation: u64, cx: &mut Context<'_>) {
+    fn switch_to_process(&mut self, incarnation: u64, cx: &mut Context<'_>) {
         let before = self.incarnations.is_back(incarnation);
         // What the other process had left to say is lost with it.
-        while before.is_none() && self.window.hole().is_some() {
+        while before.is_none() && self.buffer.hole().is_some() {
             self.give_up_hole(GapReason::PublisherRestarted, cx);
         }
-        if let Some(left) = self.window.standing() {
+        if let Some(left) = self.buffer.position() {
             // If it was not the later one, after all, nobody hears what came of it and waits.
-            self.counters.lost = self.counters.lost.saturating_add(self.window.held());
-            self.leave_behind(left);
+            self.counters.lost = self.counters.lost.saturating_add(self.buffer.held());
+            self.retire_process(left);
         }
-        self.window = Window::default();
+        self.buffer = ReorderBuffer::default();
         match before {
-            Some(left) => self.go_back(left, cx),
+            Some(left) => self.return_to_process(left, cx),
             None => self.begin(incarnation),
         }
         self.proceed(cx);
@@ -135,60 +135,60 @@ impl Reception {
 
     /// The process is there that was taken for a former one. In front of its next frame only what is missing of
     /// its own is counted.
-    fn go_back(&mut self, left: Left, cx: &mut Context<'_>) {
-        self.tell_gap(cx);
+    fn return_to_process(&mut self, left: FormerProcess, cx: &mut Context<'_>) {
+        self.announce_gap(cx);
         let untold = left.delivered == self.counters.delivered;
         let missing = if untold { left.missing } else { 0 };
-        self.gaps.add(left.standing.next, missing, GapReason::PublisherRestarted);
-        self.window.start(left.standing.next, left.standing.from);
+        self.gaps.add(left.position.next, missing, GapReason::PublisherRestarted);
+        self.buffer.start(left.position.next, left.position.from);
     }
 
     /// The process that would have said this next is over.
-    pub(super) fn leave_behind(&mut self, standing: Standing) {
-        let missing = self.gaps.frames().saturating_sub(self.of_others);
+    pub(super) fn retire_process(&mut self, position: Position) {
+        let missing = self.gaps.frames().saturating_sub(self.gaps_of_former);
         let delivered = self.counters.delivered;
-        self.incarnations.is_over(Left { standing, missing, delivered });
-        self.gaps.add(standing.next, 0, GapReason::PublisherRestarted);
-        self.of_others = self.gaps.frames();
+        self.incarnations.is_over(FormerProcess { position, missing, delivered });
+        self.gaps.add(position.next, 0, GapReason::PublisherRestarted);
+        self.gaps_of_former = self.gaps.frames();
         // The clock of the next one is another.
         self.lateness = Lateness::default();
         self.last_captured = None;
     }
 
     fn begin(&mut self, incarnation: u64) {
-        self.window.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
+        self.buffer.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
     }
 
     /// The first that is heard of the track: whoever wants all of it wants what was said before, too.
     pub(super) fn start_before(&mut self, number: FrameNumber, location: Location) {
-        if self.window.next().is_some() {
+        if self.buffer.next().is_some() {
             return;
         }
         match self.delivery {
             Delivery::Lossless => {
                 let first = FrameNumber::new(number.incarnation, 0);
-                self.window.start(first, first_of(number.incarnation));
-                self.opening = number > first;
+                self.buffer.start(first, first_of(number.incarnation));
+                self.joined_midway = number > first;
             }
-            Delivery::Live { .. } => self.window.start(number, location),
+            Delivery::Live { .. } => self.buffer.start(number, location),
         }
     }
 
-    fn take_in(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
+    fn accept(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
         self.counters.received += 1;
         self.start_before(object.number, object.location);
         if self.is_too_late(&object, cx.now) {
             self.skip(&object, cx);
             return true;
         }
-        let mut offer = self.window.offer(object, &self.retention);
+        let mut offer = self.buffer.offer(object, &self.retention);
         while let (Offer::NoRoom(object), Delivery::Live { .. }, Some(_)) =
-            (&offer, self.delivery, self.window.first_held())
+            (&offer, self.delivery, self.buffer.first_held())
         {
             // The present does not wait for the past.
             let object = object.clone();
             self.give_up_hole(GapReason::TooLate, cx);
-            offer = self.window.offer(object, &self.retention);
+            offer = self.buffer.offer(object, &self.retention);
         }
         match offer {
             Offer::Next(object) => {
@@ -215,10 +215,10 @@ impl Reception {
         match self.delivery {
             Delivery::Lossless => false,
             Delivery::Live { budget } => {
-                let next = self.window.next();
+                let next = self.buffer.next();
                 // Who begins is not late by the clock of the former one.
                 next.is_none_or(|next| next.incarnation == object.number.incarnation)
-                    && self.window.is_wanted(object.number)
+                    && self.buffer.is_wanted(object.number)
                     && self.lateness.of(now, object.frame.captured_at) > budget
             }
         }
@@ -226,13 +226,13 @@ impl Reception {
 
     /// Lets a frame go that is too late, and all before it.
     fn skip(&mut self, object: &Object, cx: &mut Context<'_>) {
-        let first = self.window.next().unwrap_or(object.number);
-        if let Some(left) = self.window.standing()
+        let first = self.buffer.next().unwrap_or(object.number);
+        if let Some(left) = self.buffer.position()
             && first.incarnation != object.number.incarnation
         {
-            self.leave_behind(left);
+            self.retire_process(left);
         }
-        let frames = self.window.skip_to(object.number.next(), object.location.next());
+        let frames = self.buffer.skip_to(object.number.next(), object.location.next());
         self.note_gap(first, frames, GapReason::TooLate, cx.now);
         self.proceed(cx);
     }

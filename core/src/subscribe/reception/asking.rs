@@ -5,14 +5,18 @@ use crate::api::media::Delivery;
 use crate::api::media::Location;
 use crate::api::time::Timestamp;
 use crate::context::Context;
-use crate::subscribe::repair::{Place, Request};
+use crate::subscribe::repair::{Request, TrackSource};
 
 impl Reception {
     /// Asks for what is missing, if anything is and it is time; whether it did.
-    pub(crate) fn ask(&mut self, place: impl FnOnce() -> Place, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn ask(
+        &mut self,
+        source: impl FnOnce() -> TrackSource,
+        cx: &mut Context<'_>,
+    ) -> bool {
         let Some(request) = self.wanted(cx.now) else { return false };
-        self.pulse.asked();
-        self.repair.ask(request, place(), cx);
+        self.stall_detector.asked();
+        self.repair.ask(request, source(), cx);
         true
     }
 
@@ -23,12 +27,12 @@ impl Reception {
         let due = self.wait.is_some_and(|wait| wait.ask_at.is_none());
         if due
             && self.is_worth_asking(now)
-            && let Some(hole) = self.window.hole()
+            && let Some(hole) = self.buffer.hole()
         {
             return Some(Request { first: hole.first, last: hole.last, hole: Some(hole.number) });
         }
-        let rest = Request { first: self.window.undecided(), last: Location::LAST, hole: None };
-        self.pulse.is_wanted().then_some(rest)
+        let rest = Request { first: self.buffer.undecided(), last: Location::LAST, hole: None };
+        self.stall_detector.is_wanted().then_some(rest)
     }
 
     /// Whether what is missing could still be delivered if it came.

@@ -21,16 +21,16 @@ impl Reception {
     /// Delivers what is no longer held back, and sees what is missing now.
     pub(super) fn proceed(&mut self, cx: &mut Context<'_>) {
         loop {
-            while let Some(object) = self.window.take() {
+            while let Some(object) = self.buffer.take() {
                 self.deliver(object, cx);
             }
-            if let Some(left) = self.window.cross() {
-                self.leave_behind(left);
+            if let Some(left) = self.buffer.cross() {
+                self.retire_process(left);
                 continue;
             }
-            match self.window.hole() {
+            match self.buffer.hole() {
                 Some(hole) if !hole.is_possible() => {
-                    self.window.skip_hole();
+                    self.buffer.skip_hole();
                     self.note_gap(hole.number, hole.frames, GapReason::Evicted, cx.now);
                 }
                 Some(_) | None => break,
@@ -41,7 +41,7 @@ impl Reception {
 
     /// Begins to wait for what is missing, or ends waiting.
     fn watch_hole(&mut self, cx: &mut Context<'_>) {
-        let hole = self.window.hole().map(|hole| (hole.number, hole.behind()));
+        let hole = self.buffer.hole().map(|hole| (hole.number, hole.behind()));
         if let Some(wait) = self.wait
             && hole.is_none_or(|(_, behind)| behind > wait.behind)
         {
@@ -79,7 +79,7 @@ impl Reception {
                 Duration::ZERO
             }
             Delivery::Live { budget } => {
-                let held = self.window.first_held();
+                let held = self.buffer.first_held();
                 let late = held.map(|held| self.lateness.of(now, held.frame.captured_at));
                 budget.saturating_sub(late.unwrap_or_default())
             }
@@ -91,11 +91,11 @@ impl Reception {
             self.note_gap(object.number, 1, GapReason::TooLate, cx.now);
             return;
         }
-        self.opening = false;
+        self.joined_midway = false;
         self.continuous = true;
         self.last_captured = Some(object.frame.captured_at);
         self.counters.delivered += 1;
-        let gap = self.tell_gap(cx);
+        let gap = self.announce_gap(cx);
         cx.out.push(Output::Deliver { track: self.track, object, gap });
     }
 
@@ -113,12 +113,12 @@ impl Reception {
     }
 
     pub(super) fn evicted(&self) -> GapReason {
-        if self.opening { GapReason::BeforeJoining } else { GapReason::Evicted }
+        if self.joined_midway { GapReason::BeforeJoining } else { GapReason::Evicted }
     }
 
     pub(super) fn give_up_hole(&mut self, reason: GapReason, cx: &mut Context<'_>) {
-        if let Some(hole) = self.window.hole() {
-            self.window.skip_hole();
+        if let Some(hole) = self.buffer.hole() {
+            self.buffer.skip_hole();
             self.note_gap(hole.number, hole.frames, reason, cx.now);
         }
         self.proceed(cx);
@@ -146,8 +146,8 @@ impl Reception {
         }
     }
 
-    pub(super) fn tell_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {
-        self.of_others = 0;
+    pub(super) fn announce_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {
+        self.gaps_of_former = 0;
         let gap = self.gaps.take();
         if let Some(gap) = gap {
             cx.out.event(Event::Gap { track: self.track, gap });
@@ -157,13 +157,13 @@ impl Reception {
 
     pub(super) fn unanswered(&mut self, healthy: bool, cx: &mut Context<'_>) {
         if !healthy {
-            self.pulse.want();
-        } else if self.pulse.unanswered(cx.now) {
+            self.stall_detector.want();
+        } else if self.stall_detector.unanswered(cx.now) {
             cx.out.event(Event::TrackStalled { track: self.track });
         }
     }
 
-    pub(super) fn tell_resumed(&self, silence: Option<Duration>, cx: &mut Context<'_>) {
+    pub(super) fn announce_resumed(&self, silence: Option<Duration>, cx: &mut Context<'_>) {
         if let Some(after) = silence {
             cx.out.event(Event::TrackResumed { track: self.track, after });
         }

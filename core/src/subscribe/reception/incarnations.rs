@@ -6,19 +6,19 @@ use core::time::Duration;
 
 use crate::api::media::Object;
 use crate::api::time::Timestamp;
-use crate::subscribe::reorder_buffer::Standing;
+use crate::subscribe::reorder_buffer::Position;
 
 /// How many former processes are remembered. What is older than that does not come back.
 const MOST: usize = 8;
 
 /// What a relay remembers of a track, it sends as soon as that is subscribed to: nothing that comes so long after the
 /// first of it is remembered. (It may be more than one group, in any order: the real one sends all that have not ended.)
-const REMEMBERED: Duration = Duration::from_secs(1);
+const RELAY_MEMORY: Duration = Duration::from_secs(1);
 
 /// How far a process was heard that was left for another.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    pub(super) standing: Standing,
+pub(super) struct FormerProcess {
+    pub(super) position: Position,
     /// How many frames of it were missing by then that had not been told, and how many of the track had been
     /// delivered.
     pub(super) missing: u64,
@@ -38,7 +38,7 @@ pub(super) struct Incarnations(Option<Box<Known>>);
 #[derive(Clone, Debug, Default)]
 struct Known {
     /// Those that were heard before the present one, and how far.
-    past: Vec<Left>,
+    past: Vec<FormerProcess>,
     suspected: Option<Suspected>,
 }
 
@@ -58,17 +58,17 @@ impl Incarnations {
 
     pub(super) fn is_past(&self, incarnation: u64) -> bool {
         let past = self.0.as_ref().map(|known| known.past.as_slice()).unwrap_or_default();
-        past.iter().any(|left| left.standing.next.incarnation == incarnation)
+        past.iter().any(|left| left.position.next.incarnation == incarnation)
     }
 
     /// One that was taken for a former process is there. How far it was heard, if it was.
-    pub(super) fn is_back(&mut self, incarnation: u64) -> Option<Left> {
+    pub(super) fn is_back(&mut self, incarnation: u64) -> Option<FormerProcess> {
         let past = &mut self.0.as_mut()?.past;
-        let index = past.iter().position(|left| left.standing.next.incarnation == incarnation)?;
+        let index = past.iter().position(|left| left.position.next.incarnation == incarnation)?;
         Some(past.remove(index))
     }
 
-    pub(super) fn is_over(&mut self, left: Left) {
+    pub(super) fn is_over(&mut self, left: FormerProcess) {
         let Known { past, suspected } = self.known();
         if past.len() >= MOST {
             past.remove(0);
@@ -103,7 +103,7 @@ impl Incarnations {
         let (incarnation, group) = (object.number.incarnation, object.location.group);
         match &mut self.known().suspected {
             Some(known) if known.incarnation == incarnation => {
-                if now >= known.since + REMEMBERED {
+                if now >= known.since + RELAY_MEMORY {
                     return group > known.group;
                 }
                 known.group = known.group.max(group);

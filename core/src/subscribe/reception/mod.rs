@@ -17,9 +17,9 @@ use crate::api::time::earlier;
 use crate::context::Context;
 use crate::subscribe::gaps::Gaps;
 use crate::subscribe::lateness::Lateness;
-use crate::subscribe::reorder_buffer::Window;
+use crate::subscribe::reorder_buffer::ReorderBuffer;
 use crate::subscribe::repair::Repair;
-use crate::subscribe::stall_detector::Pulse;
+use crate::subscribe::stall_detector::StallDetector;
 
 /// A hole that keeps others waiting.
 #[derive(Clone, Copy, Debug)]
@@ -43,21 +43,21 @@ pub(crate) struct Reception {
     kind: MediaKind,
     delivery: Delivery,
     retention: Retention,
-    window: Window,
+    buffer: ReorderBuffer,
     incarnations: Incarnations,
     wait: Option<Wait>,
     repair: Repair,
-    pulse: Pulse,
+    stall_detector: StallDetector,
     lateness: Lateness,
     gaps: Gaps,
     /// How many of the frames in `gaps` are of other processes than the present one.
-    of_others: u64,
+    gaps_of_former: u64,
     /// When the last frame that was delivered had been captured, by its publisher's clock.
     last_captured: Option<u64>,
     /// Whether that frame came on the present subscription.
     continuous: bool,
     /// Whether what is missing is from before we came.
-    opening: bool,
+    joined_midway: bool,
     /// Whether this video track has keyframes.
     has_keyframes: bool,
     /// Until when the next one is waited for.
@@ -77,17 +77,17 @@ impl Reception {
             kind,
             delivery,
             retention,
-            window: Window::default(),
+            buffer: ReorderBuffer::default(),
             incarnations: Incarnations::default(),
             wait: None,
             repair: Repair::default(),
-            pulse: Pulse::default(),
+            stall_detector: StallDetector::default(),
             lateness: Lateness::default(),
             gaps: Gaps::default(),
-            of_others: 0,
+            gaps_of_former: 0,
             last_captured: None,
             continuous: false,
-            opening: false,
+            joined_midway: false,
             has_keyframes: false,
             keyframe_until: None,
             counters: SubscribedCounters::default(),
@@ -95,7 +95,7 @@ impl Reception {
     }
 
     pub(crate) fn counters(&self) -> SubscribedCounters {
-        SubscribedCounters { held: self.window.held(), ..self.counters }
+        SubscribedCounters { held: self.buffer.held(), ..self.counters }
     }
 
     pub(crate) fn has_fetch(&self, fetch: FetchId) -> bool {
@@ -104,7 +104,7 @@ impl Reception {
 
     /// Whether the publisher speaks, or answers when it is asked; `None` if it was never heard.
     pub(crate) fn answers(&self) -> Option<bool> {
-        (self.counters.received > 0).then_some(!self.pulse.is_stalled())
+        (self.counters.received > 0).then_some(!self.stall_detector.is_stalled())
     }
 
     pub(crate) fn is_fetching(&self) -> bool {
@@ -113,12 +113,12 @@ impl Reception {
 
     /// Whether the publisher has said all that it had to say, and all of it is decided.
     pub(crate) fn is_over(&self) -> bool {
-        self.window.is_over()
+        self.buffer.is_over()
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let wait = self.wait.map(|wait| wait.ask_at.map_or(wait.until, |at| at.min(wait.until)));
-        earlier(earlier(wait, self.repair.deadline()), self.pulse.deadline())
+        earlier(earlier(wait, self.repair.deadline()), self.stall_detector.deadline())
     }
 
     /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.
@@ -126,7 +126,7 @@ impl Reception {
         if self.repair.advance(cx) {
             self.unanswered(healthy, cx);
         }
-        self.pulse.advance(cx.now);
+        self.stall_detector.advance(cx.now);
         let Some(wait) = &mut self.wait else { return };
         if wait.ask_at.is_some_and(|at| cx.now >= at) {
             wait.ask_at = None;
@@ -146,8 +146,10 @@ impl Reception {
     /// It is ready: what was said meanwhile is asked for, or the present is expected.
     pub(crate) fn ready(&mut self, now: Timestamp) {
         match self.delivery {
-            Delivery::Lossless => self.pulse.want(),
-            Delivery::Live { .. } if self.window.next().is_some() => self.pulse.expect(now),
+            Delivery::Lossless => self.stall_detector.want(),
+            Delivery::Live { .. } if self.buffer.next().is_some() => {
+                self.stall_detector.expect(now)
+            }
             Delivery::Live { .. } => {}
         }
     }
@@ -179,9 +181,9 @@ impl Reception {
 
     /// The publisher has said that frame `end` does not exist, and none after it.
     pub(crate) fn end_at(&mut self, end: FrameNumber, cx: &mut Context<'_>) {
-        if self.is_present(end) {
+        if self.is_of_present_process(end) {
             self.start_before(end, Location::default());
-            self.window.end_at(end);
+            self.buffer.end_at(end);
             self.proceed(cx);
         } else {
             self.incarnations.suspect(end.incarnation, cx.now);
@@ -191,16 +193,16 @@ impl Reception {
     /// Nobody listens any more: what is held back is let go.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
         self.repair.cancel(cx);
-        self.window = Window::default();
-        self.tell_gap(cx);
+        self.buffer = ReorderBuffer::default();
+        self.announce_gap(cx);
     }
 
     /// The call is over: what came is delivered, whatever is missing before it.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
         self.detach();
-        while self.window.hole().is_some() {
+        while self.buffer.hole().is_some() {
             self.give_up_hole(GapReason::Unanswered, cx);
         }
-        self.tell_gap(cx);
+        self.announce_gap(cx);
     }
 }

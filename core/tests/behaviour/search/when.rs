@@ -31,7 +31,7 @@ fn who_has_one_relay_is_not_even_woken_to_look_elsewhere() {
     let (mut hand, _) = missing_bob(|config| config.relays.truncate(1));
     let until = hand.now + SECOND * 60;
     while let Some(deadline) = hand.call.deadline().filter(|deadline| deadline.at <= until) {
-        assert_ne!(deadline.reason, Reason::Search);
+        assert_ne!(deadline.reason, Reason::Rendezvous);
         hand.pass(deadline.at - hand.now);
     }
 }
