@@ -133,13 +133,13 @@ impl ConnectAttempts {
 
     /// The dial of that name, if it is out.
     pub(crate) fn dialing(&self, session: SessionId) -> Option<&Dial> {
-        self.dials.iter().find(|dial| dial.is_out(session))
+        self.dials.iter().find(|dial| dial.is_in_flight(session))
     }
 
     /// The provider has a credential for `relay`: whoever waited for it goes.
     pub(crate) fn credential_arrived(&mut self, relay: &str, cx: &mut Context<'_>) {
         for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
-            dial.go(cx);
+            dial.send_pending(cx);
         }
     }
 
@@ -169,7 +169,7 @@ impl ConnectAttempts {
         if self.progress() != Progress::Running {
             return self.started;
         }
-        let dials = self.dials.iter().map(|dial| dial.gives_up_at).min();
+        let dials = self.dials.iter().map(|dial| dial.deadline).min();
         earlier(earlier(self.next_attempt, dials), Some(self.window_ends))
             .unwrap_or(self.window_ends)
     }
@@ -183,10 +183,10 @@ impl ConnectAttempts {
         if let Some(fallback) = self.fallback_by(cx.now) {
             return Progress::UseFallback(fallback);
         }
-        while let Some(late) = self.dials.iter().position(|dial| dial.gives_up_at <= cx.now) {
+        while let Some(late) = self.dials.iter().position(|dial| dial.deadline <= cx.now) {
             let session = self.dials[late].session;
             self.dials[late].close(cx);
-            let kind = self.dials[late].lacked();
+            let kind = self.dials[late].timeout_cause();
             self.failed(session, Cause::new(kind), cx);
             self.plan_next(retry_budget, cx);
         }
@@ -201,7 +201,7 @@ impl ConnectAttempts {
 
     /// The session that waits for home, if it has waited long enough by then.
     fn fallback_by(&self, now: Timestamp) -> Option<SessionId> {
-        let over = |dial: &&Dial| Some(dial.session) == self.fallback && dial.gives_up_at <= now;
+        let over = |dial: &&Dial| Some(dial.session) == self.fallback && dial.deadline <= now;
         self.dials.iter().find(over).map(|dial| dial.session)
     }
 
@@ -267,7 +267,7 @@ impl ConnectAttempts {
         cx: &mut Context<'_>,
     ) -> bool {
         let home = String::from(cx.directory.home(cx.config));
-        let Some(index) = self.dials.iter().position(|dial| dial.is_out(session)) else {
+        let Some(index) = self.dials.iter().position(|dial| dial.is_in_flight(session)) else {
             return false;
         };
         if self.fallback == Some(session) {
@@ -280,7 +280,7 @@ impl ConnectAttempts {
         }
         let took = cx.now - self.dials[index].since;
         let wait = (took * 3 / 2).max(rtt.saturating_mul(3)).clamp(SHORTEST_WAIT, LONGEST_WAIT);
-        self.dials[index].gives_up_at = (cx.now + wait).min(self.window_ends);
+        self.dials[index].deadline = (cx.now + wait).min(self.window_ends);
         self.fallback = Some(session);
         self.cancel_where(|dial| dial.session != session && dial.relay != home, cx);
         let policy = &cx.config.policy;
@@ -300,7 +300,7 @@ impl ConnectAttempts {
 
     /// A session is to be taken: the race is over, and the others are closed.
     pub(crate) fn take_winner(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
-        let index = self.dials.iter().position(|dial| dial.is_out(session))?;
+        let index = self.dials.iter().position(|dial| dial.is_in_flight(session))?;
         let dial = self.dials.remove(index);
         cx.telemetry.attempts_in_flight -= 1;
         cx.telemetry.attempts_succeeded += 1;
@@ -358,7 +358,7 @@ impl ConnectAttempts {
         let policy = &cx.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
             // Each attempt has its time: on a long path, handshakes take several pauses.
-            self.next_attempt = self.dials.iter().map(|dial| dial.gives_up_at).min();
+            self.next_attempt = self.dials.iter().map(|dial| dial.deadline).min();
             self.waits_for_slot = true;
             return;
         }

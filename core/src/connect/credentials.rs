@@ -13,26 +13,26 @@ use crate::context::outbox::Outbox;
 
 /// Which of the credentials that a relay was ever shown: they are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Issue(u32);
+pub(crate) struct CredentialVersion(u32);
 
 /// What there is to show a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ticket {
+pub(crate) enum CredentialStatus {
     /// Nothing: relays of this call ask for nothing.
     NotNeeded,
     /// With when it expires.
-    Held(Token, Issue, Option<Timestamp>),
+    Held(Token, CredentialVersion, Option<Timestamp>),
     /// The provider is being asked.
-    Asked,
+    Pending,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Entry {
     held: Option<(Token, Option<Timestamp>)>,
-    issue: Issue,
+    version: CredentialVersion,
     /// The newest one that the relay refused.
-    refused: Option<Issue>,
-    asked: Option<(RequestId, Timestamp)>,
+    refused: Option<CredentialVersion>,
+    pending: Option<(RequestId, Timestamp)>,
 }
 
 /// The credentials of a call.
@@ -40,7 +40,7 @@ struct Entry {
 pub(crate) struct Credentials {
     /// By relay.
     entries: BTreeMap<String, Entry>,
-    newest: Issue,
+    newest: CredentialVersion,
 }
 
 impl Credentials {
@@ -53,19 +53,19 @@ impl Credentials {
         config: &Config,
         mint: &mut crate::api::id::Mint,
         out: &mut Outbox,
-    ) -> Ticket {
+    ) -> CredentialStatus {
         if !config.directory.credentials {
-            return Ticket::NotNeeded;
+            return CredentialStatus::NotNeeded;
         }
         let entry = self.entry(relay);
         match &entry.held {
             Some((token, expires)) if expires.is_none_or(|at| until < at) => {
-                return Ticket::Held(token.clone(), entry.issue, *expires);
+                return CredentialStatus::Held(token.clone(), entry.version, *expires);
             }
             _ => entry.held = None,
         }
         self.ask(relay, now, config, mint, out);
-        Ticket::Asked
+        CredentialStatus::Pending
     }
 
     /// Asks for another one, whatever is held.
@@ -79,20 +79,20 @@ impl Credentials {
     ) {
         let entry = self.entry(relay);
         // One question serves everybody who waits for its answer.
-        if entry.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
+        if entry.pending.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
             let request = RequestId(mint.next());
-            entry.asked = Some((request, now + config.directory.answer_timeout));
+            entry.pending = Some((request, now + config.directory.answer_timeout));
             out.push(Output::AskCredential { request, relay: relay.into() });
         }
     }
 
     /// What the provider has just answered for `relay`.
-    pub(crate) fn held(&self, relay: &str) -> Ticket {
+    pub(crate) fn held(&self, relay: &str) -> CredentialStatus {
         match self.entries.get(relay) {
-            Some(Entry { held: Some((token, expires)), issue, .. }) => {
-                Ticket::Held(token.clone(), *issue, *expires)
+            Some(Entry { held: Some((token, expires)), version, .. }) => {
+                CredentialStatus::Held(token.clone(), *version, *expires)
             }
-            _ => Ticket::Asked,
+            _ => CredentialStatus::Pending,
         }
     }
 
@@ -103,41 +103,41 @@ impl Credentials {
         credential: Credential,
         now: Timestamp,
     ) -> Option<String> {
-        let issue = Issue(self.newest.0.saturating_add(1));
-        let (relay, entry) = self.asked(request)?;
-        entry.asked = None;
-        entry.issue = issue;
+        let version = CredentialVersion(self.newest.0.saturating_add(1));
+        let (relay, entry) = self.pending(request)?;
+        entry.pending = None;
+        entry.version = version;
         entry.held = Some((credential.token, credential.valid_for.map(|valid| now + valid)));
         let relay = relay.clone();
-        self.newest = issue;
+        self.newest = version;
         Some(relay)
     }
 
     /// The provider has none: for which relay, if that was asked.
     pub(crate) fn failed(&mut self, request: RequestId) -> Option<String> {
-        let (relay, entry) = self.asked(request)?;
-        entry.asked = None;
+        let (relay, entry) = self.pending(request)?;
+        entry.pending = None;
         Some(relay.clone())
     }
 
     /// A relay does not want to see that one again: the next dial asks for another.
-    pub(crate) fn forget(&mut self, relay: &str, issue: Issue) {
+    pub(crate) fn forget(&mut self, relay: &str, version: CredentialVersion) {
         if let Some(entry) = self.entries.get_mut(relay)
-            && entry.issue == issue
+            && entry.version == version
         {
             entry.held = None;
         }
     }
 
     /// A relay refused what it was shown: whether another one may help. The next dial asks for it.
-    pub(crate) fn refused(&mut self, relay: &str, issue: Issue) -> bool {
+    pub(crate) fn refused(&mut self, relay: &str, version: CredentialVersion) -> bool {
         let entry = self.entry(relay);
-        if issue < entry.issue || entry.refused == Some(issue) {
+        if version < entry.version || entry.refused == Some(version) {
             // Dials that raced were shown the same one; or there is a newer one already.
             return true;
         }
         let first = entry.refused.is_none();
-        entry.refused = Some(issue);
+        entry.refused = Some(version);
         entry.held = None;
         first
     }
@@ -150,17 +150,17 @@ impl Credentials {
     fn entry(&mut self, relay: &str) -> &mut Entry {
         if self.entries.len() >= Config::MOST_RELAYS && !self.entries.contains_key(relay) {
             // A directory that has changed leaves relays behind that are dialled no more.
-            let unasked = self.entries.iter().find(|(_, entry)| entry.asked.is_none());
+            let unasked = self.entries.iter().find(|(_, entry)| entry.pending.is_none());
             let least = unasked.or(self.entries.first_key_value()).map(|(relay, _)| relay.clone());
             least.and_then(|relay| self.entries.remove(&relay));
         }
         self.entries.entry(relay.into()).or_default()
     }
 
-    fn asked(&mut self, request: RequestId) -> Option<(&String, &mut Entry)> {
+    fn pending(&mut self, request: RequestId) -> Option<(&String, &mut Entry)> {
         self.entries
             .iter_mut()
-            .find(|(_, entry)| entry.asked.is_some_and(|(asked, _)| asked == request))
+            .find(|(_, entry)| entry.pending.is_some_and(|(pending, _)| pending == request))
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
         // The first of the others has been forgotten: what it was shown then is not what it is shown now.
         let again = present(&mut credentials, "b00", &mut mint).expect("asked again");
         answer(&mut credentials, again).expect("was asked");
-        assert!(credentials.refused("b00", Issue(1)), "that was another one");
-        assert!(matches!(credentials.held("b00"), Ticket::Held(..)));
+        assert!(credentials.refused("b00", CredentialVersion(1)), "that was another one");
+        assert!(matches!(credentials.held("b00"), CredentialStatus::Held(..)));
     }
 }

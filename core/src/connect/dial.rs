@@ -6,7 +6,7 @@ use crate::api::error::CauseKind;
 use crate::api::id::SessionId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::connect::credentials::{Issue, Ticket};
+use crate::connect::credentials::{CredentialStatus, CredentialVersion};
 use crate::context::Context;
 
 /// A dial in flight.
@@ -15,9 +15,9 @@ pub(crate) struct Dial {
     pub(crate) session: SessionId,
     pub(crate) relay: String,
     pub(crate) since: Timestamp,
-    pub(crate) gives_up_at: Timestamp,
+    pub(crate) deadline: Timestamp,
     /// What it showed the relay.
-    pub(crate) issue: Issue,
+    pub(crate) credential_version: CredentialVersion,
     /// When that expires.
     pub(crate) expires: Option<Timestamp>,
     /// It waits for a credential; nothing has been sent yet.
@@ -29,16 +29,16 @@ impl Dial {
     pub(crate) fn new(relay: String, cx: &mut Context<'_>) -> Self {
         let session = SessionId(cx.mint.next());
         let since = cx.now;
-        let gives_up_at = since + cx.config.policy.attempt_timeout;
-        let issue = Issue::default();
-        Self { session, relay, since, gives_up_at, issue, expires: None, waits: true }
+        let deadline = since + cx.config.policy.attempt_timeout;
+        let credential_version = CredentialVersion::default();
+        Self { session, relay, since, deadline, credential_version, expires: None, waits: true }
     }
 
     /// Goes out if it has everything that it needs, and waits for that else.
     pub(crate) fn start(mut self, cx: &mut Context<'_>) -> Self {
-        let times = (cx.now, self.gives_up_at);
-        let ticket = cx.credentials.present(&self.relay, times, cx.config, cx.mint, cx.out);
-        self.show(ticket, cx);
+        let times = (cx.now, self.deadline);
+        let status = cx.credentials.present(&self.relay, times, cx.config, cx.mint, cx.out);
+        self.present(status, cx);
         self
     }
 
@@ -48,19 +48,19 @@ impl Dial {
     }
 
     /// Whether it is out and may succeed.
-    pub(crate) fn is_out(&self, session: SessionId) -> bool {
+    pub(crate) fn is_in_flight(&self, session: SessionId) -> bool {
         self.session == session && !self.waits
     }
 
     /// What it has not had in time.
-    pub(crate) fn lacked(&self) -> CauseKind {
+    pub(crate) fn timeout_cause(&self) -> CauseKind {
         if self.waits { CauseKind::CredentialUnavailable } else { CauseKind::TimedOut }
     }
 
     /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
-    pub(crate) fn go(&mut self, cx: &mut Context<'_>) {
-        let ticket = cx.credentials.held(&self.relay);
-        self.show(ticket, cx);
+    pub(crate) fn send_pending(&mut self, cx: &mut Context<'_>) {
+        let status = cx.credentials.held(&self.relay);
+        self.present(status, cx);
     }
 
     /// Gives it up, or closes the session that it has become. Of one that waits nobody outside knows.
@@ -70,12 +70,12 @@ impl Dial {
         }
     }
 
-    fn show(&mut self, ticket: Ticket, cx: &mut Context<'_>) {
-        let token = match ticket {
-            Ticket::Asked => return,
-            Ticket::NotNeeded => None,
-            Ticket::Held(token, issue, expires) => {
-                (self.issue, self.expires) = (issue, expires);
+    fn present(&mut self, status: CredentialStatus, cx: &mut Context<'_>) {
+        let token = match status {
+            CredentialStatus::Pending => return,
+            CredentialStatus::NotNeeded => None,
+            CredentialStatus::Held(token, credential_version, expires) => {
+                (self.credential_version, self.expires) = (credential_version, expires);
                 Some(token)
             }
         };

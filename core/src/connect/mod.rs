@@ -7,7 +7,7 @@ mod relay_list;
 mod retry_budget;
 
 pub(crate) use attempts::{ConnectAttempts, Incident, Progress};
-pub(crate) use credentials::{Credentials, Issue, Ticket};
+pub(crate) use credentials::{CredentialStatus, CredentialVersion, Credentials};
 pub(crate) use dial::Dial;
-pub(crate) use relay_list::Directory;
+pub(crate) use relay_list::RelayList;
 pub(crate) use retry_budget::RetryBudget;

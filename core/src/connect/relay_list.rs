@@ -14,7 +14,7 @@ use crate::context::outbox::Outbox;
 
 /// The relays of a call, and which of them it calls home.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Directory {
+pub(crate) struct RelayList {
     /// Remembered or answered; even when it has expired, better than a list written long ago.
     list: Option<Vec<String>>,
     expires: Timestamp,
@@ -24,7 +24,7 @@ pub(crate) struct Directory {
     home: Option<String>,
 }
 
-impl Directory {
+impl RelayList {
     pub(crate) fn new(config: &DirectoryConfig, now: Timestamp) -> Self {
         let mut directory = Self { expires: now, ..Self::default() };
         if let Some(known) = &config.remembered
@@ -54,7 +54,7 @@ impl Directory {
     }
 
     /// `relay` is where we belong: a session with it has proven stable, or the others are there.
-    pub(crate) fn settle_on(&mut self, relay: &str) {
+    pub(crate) fn set_home(&mut self, relay: &str) {
         self.home = Some(relay.into());
     }
 
@@ -109,15 +109,15 @@ mod tests {
         let mut config = Config::new("north", "room", "alice");
         config.directory.provider = true;
         let (mut directory, mut mint) =
-            (Directory::new(&config.directory, Timestamp::ZERO), Mint::default());
-        let mut answer = |directory: &mut Directory, now, relays: &[&str]| {
+            (RelayList::new(&config.directory, Timestamp::ZERO), Mint::default());
+        let mut answer = |directory: &mut RelayList, now, relays: &[&str]| {
             let mut out = Outbox::default();
             directory.refresh(now, &config, &mut mint, &mut out);
             let Some(Output::AskDirectory { request }) = out.pop() else { panic!("asked for") };
             let relays = relays.iter().map(|relay| String::from(*relay)).collect();
             assert!(directory.answered(request, relays, now, &config));
         };
-        directory.settle_on("north");
+        directory.set_home("north");
         let hour = config.directory.lifetime;
         answer(&mut directory, Timestamp::ZERO, &["east", "west"]);
         assert_eq!(directory.home(&config), "east");

@@ -12,7 +12,7 @@ use crate::api::stats::Telemetry;
 use crate::api::time::Timestamp;
 use crate::config::Config;
 use crate::connect::Credentials;
-use crate::connect::Directory;
+use crate::connect::RelayList;
 use crate::context::backoff::{doubled, jittered};
 use crate::context::outbox::Outbox;
 
@@ -25,7 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) mint: &'a mut Mint,
     pub(crate) out: &'a mut Outbox,
     pub(crate) telemetry: &'a mut Telemetry,
-    pub(crate) directory: &'a mut Directory,
+    pub(crate) directory: &'a mut RelayList,
     pub(crate) credentials: &'a mut Credentials,
 }
 

@@ -192,7 +192,7 @@ impl Rendezvous {
         }
         for other in others {
             let dial = Dial::new(other, cx).start(cx);
-            let until = dial.gives_up_at;
+            let until = dial.deadline;
             self.probes.push(RelayProbe { dial, up: false, watches: Vec::new(), until });
         }
         let bound = doubled(FIRST_PAUSE, self.rounds, LONGEST_PAUSE);
@@ -213,7 +213,7 @@ impl Rendezvous {
         plan: Option<&RendezvousPlan>,
         cx: &mut Context<'_>,
     ) {
-        let is_it = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_out(id);
+        let is_it = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_in_flight(id);
         let Some(probe) = self.probes.iter_mut().find(is_it) else { return };
         let Some(plan) = plan else { return self.stop(cx) };
         for peer in plan.due(self.since, cx.now) {

@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// When a session wants another credential than the one that it came up with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Renewal {
+pub(crate) struct CredentialRenewal {
     expires: Timestamp,
     ask_at: Timestamp,
     /// Until then no other session is tried for, whatever credentials come.
@@ -28,7 +28,7 @@ pub(crate) struct Renewal {
     late: u32,
 }
 
-impl Renewal {
+impl CredentialRenewal {
     /// Of a session that came up at `now`. As long as it is not `stable`, only what has expired is renewed: it would
     /// count as one that drops.
     pub(crate) fn new(expires: Timestamp, now: Timestamp, stable: Duration) -> Self {
@@ -87,13 +87,13 @@ mod tests {
         for (expires, begins) in
             [(3_700, 3_670), (160, 130), (140, 120), (112, 110), (104, 104), (90, 100)]
         {
-            assert_eq!(Renewal::new(at(expires), at(100), STABLE).deadline(), at(begins));
+            assert_eq!(CredentialRenewal::new(at(expires), at(100), STABLE).deadline(), at(begins));
         }
     }
 
     #[test]
     fn it_asks_at_half_of_what_is_left_and_then_less_and_less_often() {
-        let mut renewal = Renewal::new(at(160), at(0), STABLE);
+        let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         assert!(!renewal.is_due(at(129)));
         let mut asked = Vec::new();
         for second in 0..300 {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn after_a_try_in_vain_it_rests_for_half_of_what_is_left_or_half_a_minute() {
         for (failed, until) in [(90, 120), (140, 150), (159, 160), (200, 201)] {
-            let mut renewal = Renewal::new(at(160), at(0), STABLE);
+            let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
             renewal.failed(at(failed));
             assert!(!renewal.is_served_by(None, at(until - 1)));
             assert!(renewal.is_served_by(None, at(until)));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn once_it_has_expired_it_rests_ever_longer_after_tries_in_vain() {
-        let mut renewal = Renewal::new(at(160), at(0), STABLE);
+        let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         let mut now = 160;
         for rest in [2, 4, 8, 16, 30, 30] {
             assert!(renewal.is_due(at(now)));
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_session_is_not_replaced_for_a_moment_more() {
-        let renewal = Renewal::new(at(160), at(0), STABLE);
+        let renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         for (expires, serves) in [(None, true), (Some(165), true), (Some(164), false)] {
             assert_eq!(renewal.is_served_by(expires.map(at), at(0)), serves, "{expires:?}");
         }

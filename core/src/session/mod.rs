@@ -5,6 +5,6 @@ mod migration;
 mod path_liveness;
 mod session;
 
-pub(crate) use credential_renewal::Renewal;
+pub(crate) use credential_renewal::CredentialRenewal;
 pub(crate) use path_liveness::Counters;
 pub(crate) use session::{MovedFrom, Session};

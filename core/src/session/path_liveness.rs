@@ -29,7 +29,7 @@ pub(crate) struct Counters {
 #[derive(Clone, Debug)]
 struct Direction {
     count: u64,
-    heard_at: Timestamp,
+    last_change: Timestamp,
     unchanged: u32,
     /// Whether anything was heard since the path was suspected.
     is_back: bool,
@@ -37,26 +37,26 @@ struct Direction {
 
 impl Direction {
     fn new(now: Timestamp) -> Self {
-        Self { count: 0, heard_at: now, unchanged: 0, is_back: false }
+        Self { count: 0, last_change: now, unchanged: 0, is_back: false }
     }
 
     fn report(&mut self, now: Timestamp, count: u64) {
         if count > self.count {
-            *self = Self { count, heard_at: now, unchanged: 0, is_back: true };
+            *self = Self { count, last_change: now, unchanged: 0, is_back: true };
         } else {
             self.unchanged = self.unchanged.saturating_add(1);
         }
     }
 
     fn is_silent(&self, now: Timestamp, rtt: Duration) -> bool {
-        self.unchanged >= SILENT_REPORTS && now - self.heard_at >= suspect_after(rtt)
+        self.unchanged >= SILENT_REPORTS && now - self.last_change >= suspect_after(rtt)
     }
 }
 
 /// Watches a path's counters, each direction by itself (R2). Each report asked for also sends a
 /// probe that must be acknowledged, so that silence is never confused with idleness.
 #[derive(Clone, Debug)]
-pub(crate) struct Liveness {
+pub(crate) struct PathLiveness {
     interval: Duration,
     since: Timestamp,
     next_report: Timestamp,
@@ -64,7 +64,7 @@ pub(crate) struct Liveness {
     sending: Direction,
 }
 
-impl Liveness {
+impl PathLiveness {
     pub(crate) fn new(now: Timestamp, interval: Duration) -> Self {
         let next_report = now + interval;
         let (receiving, sending) = (Direction::new(now), Direction::new(now));
@@ -126,7 +126,7 @@ mod tests {
     const EVERY: Duration = Duration::from_millis(100);
     const RTT: Duration = Duration::from_millis(10);
 
-    fn at(path: &mut Liveness, ms: u64, received: u64, acknowledged: u64) -> Option<CauseKind> {
+    fn at(path: &mut PathLiveness, ms: u64, received: u64, acknowledged: u64) -> Option<CauseKind> {
         let now = Timestamp::from_millis(ms);
         path.report(now, Counters { received, acknowledged });
         path.silence(now, RTT)
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn silence_is_three_unchanged_reports_and_enough_time() {
-        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
         assert_eq!(at(&mut path, 100, 5, 5), None);
         assert_eq!(at(&mut path, 200, 5, 5), None);
         assert_eq!(at(&mut path, 300, 5, 5), None);
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn each_direction_is_missed_by_itself_and_both_must_come_back() {
-        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
         for ms in 1..4 {
             assert_eq!(at(&mut path, ms * 100, ms, 0), None);
         }
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_path_that_has_just_begun_has_a_round_trip_more() {
         for (ms, silence) in [(2_400, None), (2_500, Some(CauseKind::Silent))] {
-            let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+            let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
             for report in [100, 200, 300, ms] {
                 path.report(Timestamp::from_millis(report), Counters::default());
             }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn one_late_report_after_a_suspended_driver_is_not_silence() {
-        let mut path = Liveness::new(Timestamp::ZERO, EVERY);
+        let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
         at(&mut path, 100, 5, 5);
         assert_eq!(at(&mut path, 60_000, 5, 5), None);
         assert_eq!(at(&mut path, 60_100, 6, 6), None);

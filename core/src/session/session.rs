@@ -8,13 +8,13 @@ use crate::api::id::{IncidentId, SessionId};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
+use crate::connect::CredentialVersion;
 use crate::connect::Dial;
-use crate::connect::Issue;
 use crate::context::Context;
 use crate::participants::Rendezvous;
-use crate::session::credential_renewal::Renewal;
+use crate::session::credential_renewal::CredentialRenewal;
 use crate::session::migration::Migration;
-use crate::session::path_liveness::Liveness;
+use crate::session::path_liveness::PathLiveness;
 
 /// How our namespace stands on the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) relay: String,
     /// What the relay was shown.
-    pub(crate) issue: Issue,
+    pub(crate) credential_version: CredentialVersion,
     /// If that expires.
-    pub(crate) renewal: Option<Renewal>,
-    pub(crate) liveness: Liveness,
+    pub(crate) renewal: Option<CredentialRenewal>,
+    pub(crate) path_liveness: PathLiveness,
     pub(crate) migration: Migration,
     /// If it was made to meet somebody.
     pub(crate) moved_from: Option<MovedFrom>,
@@ -65,9 +65,9 @@ impl Session {
         Self {
             id: dial.session,
             relay: dial.relay,
-            issue: dial.issue,
-            renewal: dial.expires.map(|expires| Renewal::new(expires, now, stable)),
-            liveness: Liveness::new(now, config.probe_interval),
+            credential_version: dial.credential_version,
+            renewal: dial.expires.map(|expires| CredentialRenewal::new(expires, now, stable)),
+            path_liveness: PathLiveness::new(now, config.probe_interval),
             migration: Migration::default(),
             moved_from: None,
             rendezvous: Rendezvous::default(),
@@ -95,13 +95,13 @@ impl Session {
 
     /// When the path wants attention.
     pub(crate) fn path_deadline(&self) -> Timestamp {
-        let probe = self.liveness.deadline();
+        let probe = self.path_liveness.deadline();
         self.migration.deadline().map_or(probe, |migrate| migrate.min(probe))
     }
 
     /// Looks at the path, and moves it if that is due.
     pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, cx: &mut Context<'_>) {
-        self.liveness.advance(cx.now, self.id, cx.out);
+        self.path_liveness.advance(cx.now, self.id, cx.out);
         if self.migration.advance(cx.now, self.id, cx.out) {
             cx.telemetry.migrations += 1;
             cx.out.event(Event::PathMigrating { incident });

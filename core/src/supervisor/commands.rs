@@ -23,7 +23,7 @@ impl Supervisor {
     pub(super) fn connect(&mut self) {
         if let State::Idle = self.state {
             self.started = self.now;
-            self.begin_test();
+            self.begin_pre_call();
             self.set_up();
         }
     }

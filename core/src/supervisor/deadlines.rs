@@ -9,7 +9,7 @@ use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::publish::PublishedTrack;
-use crate::session::Renewal;
+use crate::session::CredentialRenewal;
 use crate::session::Session;
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
@@ -21,13 +21,13 @@ const MOST_AT_ONCE: usize = 32;
 impl Supervisor {
     /// The next deadline, and whose it is.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
-        let State::Live { session, .. } = &self.state else { return self.agenda };
+        let State::Live { session, .. } = &self.state else { return self.next_deadline };
         let path = (session.path_deadline(), Reason::Session);
-        Some(self.agenda.map_or(path, |agenda| first(path, agenda)))
+        Some(self.next_deadline.map_or(path, |next_deadline| first(path, next_deadline)))
     }
 
     /// The same, but for the path of a live session.
-    pub(super) fn next_on_agenda(&self) -> Option<(Timestamp, Reason)> {
+    pub(super) fn compute_next_deadline(&self) -> Option<(Timestamp, Reason)> {
         let wake = self.wake_of_state()?;
         let test = self.pre_call.as_ref();
         let test = test.map(|test| (test.deadline(self.is_live()), Reason::Test));
@@ -57,7 +57,7 @@ impl Supervisor {
                     (self.ringing.deadline(), Reason::Answer),
                     (self.idle_at(), Reason::Idle),
                     (session.rendezvous.deadline(), Reason::Rendezvous),
-                    (session.renewal.as_ref().map(Renewal::deadline), Reason::Session),
+                    (session.renewal.as_ref().map(CredentialRenewal::deadline), Reason::Session),
                 ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
                 }
@@ -83,31 +83,31 @@ impl Supervisor {
             if self.next_wake().is_none_or(|(at, _)| self.now < at) {
                 return;
             }
-            self.do_what_is_due();
+            self.advance_all();
         }
     }
 
     // Seldom called, and kept out of what every input goes through.
     #[inline(never)]
-    fn do_what_is_due(&mut self) {
+    fn advance_all(&mut self) {
         // Of a live call this is nearly every deadline: its path is to be looked at, and nothing else is due.
         if let State::Live { session, .. } = &mut self.state
-            && self.agenda.is_none_or(|(at, _)| self.now < at)
+            && self.next_deadline.is_none_or(|(at, _)| self.now < at)
         {
             return session.advance_path(None, cx!(self));
         }
         self.advance_state();
         self.advance_receptions();
         self.complete_joining();
-        self.advance_test();
-        self.settle();
+        self.advance_pre_call();
+        self.reschedule();
     }
 
     /// Begins what has become possible, and works out what is due next.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn reschedule(&mut self) {
         self.advance_rendezvous();
         self.repair_tracks();
-        self.agenda = self.next_on_agenda();
+        self.next_deadline = self.compute_next_deadline();
     }
 
     fn advance_state(&mut self) {
@@ -124,7 +124,7 @@ impl Supervisor {
             State::Joining { deadline, .. } => {
                 let over = now >= *deadline;
                 self.advance_session();
-                if over && self.is_agreed() {
+                if over && self.relay_has_agreed() {
                     self.open_gate();
                 } else if over {
                     self.abandon_session(Cause::new(CauseKind::NotReady));
@@ -135,7 +135,7 @@ impl Supervisor {
                     *stable_at = None;
                     self.retry_budget = RetryBudget::default();
                     self.telemetry.consecutive_disconnects = 0;
-                    self.directory.settle_on(&session.relay);
+                    self.directory.set_home(&session.relay);
                 }
                 self.advance_session();
                 self.renew();

@@ -13,7 +13,7 @@ use crate::publish::FetchRequestId;
 use crate::session::Counters;
 
 impl Supervisor {
-    pub(super) fn take(&mut self, input: Input) {
+    pub(super) fn dispatch_input(&mut self, input: Input) {
         match input {
             Input::Tick => {}
             Input::Connect => self.connect(),
@@ -101,7 +101,7 @@ impl Supervisor {
                 }
                 if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
                     remote.added(epoch, cx!(self));
-                    self.answered();
+                    self.note_answer();
                     self.follow_epochs();
                 }
             }
@@ -130,7 +130,7 @@ impl Supervisor {
                     let new = track.object(object, cx!(self));
                     if let Some(test) = self.pre_call.as_mut().filter(|_| new) {
                         test.returned(captured_at, self.now);
-                        self.advance_test();
+                        self.advance_pre_call();
                     }
                 }
             }

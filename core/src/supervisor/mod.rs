@@ -29,7 +29,7 @@ use crate::api::stats::{Stats, Summary, Telemetry};
 use crate::api::time::Timestamp;
 use crate::config::Config;
 use crate::connect::Credentials;
-use crate::connect::Directory;
+use crate::connect::RelayList;
 use crate::connect::RetryBudget;
 use crate::context::outbox::Outbox;
 use crate::participants::RemoteParticipant;
@@ -53,7 +53,7 @@ pub struct Supervisor {
     next_epoch: u64,
     retry_budget: RetryBudget,
     telemetry: Telemetry,
-    directory: Directory,
+    directory: RelayList,
     credentials: Credentials,
     state: State,
     /// The last state that the application heard of.
@@ -70,7 +70,7 @@ pub struct Supervisor {
     pre_call: Option<PreCall>,
     /// The next deadline but for the path of a live session, worked out at the end of each input from everything
     /// above. Paths are looked at ten times a second, and that moves no other deadline.
-    agenda: Option<(Timestamp, Reason)>,
+    next_deadline: Option<(Timestamp, Reason)>,
     out: Outbox,
 }
 
@@ -91,7 +91,7 @@ impl Supervisor {
             next_epoch: config.first_epoch,
             retry_budget: RetryBudget::default(),
             telemetry: Telemetry::default(),
-            directory: Directory::new(&config.directory, now),
+            directory: RelayList::new(&config.directory, now),
             credentials: Credentials::default(),
             state: State::Idle,
             announced: StateName::Idle,
@@ -104,7 +104,7 @@ impl Supervisor {
             last_media: now,
             record: CallRecord::default(),
             pre_call: None,
-            agenda: None,
+            next_deadline: None,
             out: Outbox::default(),
             config: Arc::new(config),
         })
@@ -125,12 +125,12 @@ impl Supervisor {
         // A tick says no more than the time, and that has had its effect.
         if !self.state.name().is_final() && !matches!(input, Input::Tick) {
             let looks_at_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
-            self.take(input);
+            self.dispatch_input(input);
             // A path that goes on as it was changes nothing else.
             let is_steady = looks_at_live_path && self.is_live();
             if !is_steady {
                 self.complete_joining();
-                self.settle();
+                self.reschedule();
             }
             self.fire_deadlines();
         }
@@ -224,7 +224,11 @@ impl Supervisor {
     fn check_invariants(&self) {
         invariants::check(&self.state, &self.telemetry, &self.retry_budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
-        assert_eq!(self.agenda, self.next_on_agenda(), "the deadline is that of the state");
+        assert_eq!(
+            self.next_deadline,
+            self.compute_next_deadline(),
+            "the deadline is that of the state"
+        );
         if let Some((at, reason)) = self.next_wake() {
             assert!(at > self.now, "the deadline ({reason:?}) must be later than now");
         }

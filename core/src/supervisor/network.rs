@@ -9,8 +9,8 @@ use super::Supervisor;
 use crate::api::error::{Cause, CauseKind, ErrorCode};
 use crate::api::id::{RequestId, SessionId};
 use crate::api::output::Output;
+use crate::connect::CredentialStatus;
 use crate::connect::Dial;
-use crate::connect::Ticket;
 use crate::connect::{ConnectAttempts, Progress};
 use crate::context::cx;
 use crate::participants::GLARE_WINDOW;
@@ -32,12 +32,12 @@ impl Supervisor {
             attempts.wait_for_home(session, rtt, &mut self.retry_budget, cx!(self))
         });
         if !waits {
-            self.take_session(session);
+            self.use_session(session);
         }
     }
 
     /// The call goes on with a session of its campaign.
-    fn take_session(&mut self, session: SessionId) {
+    fn use_session(&mut self, session: SessionId) {
         if self.state.attempts().and_then(|attempts| attempts.dialing(session)).is_none() {
             return;
         }
@@ -76,10 +76,12 @@ impl Supervisor {
 
     fn attempt_failed(&mut self, session: SessionId, cause: Cause) {
         let dial = self.state.attempts().and_then(|attempts| attempts.dialing(session));
-        let Some((relay, issue)) = dial.map(|dial| (dial.relay.clone(), dial.issue)) else {
+        let Some((relay, credential_version)) =
+            dial.map(|dial| (dial.relay.clone(), dial.credential_version))
+        else {
             return;
         };
-        let final_code = self.verdict(&cause, &relay, issue);
+        let final_code = self.verdict(&cause, &relay, credential_version);
         if let Some(attempts) = self.state.attempts_mut() {
             attempts.failed(session, cause, cx!(self));
         }
@@ -89,7 +91,7 @@ impl Supervisor {
     /// It costs a look, and not the call. But what was refused is shown no more.
     fn probe_failed(&mut self, dial: &Dial, cause: &Cause) {
         if cause.kind.is_refusal() {
-            self.credentials.forget(&dial.relay, dial.issue);
+            self.credentials.forget(&dial.relay, dial.credential_version);
         }
     }
 
@@ -110,7 +112,7 @@ impl Supervisor {
     pub(super) fn act_on(&mut self, progress: Progress) {
         match progress {
             Progress::Running => {}
-            Progress::UseFallback(session) => self.take_session(session),
+            Progress::UseFallback(session) => self.use_session(session),
             Progress::Exhausted => self.attempts_exhausted(),
         }
     }
@@ -118,7 +120,7 @@ impl Supervisor {
     /// Goes on with the session that waits for home, if there is one; whether there is.
     pub(super) fn accept_fallback(&mut self) -> bool {
         let fallback = self.state.attempts().and_then(ConnectAttempts::fallback);
-        fallback.inspect(|session| self.take_session(*session)).is_some()
+        fallback.inspect(|session| self.use_session(*session)).is_some()
     }
 
     fn is_fallback(&self, session: SessionId) -> bool {
@@ -147,16 +149,16 @@ impl Supervisor {
         if let Some(current) = self.state.session_mut()
             && let Some(dial) = current.rendezvous.waiting_for(relay)
         {
-            dial.go(cx!(self));
+            dial.send_pending(cx!(self));
         }
         if let State::Live { session, .. } = &self.state
             && session.relay == relay
             && let Some(renewal) = &session.renewal
-            && let Ticket::Held(_, _, expires) = self.credentials.held(relay)
+            && let CredentialStatus::Held(_, _, expires) = self.credentials.held(relay)
             && renewal.is_served_by(expires, self.now)
         {
             // Where it is, whether it belongs there by now or not.
-            self.directory.settle_on(relay);
+            self.directory.set_home(relay);
             self.replace_session(CauseKind::CredentialRenewed);
         }
     }
@@ -247,7 +249,7 @@ impl Supervisor {
             State::Suspect { session: old, .. } | State::Recovering { silent: Some(old), .. }
                 if old.id == session =>
             {
-                self.lose_old_session(&cause);
+                self.lose_suspect_session(&cause);
             }
             State::Idle
             | State::Connecting(_)
@@ -263,9 +265,9 @@ impl Supervisor {
     pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
         let now = self.now;
         if let Some(current) = self.session_with(session) {
-            current.liveness.report(now, counters);
+            current.path_liveness.report(now, counters);
             current.migration.rtt(rtt);
-            let silence = current.liveness.silence(now, rtt);
+            let silence = current.path_liveness.silence(now, rtt);
             self.monitor.path(rtt);
             if let Some(test) = &mut self.pre_call {
                 test.rtt = rtt;
@@ -276,10 +278,10 @@ impl Supervisor {
         } else if let Some((old, attempts)) =
             self.state.silent_mut().filter(|(old, _)| old.id == session)
         {
-            old.liveness.report(now, counters);
+            old.path_liveness.report(now, counters);
             old.migration.rtt(rtt);
-            if old.liveness.is_back() && !attempts.is_voluntary() {
-                self.return_to_old_session();
+            if old.path_liveness.is_back() && !attempts.is_voluntary() {
+                self.resume_session();
             }
         }
     }

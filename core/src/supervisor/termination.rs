@@ -10,7 +10,7 @@ use crate::api::output::Output;
 use crate::api::state_name::StateName;
 use crate::api::stats::CallStatus;
 use crate::api::stats::{Outcome, Stats, Summary};
-use crate::connect::Issue;
+use crate::connect::CredentialVersion;
 use crate::context::cx;
 use crate::supervisor::state::State;
 
@@ -33,11 +33,11 @@ impl Supervisor {
         &mut self,
         cause: &Cause,
         relay: &str,
-        issue: Issue,
+        credential_version: CredentialVersion,
     ) -> Option<ErrorCode> {
         if cause.kind.is_refusal()
             && self.config.directory.credentials
-            && self.credentials.refused(relay, issue)
+            && self.credentials.refused(relay, credential_version)
         {
             return None;
         }
@@ -64,7 +64,7 @@ impl Supervisor {
     /// The call fails, unless it has a session that was to be replaced only because another one was wanted, or one that
     /// is up on another relay than home.
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        if self.keep_session() || self.accept_fallback() {
+        if self.keep_replaced_session() || self.accept_fallback() {
             return;
         }
         let Some(attempts) = self.state.attempts() else { return };
@@ -85,7 +85,7 @@ impl Supervisor {
     }
 
     /// Goes on with the session that was to be replaced, if it is alive; whether it is.
-    fn keep_session(&mut self) -> bool {
+    fn keep_replaced_session(&mut self) -> bool {
         if !self.is_being_replaced() {
             return false;
         }
@@ -97,7 +97,7 @@ impl Supervisor {
         }
         // There was a session all the time: nothing is spent.
         let before = attempts.before.clone();
-        self.return_to_old_session();
+        self.resume_session();
         self.retry_budget = before;
         true
     }
@@ -135,7 +135,7 @@ impl Supervisor {
         };
         self.record.reached(status, self.now - self.started);
         let summary = Box::new(Summary {
-            pre_call: self.test_report(),
+            pre_call: self.pre_call_report(),
             outcome,
             duration: self.now - self.started,
             record: self.record(),

@@ -71,7 +71,7 @@ impl Supervisor {
     }
 
     /// Whether the relay announces what we publish and looks out for whom we listen to.
-    pub(super) fn is_agreed(&self) -> bool {
+    pub(super) fn relay_has_agreed(&self) -> bool {
         self.state.session().is_some_and(Session::is_announced)
             && self.participants.iter().all(RemoteParticipant::is_accepted)
     }
@@ -80,7 +80,7 @@ impl Supervisor {
     /// publisher is there is ready. Whether the others are there is not up to the session.
     pub(super) fn complete_joining(&mut self) {
         if matches!(self.state, State::Joining { .. })
-            && self.is_agreed()
+            && self.relay_has_agreed()
             && self.subscribed.iter().all(SubscribedTrack::is_decided)
         {
             self.open_gate();
@@ -108,7 +108,7 @@ impl Supervisor {
     }
 
     /// The old session's packets are back before any attempt succeeded.
-    pub(super) fn return_to_old_session(&mut self) {
+    pub(super) fn resume_session(&mut self) {
         match mem::replace(&mut self.state, State::Idle) {
             State::Suspect { mut session, mut attempts, .. }
             | State::Recovering { silent: Some(mut session), mut attempts } => {
@@ -152,11 +152,11 @@ impl Supervisor {
             test.ready(self.now);
         }
         self.ringing.start(self.now, self.config.answer_timeout);
-        self.answered();
+        self.note_answer();
     }
 
     /// Somebody whom we listen to is there, or there is nobody to wait for: the call is active.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn note_answer(&mut self) {
         let anybody = self.participants.iter().any(|remote| remote.presence().was_seen());
         if anybody || self.participants.is_empty() {
             self.ringing.stop();
@@ -176,8 +176,11 @@ impl Supervisor {
 
     /// The session is gone.
     pub(super) fn lose_session(&mut self, cause: Cause) {
-        let shown = self.state.session().map(|session| (session.relay.clone(), session.issue));
-        let final_code = shown.and_then(|(relay, issue)| self.verdict(&cause, &relay, issue));
+        let shown =
+            self.state.session().map(|session| (session.relay.clone(), session.credential_version));
+        let final_code = shown.and_then(|(relay, credential_version)| {
+            self.verdict(&cause, &relay, credential_version)
+        });
         self.stop_rendezvous();
         let state = match mem::replace(&mut self.state, State::Idle) {
             State::Live { session, .. } => {
@@ -214,7 +217,7 @@ impl Supervisor {
             // A session that has not carried the call yet has nothing to come back to.
             return self.abandon_session(Cause::new(kind));
         };
-        session.liveness.suspect();
+        session.path_liveness.suspect();
         session.migration.want_repeatedly();
         let incident = self.new_incident(Cause::new(kind));
         let attempts = self.start_recovery(incident, &session.relay, HEAD_START);
@@ -235,7 +238,7 @@ impl Supervisor {
     /// Whether there is a session that nothing is wrong with, although another one is wanted.
     pub(super) fn is_being_replaced(&self) -> bool {
         let State::Recovering { silent: Some(old), attempts } = &self.state else { return false };
-        attempts.is_voluntary() && old.liveness.silence(self.now, self.monitor.rtt()).is_none()
+        attempts.is_voluntary() && old.path_liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
     /// Where the call is now, nobody looks for others any more.
@@ -267,7 +270,7 @@ impl Supervisor {
         };
         self.out.push(Output::CloseSession { session: left.id });
         // Who came to meet somebody has not been moved by an outage: it does not look back.
-        self.directory.settle_on(&dial.relay);
+        self.directory.set_home(&dial.relay);
         self.join(dial, attempts, subscriptions);
         if let State::Joining { session: new, .. } = &mut self.state {
             new.moved_from = Some(MovedFrom { relay: left.relay, since: self.now });
@@ -291,9 +294,12 @@ impl Supervisor {
     }
 
     /// The session that may have come back was closed: there is nothing left to wait for.
-    pub(super) fn lose_old_session(&mut self, cause: &Cause) {
-        let shown = self.state.silent_mut().map(|(old, _)| (old.relay.clone(), old.issue));
-        let final_code = shown.and_then(|(relay, issue)| self.verdict(cause, &relay, issue));
+    pub(super) fn lose_suspect_session(&mut self, cause: &Cause) {
+        let shown =
+            self.state.silent_mut().map(|(old, _)| (old.relay.clone(), old.credential_version));
+        let final_code = shown.and_then(|(relay, credential_version)| {
+            self.verdict(cause, &relay, credential_version)
+        });
         self.end_grace();
         self.detach_tracks();
         if let State::Recovering { attempts, silent } = &mut self.state {
@@ -319,7 +325,7 @@ impl Supervisor {
         head_start: Duration,
     ) -> ConnectAttempts {
         if self.retry_budget.attempts == 0 {
-            self.directory.settle_on(relay);
+            self.directory.set_home(relay);
         }
         // Nobody waits for the answer: it serves the attempts that follow it.
         self.refresh_directory();

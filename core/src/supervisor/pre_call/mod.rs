@@ -16,7 +16,7 @@ use loopback::{HOMEWARD, OUTWARD, PreCall, Step, TRACK_NAME};
 
 impl Supervisor {
     /// If this is a test, begins it: we publish, and listen to ourselves.
-    pub(super) fn begin_test(&mut self) {
+    pub(super) fn begin_pre_call(&mut self) {
         let Some(config) = self.config.pre_call.clone() else { return };
         let limit = config.limit;
         self.pre_call = Some(PreCall::new(config, self.now));
@@ -30,16 +30,16 @@ impl Supervisor {
         self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, wanted);
     }
 
-    pub(super) fn advance_test(&mut self) {
-        let Some(test) = &mut self.pre_call else { return };
+    pub(super) fn advance_pre_call(&mut self) {
+        let Some(pre_call) = &mut self.pre_call else { return };
         let step = match self.state {
-            State::Live { .. } => test.step(self.now),
+            State::Live { .. } => pre_call.step(self.now),
             State::Idle | State::Failed(_) | State::Closed(_) => Step::Nothing,
             State::Connecting(_)
             | State::Joining { .. }
             | State::Suspect { .. }
             | State::Recovering { .. } => {
-                if test.is_over(self.now) {
+                if pre_call.is_over(self.now) {
                     Step::Finish
                 } else {
                     Step::Nothing
@@ -49,21 +49,21 @@ impl Supervisor {
         match step {
             Step::Nothing => {}
             Step::Send(frame) => self.send(OUTWARD, frame),
-            Step::Finish => self.finish_test(),
+            Step::Finish => self.finish_pre_call(),
         }
     }
 
     pub(super) fn host_checked(&mut self, host: HostReport) {
-        let Some(test) = &mut self.pre_call else { return };
-        test.report.host = Some(host);
+        let Some(pre_call) = &mut self.pre_call else { return };
+        pre_call.report.host = Some(host);
         if !host.is_supported() {
-            self.fail_test(Cause::new(CauseKind::HostUnsupported));
+            self.fail_pre_call(Cause::new(CauseKind::HostUnsupported));
         }
     }
 
     /// Whatever came back came back: the test has held if anything did.
-    fn finish_test(&mut self) {
-        let returned = self.pre_call.as_ref().map_or(0, |test| test.report.returned);
+    fn finish_pre_call(&mut self) {
+        let returned = self.pre_call.as_ref().map_or(0, |pre_call| pre_call.report.returned);
         let cause = match &self.state {
             State::Connecting(attempts)
             | State::Suspect { attempts, .. }
@@ -72,7 +72,7 @@ impl Supervisor {
                 let cause = incident.or_else(|| attempts.first_failure.clone());
                 Some(cause.unwrap_or(Cause::new(CauseKind::TimedOut)))
             }
-            State::Joining { .. } if self.is_agreed() => {
+            State::Joining { .. } if self.relay_has_agreed() => {
                 Some(Cause::new(CauseKind::NothingReturned))
             }
             State::Joining { .. } => Some(Cause::new(CauseKind::NotReady)),
@@ -80,21 +80,21 @@ impl Supervisor {
             State::Live { .. } | State::Idle | State::Failed(_) | State::Closed(_) => None,
         };
         match cause {
-            Some(cause) => self.fail_test(cause),
+            Some(cause) => self.fail_pre_call(cause),
             None => self.end(Outcome::Completed),
         }
     }
 
-    fn fail_test(&mut self, cause: Cause) {
+    fn fail_pre_call(&mut self, cause: Cause) {
         let attempts = u32::try_from(self.telemetry.attempts).unwrap_or(u32::MAX);
         self.fail_without_attempts(cause, attempts);
     }
 
     /// The report of the test, if this is one.
-    pub(super) fn test_report(&mut self) -> Option<PreCallReport> {
-        let test = self.pre_call.take()?;
+    pub(super) fn pre_call_report(&mut self) -> Option<PreCallReport> {
+        let pre_call = self.pre_call.take()?;
         let listener = self.subscribed.iter_mut().find(|track| track.id == HOMEWARD);
         let measured = listener.and_then(|track| track.measure()).map(|(_, measured)| measured);
-        Some(test.finish(measured))
+        Some(pre_call.finish(measured))
     }
 }
