@@ -11,6 +11,7 @@ use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
 use crate::connect::dial::Dial;
+use crate::connect::resources::ConnectResources;
 use crate::connect::retry_budget::RetryBudget;
 use crate::context::Context;
 
@@ -73,15 +74,15 @@ impl ConnectAttempts {
     pub(crate) fn start(
         incident: Option<Incident>,
         head_start: Duration,
-        retry_budget: &mut RetryBudget,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Self {
         let policy = &cx.config.policy;
-        let left = policy.window.saturating_sub(retry_budget.spent);
+        let left = policy.window.saturating_sub(resources.retry_budget.spent);
         let mut attempts = Self {
             incident,
             started: cx.now,
-            before: retry_budget.clone(),
+            before: resources.retry_budget.clone(),
             made: 0,
             first_failure: None,
             last_failure: None,
@@ -93,7 +94,7 @@ impl ConnectAttempts {
             fallback: None,
             had_session: false,
         };
-        attempts.schedule(retry_budget, cx);
+        attempts.schedule(resources, cx);
         attempts.without_head_start = attempts.next_attempt;
         attempts.next_attempt = attempts.next_attempt.map(|at| at.max(cx.now + head_start));
         attempts
@@ -137,9 +138,14 @@ impl ConnectAttempts {
     }
 
     /// The provider has a credential for `relay`: whoever waited for it goes.
-    pub(crate) fn credential_arrived(&mut self, relay: &str, cx: &mut Context<'_>) {
+    pub(crate) fn credential_arrived(
+        &mut self,
+        relay: &str,
+        resources: &ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
         for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
-            dial.send_pending(cx);
+            dial.send_pending(resources, cx);
         }
     }
 
@@ -177,7 +183,7 @@ impl ConnectAttempts {
     /// Gives up late dials and makes the attempt that is due.
     pub(crate) fn advance(
         &mut self,
-        retry_budget: &mut RetryBudget,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Progress {
         if let Some(fallback) = self.fallback_by(cx.now) {
@@ -188,13 +194,13 @@ impl ConnectAttempts {
             self.dials[late].close(cx);
             let kind = self.dials[late].timeout_cause();
             self.failed(session, Cause::new(kind), cx);
-            self.plan_next(retry_budget, cx);
+            self.plan_next(resources, cx);
         }
         if cx.now >= self.window_ends {
             return Progress::Exhausted;
         }
         if self.next_attempt.is_some_and(|at| at <= cx.now) {
-            self.attempt(retry_budget, cx);
+            self.attempt(resources, cx);
         }
         self.progress()
     }
@@ -206,16 +212,16 @@ impl ConnectAttempts {
     }
 
     /// What the first attempt had to wait for is there.
-    pub(crate) fn begin(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+    pub(crate) fn begin(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         if self.made == 0 {
-            self.attempt_now(retry_budget, cx);
+            self.attempt_now(resources, cx);
         }
     }
 
     /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
-    pub(crate) fn attempt_now(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+    pub(crate) fn attempt_now(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         if self.dials.is_empty() && self.next_attempt.is_some() {
-            self.attempt(retry_budget, cx);
+            self.attempt(resources, cx);
         }
     }
 
@@ -232,14 +238,14 @@ impl ConnectAttempts {
     }
 
     /// Makes or plans the attempt that follows a failed one.
-    pub(crate) fn plan_next(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+    pub(crate) fn plan_next(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         if self.fallback.is_some() {
             return;
         }
         if self.waits_for_slot && cx.now < self.window_ends {
-            self.attempt(retry_budget, cx);
+            self.attempt(resources, cx);
         } else if self.next_attempt.is_none() {
-            self.schedule(retry_budget, cx);
+            self.schedule(resources, cx);
         }
     }
 
@@ -248,12 +254,12 @@ impl ConnectAttempts {
         &mut self,
         session: SessionId,
         cause: Cause,
-        retry_budget: &mut RetryBudget,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) {
         self.had_session = true;
         self.note_failure(session, cause, cx);
-        self.schedule(retry_budget, cx);
+        self.schedule(resources, cx);
     }
 
     /// A dial succeeded. If it is elsewhere, home has a moment to answer, too, once: the others are most likely to be
@@ -263,10 +269,10 @@ impl ConnectAttempts {
         &mut self,
         session: SessionId,
         rtt: Duration,
-        retry_budget: &mut RetryBudget,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> bool {
-        let home = String::from(cx.directory.home(cx.config));
+        let home = String::from(resources.relays.home(cx.config));
         let Some(index) = self.dials.iter().position(|dial| dial.is_in_flight(session)) else {
             return false;
         };
@@ -284,9 +290,10 @@ impl ConnectAttempts {
         self.fallback = Some(session);
         self.cancel_where(|dial| dial.session != session && dial.relay != home, cx);
         let policy = &cx.config.policy;
-        if retry_budget.attempts < policy.attempts && self.dials.len() < usize::from(policy.racing)
+        if resources.retry_budget.attempts < policy.attempts
+            && self.dials.len() < usize::from(policy.racing)
         {
-            self.attempt_at(home, retry_budget, cx);
+            self.attempt_at(home, resources, cx);
         }
         self.next_attempt = None;
         self.waits_for_slot = false;
@@ -345,16 +352,17 @@ impl ConnectAttempts {
     }
 
     /// Plans the next attempt, unless the budget is used up or the window would be over by then.
-    fn schedule(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+    fn schedule(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
-        let at_once =
-            retry_budget.attempts == 0 && (policy.immediate_first || self.incident.is_none());
-        let at = if at_once { cx.now } else { cx.now + retry_budget.pause(policy, cx.rng) };
-        let allowed = retry_budget.attempts < policy.attempts && at < self.window_ends;
+        let at_once = resources.retry_budget.attempts == 0
+            && (policy.immediate_first || self.incident.is_none());
+        let at =
+            if at_once { cx.now } else { cx.now + resources.retry_budget.pause(policy, cx.rng) };
+        let allowed = resources.retry_budget.attempts < policy.attempts && at < self.window_ends;
         self.next_attempt = allowed.then_some(at);
     }
 
-    fn attempt(&mut self, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
+    fn attempt(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
             // Each attempt has its time: on a long path, handshakes take several pauses.
@@ -363,27 +371,34 @@ impl ConnectAttempts {
             return;
         }
         self.waits_for_slot = false;
-        let relay = String::from(cx.directory.relay(self.relay_index(retry_budget), cx.config));
-        self.attempt_at(relay, retry_budget, cx);
+        let relay = String::from(
+            resources.relays.relay(self.relay_index(&resources.retry_budget), cx.config),
+        );
+        self.attempt_at(relay, resources, cx);
         self.next_attempt = None;
         if policy.racing > 1 {
-            self.schedule(retry_budget, cx);
+            self.schedule(resources, cx);
         }
     }
 
-    fn attempt_at(&mut self, relay: String, retry_budget: &mut RetryBudget, cx: &mut Context<'_>) {
-        retry_budget.attempts += 1;
+    fn attempt_at(
+        &mut self,
+        relay: String,
+        resources: &mut ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
+        resources.retry_budget.attempts += 1;
         self.made += 1;
         cx.telemetry.attempts += 1;
         cx.telemetry.attempts_in_flight += 1;
         let dial = Dial::new(relay.clone(), cx);
         cx.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
-            attempt: retry_budget.attempts,
+            attempt: resources.retry_budget.attempts,
             of: cx.config.policy.attempts,
             session: dial.session,
             relay,
         });
-        self.dials.push(dial.start(cx));
+        self.dials.push(dial.start(resources, cx));
     }
 }

@@ -2,6 +2,8 @@
 //! would show one that is not (R32).
 
 use crate::api::credential::{Credential, Token};
+use crate::connect::provider_query::ProviderQuery;
+use crate::context::Context;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
@@ -9,7 +11,6 @@ use crate::api::id::RequestId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
-use crate::context::outbox::Outbox;
 
 /// Which of the credentials that a relay was ever shown: they are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +33,7 @@ struct Entry {
     version: CredentialVersion,
     /// The newest one that the relay refused.
     refused: Option<CredentialVersion>,
-    pending: Option<(RequestId, Timestamp)>,
+    query: ProviderQuery,
 }
 
 /// The credentials of a call.
@@ -49,12 +50,10 @@ impl Credentials {
     pub(crate) fn present(
         &mut self,
         relay: &str,
-        (now, until): (Timestamp, Timestamp),
-        config: &Config,
-        mint: &mut crate::api::id::Mint,
-        out: &mut Outbox,
+        until: Timestamp,
+        cx: &mut Context<'_>,
     ) -> CredentialStatus {
-        if !config.directory.credentials {
+        if !cx.config.directory.credentials {
             return CredentialStatus::NotNeeded;
         }
         let entry = self.entry(relay);
@@ -64,25 +63,15 @@ impl Credentials {
             }
             _ => entry.held = None,
         }
-        self.ask(relay, now, config, mint, out);
+        self.query(relay, cx);
         CredentialStatus::Pending
     }
 
     /// Asks for another one, whatever is held.
-    pub(crate) fn ask(
-        &mut self,
-        relay: &str,
-        now: Timestamp,
-        config: &Config,
-        mint: &mut crate::api::id::Mint,
-        out: &mut Outbox,
-    ) {
-        let entry = self.entry(relay);
-        // One question serves everybody who waits for its answer.
-        if entry.pending.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
-            let request = RequestId(mint.next());
-            entry.pending = Some((request, now + config.directory.answer_timeout));
-            out.push(Output::AskCredential { request, relay: relay.into() });
+    pub(crate) fn query(&mut self, relay: &str, cx: &mut Context<'_>) {
+        let timeout = cx.config.directory.answer_timeout;
+        if let Some(request) = self.entry(relay).query.open(timeout, cx) {
+            cx.out.push(Output::AskCredential { request, relay: relay.into() });
         }
     }
 
@@ -105,7 +94,7 @@ impl Credentials {
     ) -> Option<String> {
         let version = CredentialVersion(self.newest.0.saturating_add(1));
         let (relay, entry) = self.pending(request)?;
-        entry.pending = None;
+        entry.query.close();
         entry.version = version;
         entry.held = Some((credential.token, credential.valid_for.map(|valid| now + valid)));
         let relay = relay.clone();
@@ -116,7 +105,7 @@ impl Credentials {
     /// The provider has none: for which relay, if that was asked.
     pub(crate) fn failed(&mut self, request: RequestId) -> Option<String> {
         let (relay, entry) = self.pending(request)?;
-        entry.pending = None;
+        entry.query.close();
         Some(relay.clone())
     }
 
@@ -150,7 +139,7 @@ impl Credentials {
     fn entry(&mut self, relay: &str) -> &mut Entry {
         if self.entries.len() >= Config::MOST_RELAYS && !self.entries.contains_key(relay) {
             // A directory that has changed leaves relays behind that are dialled no more.
-            let unasked = self.entries.iter().find(|(_, entry)| entry.pending.is_none());
+            let unasked = self.entries.iter().find(|(_, entry)| !entry.query.is_open());
             let least = unasked.or(self.entries.first_key_value()).map(|(relay, _)| relay.clone());
             least.and_then(|relay| self.entries.remove(&relay));
         }
@@ -158,9 +147,7 @@ impl Credentials {
     }
 
     fn pending(&mut self, request: RequestId) -> Option<(&String, &mut Entry)> {
-        self.entries
-            .iter_mut()
-            .find(|(_, entry)| entry.pending.is_some_and(|(pending, _)| pending == request))
+        self.entries.iter_mut().find(|(_, entry)| entry.query.is(request))
     }
 }
 
@@ -168,16 +155,18 @@ impl Credentials {
 mod tests {
     use super::*;
     use crate::api::credential::Secret;
-    use crate::api::id::Mint;
+    use crate::context::testing::TestBench;
     use alloc::format;
 
-    /// Asks what to show a relay; what it is asked for, if it is.
-    fn present(credentials: &mut Credentials, relay: &str, mint: &mut Mint) -> Option<RequestId> {
-        let mut config = Config::new("north", "room", "alice");
-        config.directory.credentials = true;
-        let (times, mut out) = ((Timestamp::ZERO, Timestamp::ZERO), Outbox::default());
-        credentials.present(relay, times, &config, mint, &mut out);
-        match out.pop() {
+    /// Presents a credential to a relay; the query that this opens, if it opens one.
+    fn present(
+        credentials: &mut Credentials,
+        relay: &str,
+        bench: &mut TestBench,
+    ) -> Option<RequestId> {
+        bench.config.directory.credentials = true;
+        credentials.present(relay, Timestamp::ZERO, &mut bench.context());
+        match bench.out.pop() {
             Some(Output::AskCredential { request, .. }) => Some(request),
             _ => None,
         }
@@ -185,21 +174,21 @@ mod tests {
 
     #[test]
     fn who_is_forgotten_for_others_is_nobody_who_waits_and_what_was_shown_to_them_is_told_apart() {
-        let (mut credentials, mut mint) = (Credentials::default(), Mint::default());
+        let (mut credentials, mut bench) = (Credentials::default(), TestBench::default());
         let token = || Token { token_type: 0, secret: Secret::new("token") };
         let answer = |credentials: &mut Credentials, request| {
             let credential = Credential { token: token(), valid_for: None };
             credentials.answered(request, credential, Timestamp::ZERO)
         };
-        let waits = present(&mut credentials, "a waits", &mut mint).expect("asked");
+        let waits = present(&mut credentials, "a waits", &mut bench).expect("asked");
         for number in 0..Config::MOST_RELAYS {
-            let request = present(&mut credentials, &format!("b{number:02}"), &mut mint);
+            let request = present(&mut credentials, &format!("b{number:02}"), &mut bench);
             answer(&mut credentials, request.expect("asked")).expect("was asked");
         }
         assert_eq!(credentials.entries.len(), Config::MOST_RELAYS);
         assert_eq!(answer(&mut credentials, waits).as_deref(), Some("a waits"));
         // The first of the others has been forgotten: what it was shown then is not what it is shown now.
-        let again = present(&mut credentials, "b00", &mut mint).expect("asked again");
+        let again = present(&mut credentials, "b00", &mut bench).expect("asked again");
         answer(&mut credentials, again).expect("was asked");
         assert!(credentials.refused("b00", CredentialVersion(1)), "that was another one");
         assert!(matches!(credentials.held("b00"), CredentialStatus::Held(..)));

@@ -7,6 +7,7 @@ use crate::api::id::SessionId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::connect::credentials::{CredentialStatus, CredentialVersion};
+use crate::connect::resources::ConnectResources;
 use crate::context::Context;
 
 /// A dial in flight.
@@ -35,9 +36,8 @@ impl Dial {
     }
 
     /// Goes out if it has everything that it needs, and waits for that else.
-    pub(crate) fn start(mut self, cx: &mut Context<'_>) -> Self {
-        let times = (cx.now, self.deadline);
-        let status = cx.credentials.present(&self.relay, times, cx.config, cx.mint, cx.out);
+    pub(crate) fn start(mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) -> Self {
+        let status = resources.credentials.present(&self.relay, self.deadline, cx);
         self.present(status, cx);
         self
     }
@@ -58,8 +58,8 @@ impl Dial {
     }
 
     /// What it waited for has come. Nothing fresher is to be had, however soon that expires.
-    pub(crate) fn send_pending(&mut self, cx: &mut Context<'_>) {
-        let status = cx.credentials.held(&self.relay);
+    pub(crate) fn send_pending(&mut self, resources: &ConnectResources, cx: &mut Context<'_>) {
+        let status = resources.credentials.held(&self.relay);
         self.present(status, cx);
     }
 

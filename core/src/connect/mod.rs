@@ -3,11 +3,13 @@
 mod attempts;
 mod credentials;
 mod dial;
+mod provider_query;
 mod relay_list;
+mod resources;
 mod retry_budget;
 
 pub(crate) use attempts::{ConnectAttempts, Incident, Progress};
-pub(crate) use credentials::{CredentialStatus, CredentialVersion, Credentials};
+pub(crate) use credentials::{CredentialStatus, CredentialVersion};
 pub(crate) use dial::Dial;
-pub(crate) use relay_list::RelayList;
+pub(crate) use resources::ConnectResources;
 pub(crate) use retry_budget::RetryBudget;

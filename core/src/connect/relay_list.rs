@@ -2,15 +2,16 @@
 //! what the configuration names.
 
 use crate::config::DirectoryConfig;
+use crate::connect::provider_query::ProviderQuery;
+use crate::context::Context;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::api::id::{Mint, RequestId};
+use crate::api::id::RequestId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
-use crate::context::outbox::Outbox;
 
 /// The relays of a call, and which of them it calls home.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,7 @@ pub(crate) struct RelayList {
     /// Remembered or answered; even when it has expired, better than a list written long ago.
     list: Option<Vec<String>>,
     expires: Timestamp,
-    asked: Option<(RequestId, Timestamp)>,
+    query: ProviderQuery,
     /// Where the last session was that was stable or the first of its call, or where we came to meet somebody since: an
     /// incident's first attempt goes there, as long as the list names it. Else it goes to whichever is named first.
     home: Option<String>,
@@ -26,14 +27,14 @@ pub(crate) struct RelayList {
 
 impl RelayList {
     pub(crate) fn new(config: &DirectoryConfig, now: Timestamp) -> Self {
-        let mut directory = Self { expires: now, ..Self::default() };
+        let mut list = Self { expires: now, ..Self::default() };
         if let Some(known) = &config.remembered
             && known.age < config.lifetime
         {
-            directory.list = Some(known.relays.clone());
-            directory.expires = now + (config.lifetime - known.age);
+            list.list = Some(known.relays.clone());
+            list.expires = now + (config.lifetime - known.age);
         }
-        directory
+        list
     }
 
     pub(crate) fn relays<'a>(&'a self, config: &'a Config) -> &'a [String] {
@@ -60,21 +61,14 @@ impl RelayList {
 
     /// Asks for a list if there is none that is valid; how long to wait for it, because there is
     /// none at all. A call that is being recovered does not wait.
-    pub(crate) fn refresh(
-        &mut self,
-        now: Timestamp,
-        config: &Config,
-        mint: &mut Mint,
-        out: &mut Outbox,
-    ) -> Option<Duration> {
-        if !config.directory.provider || (self.list.is_some() && now < self.expires) {
+    pub(crate) fn refresh(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        let config = &cx.config.directory;
+        if !config.provider || (self.list.is_some() && cx.now < self.expires) {
             return None;
         }
-        let wait = config.directory.answer_timeout;
-        if self.asked.is_none_or(|(_, forgotten_at)| now >= forgotten_at) {
-            let request = RequestId(mint.next());
-            self.asked = Some((request, now + wait));
-            out.push(Output::AskDirectory { request });
+        let wait = config.answer_timeout;
+        if let Some(request) = self.query.open(wait, cx) {
+            cx.out.push(Output::AskDirectory { request });
         }
         self.list.is_none().then_some(wait)
     }
@@ -84,17 +78,16 @@ impl RelayList {
         &mut self,
         request: RequestId,
         mut relays: Vec<String>,
-        now: Timestamp,
-        config: &Config,
+        cx: &Context<'_>,
     ) -> bool {
-        if self.asked.is_none_or(|(asked, _)| asked != request) {
+        if !self.query.is(request) {
             return false;
         }
-        self.asked = None;
+        self.query.close();
         if !relays.is_empty() {
             relays.truncate(Config::MOST_RELAYS);
             self.list = Some(relays);
-            self.expires = now + config.directory.lifetime;
+            self.expires = cx.now + cx.config.directory.lifetime;
         }
         true
     }
@@ -103,26 +96,27 @@ impl RelayList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::testing::TestBench;
 
     #[test]
     fn home_is_where_it_was_once_a_list_names_it_again() {
-        let mut config = Config::new("north", "room", "alice");
-        config.directory.provider = true;
-        let (mut directory, mut mint) =
-            (RelayList::new(&config.directory, Timestamp::ZERO), Mint::default());
-        let mut answer = |directory: &mut RelayList, now, relays: &[&str]| {
-            let mut out = Outbox::default();
-            directory.refresh(now, &config, &mut mint, &mut out);
-            let Some(Output::AskDirectory { request }) = out.pop() else { panic!("asked for") };
+        let mut bench = TestBench::default();
+        bench.config.directory.provider = true;
+        let mut list = RelayList::new(&bench.config.directory, Timestamp::ZERO);
+        let mut answer = |list: &mut RelayList, now, relays: &[&str]| {
+            bench.now = now;
+            list.refresh(&mut bench.context());
+            let Some(Output::AskDirectory { request }) = bench.out.pop() else { panic!("queried") };
             let relays = relays.iter().map(|relay| String::from(*relay)).collect();
-            assert!(directory.answered(request, relays, now, &config));
+            assert!(list.answered(request, relays, &bench.context()));
         };
-        directory.set_home("north");
+        let config = TestBench::default().config;
+        list.set_home("north");
         let hour = config.directory.lifetime;
-        answer(&mut directory, Timestamp::ZERO, &["east", "west"]);
-        assert_eq!(directory.home(&config), "east");
-        answer(&mut directory, Timestamp::ZERO + hour, &["east", "north", "west"]);
-        assert_eq!(directory.home(&config), "north");
-        assert_eq!(directory.relay(1, &config), "west");
+        answer(&mut list, Timestamp::ZERO, &["east", "west"]);
+        assert_eq!(list.home(&config), "east");
+        answer(&mut list, Timestamp::ZERO + hour, &["east", "north", "west"]);
+        assert_eq!(list.home(&config), "north");
+        assert_eq!(list.relay(1, &config), "west");
     }
 }

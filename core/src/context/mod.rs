@@ -2,6 +2,8 @@
 
 pub(crate) mod backoff;
 pub(crate) mod outbox;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use core::time::Duration;
 
@@ -11,8 +13,6 @@ use crate::api::id::Mint;
 use crate::api::stats::Telemetry;
 use crate::api::time::Timestamp;
 use crate::config::Config;
-use crate::connect::Credentials;
-use crate::connect::RelayList;
 use crate::context::backoff::{doubled, jittered};
 use crate::context::outbox::Outbox;
 
@@ -25,8 +25,6 @@ pub(crate) struct Context<'a> {
     pub(crate) mint: &'a mut Mint,
     pub(crate) out: &'a mut Outbox,
     pub(crate) telemetry: &'a mut Telemetry,
-    pub(crate) directory: &'a mut RelayList,
-    pub(crate) credentials: &'a mut Credentials,
 }
 
 /// Pauses before a request to a healthy relay is made again: 100 ms, doubling to 2 s, half of each
@@ -52,8 +50,6 @@ macro_rules! cx {
             mint: &mut $call.mint,
             out: &mut $call.out,
             telemetry: &mut $call.telemetry,
-            directory: &mut $call.directory,
-            credentials: &mut $call.credentials,
         }
     };
 }

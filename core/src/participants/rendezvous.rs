@@ -26,7 +26,7 @@ use crate::api::id::{SessionId, WatchId};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
-use crate::connect::Dial;
+use crate::connect::{ConnectResources, Dial};
 use crate::context::Context;
 use crate::context::backoff::{doubled, jittered};
 use crate::participants::presence::DISCOVERY_TIME;
@@ -142,6 +142,7 @@ impl Rendezvous {
         &mut self,
         plan: Option<&RendezvousPlan>,
         relay: &str,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) {
         let Some(plan) = plan else { return self.stop(cx) };
@@ -152,7 +153,7 @@ impl Rendezvous {
         self.begin(plan, now);
         if self.next.is_some_and(|at| at <= now) {
             self.next = Some(if plan.due(self.since, now).next().is_some() {
-                self.probe_relays(plan, relay, cx)
+                self.probe_relays(plan, relay, resources, cx)
             } else {
                 // Who was to be looked for is here, and others have more time.
                 plan.first_due(self.since)
@@ -176,9 +177,10 @@ impl Rendezvous {
         &mut self,
         plan: &RendezvousPlan,
         relay: &str,
+        resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Timestamp {
-        let mut others = cx.directory.relays(cx.config).to_vec();
+        let mut others = resources.relays.relays(cx.config).to_vec();
         others.retain(|other| *other != relay);
         others.sort_by_key(|other| Some(other) != plan.likely.as_ref());
         let turn = self.rounds as usize % others.len().max(1);
@@ -191,7 +193,7 @@ impl Rendezvous {
             return free_at;
         }
         for other in others {
-            let dial = Dial::new(other, cx).start(cx);
+            let dial = Dial::new(other, cx).start(resources, cx);
             let until = dial.deadline;
             self.probes.push(RelayProbe { dial, up: false, watches: Vec::new(), until });
         }

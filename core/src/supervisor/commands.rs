@@ -136,7 +136,7 @@ impl Supervisor {
             State::Connecting(attempts)
             | State::Suspect { attempts, .. }
             | State::Recovering { attempts, .. } => {
-                attempts.attempt_now(&mut self.retry_budget, cx!(self))
+                attempts.attempt_now(&mut self.resources, cx!(self))
             }
             State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
         }
@@ -153,7 +153,7 @@ impl Supervisor {
             State::Connecting(attempts)
             | State::Suspect { attempts, .. }
             | State::Recovering { attempts, .. } => {
-                attempts.attempt_now(&mut self.retry_budget, cx!(self))
+                attempts.attempt_now(&mut self.resources, cx!(self))
             }
             State::Idle | State::Failed(_) | State::Closed(_) => {}
         }

@@ -133,9 +133,9 @@ impl Supervisor {
             State::Live { session, stable_at, .. } => {
                 if stable_at.is_some_and(|at| now >= at) {
                     *stable_at = None;
-                    self.retry_budget = RetryBudget::default();
+                    self.resources.retry_budget = RetryBudget::default();
                     self.telemetry.consecutive_disconnects = 0;
-                    self.directory.set_home(&session.relay);
+                    self.resources.relays.set_home(&session.relay);
                 }
                 self.advance_session();
                 self.renew();
@@ -156,8 +156,7 @@ impl Supervisor {
             && let Some(renewal) = &mut session.renewal
             && renewal.is_due(self.now)
         {
-            let (mint, out) = (&mut self.mint, &mut self.out);
-            self.credentials.ask(&session.relay, self.now, &self.config, mint, out);
+            self.resources.credentials.query(&session.relay, cx!(self));
         }
     }
 
@@ -167,15 +166,20 @@ impl Supervisor {
             session.advance_path(attempts.incident_id(), cx!(self));
         }
         if let Some(attempts) = self.state.attempts_mut() {
-            let progress = attempts.advance(&mut self.retry_budget, cx!(self));
+            let progress = attempts.advance(&mut self.resources, cx!(self));
             self.act_on(progress);
         }
     }
 
     fn advance_rendezvous(&mut self) {
-        let plan_rendezvous = self.plan_rendezvous();
+        let plan = self.plan_rendezvous();
         if let Some(session) = self.state.session_mut() {
-            session.rendezvous.advance(plan_rendezvous.as_ref(), &session.relay, cx!(self));
+            session.rendezvous.advance(
+                plan.as_ref(),
+                &session.relay,
+                &mut self.resources,
+                cx!(self),
+            );
         }
     }
 

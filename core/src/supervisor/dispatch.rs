@@ -54,12 +54,14 @@ impl Supervisor {
                 self.directory_answered(request, relays)
             }
             Input::CredentialAnswered { request, credential } => {
-                if let Some(relay) = self.credentials.answered(request, credential, self.now) {
+                if let Some(relay) =
+                    self.resources.credentials.answered(request, credential, self.now)
+                {
                     self.credential_arrived(&relay);
                 }
             }
             Input::CredentialFailed { request, cause } => {
-                if let Some(relay) = self.credentials.failed(request) {
+                if let Some(relay) = self.resources.credentials.failed(request) {
                     self.credential_failed(&relay, &cause);
                 }
             }

@@ -28,9 +28,7 @@ use crate::api::stats::{CallRecord, ParticipantRecord};
 use crate::api::stats::{Stats, Summary, Telemetry};
 use crate::api::time::Timestamp;
 use crate::config::Config;
-use crate::connect::Credentials;
-use crate::connect::RelayList;
-use crate::connect::RetryBudget;
+use crate::connect::ConnectResources;
 use crate::context::outbox::Outbox;
 use crate::participants::RemoteParticipant;
 use crate::participants::Ringing;
@@ -51,10 +49,8 @@ pub struct Supervisor {
     started: Timestamp,
     mint: Mint,
     next_epoch: u64,
-    retry_budget: RetryBudget,
+    resources: ConnectResources,
     telemetry: Telemetry,
-    directory: RelayList,
-    credentials: Credentials,
     state: State,
     /// The last state that the application heard of.
     announced: StateName,
@@ -89,10 +85,8 @@ impl Supervisor {
             started: now,
             mint: Mint::default(),
             next_epoch: config.first_epoch,
-            retry_budget: RetryBudget::default(),
             telemetry: Telemetry::default(),
-            directory: RelayList::new(&config.directory, now),
-            credentials: Credentials::default(),
+            resources: ConnectResources::new(&config, now),
             state: State::Idle,
             announced: StateName::Idle,
             published: Vec::new(),
@@ -222,7 +216,7 @@ impl Supervisor {
     /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
-        invariants::check(&self.state, &self.telemetry, &self.retry_budget, &self.config);
+        invariants::check(&self.state, &self.telemetry, &self.resources.retry_budget, &self.config);
         assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
         assert_eq!(
             self.next_deadline,

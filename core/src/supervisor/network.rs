@@ -23,13 +23,13 @@ use crate::supervisor::state::State;
 
 impl Supervisor {
     pub(super) fn connected(&mut self, session: SessionId) {
-        let plan_rendezvous = self.plan_rendezvous();
+        let plan = self.plan_rendezvous();
         if let Some(current) = self.state.session_mut() {
-            current.rendezvous.connected(session, plan_rendezvous.as_ref(), cx!(self));
+            current.rendezvous.connected(session, plan.as_ref(), cx!(self));
         }
         let rtt = self.monitor.rtt();
         let waits = self.state.attempts_mut().is_some_and(|attempts| {
-            attempts.wait_for_home(session, rtt, &mut self.retry_budget, cx!(self))
+            attempts.wait_for_home(session, rtt, &mut self.resources, cx!(self))
         });
         if !waits {
             self.use_session(session);
@@ -91,7 +91,7 @@ impl Supervisor {
     /// It costs a look, and not the call. But what was refused is shown no more.
     fn probe_failed(&mut self, dial: &Dial, cause: &Cause) {
         if cause.kind.is_refusal() {
-            self.credentials.forget(&dial.relay, dial.credential_version);
+            self.resources.credentials.forget(&dial.relay, dial.credential_version);
         }
     }
 
@@ -101,7 +101,7 @@ impl Supervisor {
             return;
         }
         if let Some(attempts) = self.state.attempts_mut() {
-            attempts.plan_next(&mut self.retry_budget, cx!(self));
+            attempts.plan_next(&mut self.resources, cx!(self));
         }
         if let Some(progress) = self.state.attempts().map(ConnectAttempts::progress) {
             self.act_on(progress);
@@ -130,35 +130,35 @@ impl Supervisor {
     /// Attempts that wait for the list are made now.
     pub(super) fn directory_answered(&mut self, request: RequestId, relays: Vec<String>) {
         let came = !relays.is_empty();
-        if !self.directory.answered(request, relays, self.now, &self.config) {
+        if !self.resources.relays.answered(request, relays, cx!(self)) {
             return;
         }
         if came {
-            let relays = self.directory.relays(&self.config).to_vec();
+            let relays = self.resources.relays.relays(&self.config).to_vec();
             self.out.push(Output::RememberDirectory { relays });
         }
         if let State::Connecting(attempts) = &mut self.state {
-            attempts.begin(&mut self.retry_budget, cx!(self));
+            attempts.begin(&mut self.resources, cx!(self));
         }
     }
 
     pub(super) fn credential_arrived(&mut self, relay: &str) {
         if let Some(attempts) = self.state.attempts_mut() {
-            attempts.credential_arrived(relay, cx!(self));
+            attempts.credential_arrived(relay, &self.resources, cx!(self));
         }
         if let Some(current) = self.state.session_mut()
             && let Some(dial) = current.rendezvous.waiting_for(relay)
         {
-            dial.send_pending(cx!(self));
+            dial.send_pending(&self.resources, cx!(self));
         }
         if let State::Live { session, .. } = &self.state
             && session.relay == relay
             && let Some(renewal) = &session.renewal
-            && let CredentialStatus::Held(_, _, expires) = self.credentials.held(relay)
+            && let CredentialStatus::Held(_, _, expires) = self.resources.credentials.held(relay)
             && renewal.is_served_by(expires, self.now)
         {
             // Where it is, whether it belongs there by now or not.
-            self.directory.set_home(relay);
+            self.resources.relays.set_home(relay);
             self.replace_session(CauseKind::CredentialRenewed);
         }
     }
@@ -179,12 +179,12 @@ impl Supervisor {
     /// Who is missing here and may be on another relay, as far as it is we who look.
     pub(super) fn plan_rendezvous(&self) -> Option<RendezvousPlan> {
         let session = self.state.session()?;
-        if self.directory.relays(&self.config).len() < 2
+        if self.resources.relays.relays(&self.config).len() < 2
             || !self.participants.iter().any(RemoteParticipant::may_be_elsewhere)
         {
             return None;
         }
-        let home = self.directory.home(&self.config);
+        let home = self.resources.relays.home(&self.config);
         let here = self.participants.iter().filter(|remote| !remote.may_be_elsewhere());
         let here = here.filter(|remote| remote.presence().is_here_or_redials());
         let here = here.map(|remote| remote.participant.as_str());

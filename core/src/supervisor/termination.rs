@@ -37,7 +37,7 @@ impl Supervisor {
     ) -> Option<ErrorCode> {
         if cause.kind.is_refusal()
             && self.config.directory.credentials
-            && self.credentials.refused(relay, credential_version)
+            && self.resources.credentials.refused(relay, credential_version)
         {
             return None;
         }
@@ -98,7 +98,7 @@ impl Supervisor {
         // There was a session all the time: nothing is spent.
         let before = attempts.before.clone();
         self.resume_session();
-        self.retry_budget = before;
+        self.resources.retry_budget = before;
         true
     }
 

@@ -41,7 +41,7 @@ impl Supervisor {
     /// Starts the attempts to set the call up.
     pub(super) fn set_up(&mut self) {
         let list = self.refresh_directory().unwrap_or_default();
-        let attempts = ConnectAttempts::start(None, list, &mut self.retry_budget, cx!(self));
+        let attempts = ConnectAttempts::start(None, list, &mut self.resources, cx!(self));
         self.enter(State::Connecting(attempts));
     }
 
@@ -94,7 +94,7 @@ impl Supervisor {
                 for track in &mut self.subscribed {
                     track.stop_waiting(cx!(self));
                 }
-                self.credentials.accepted();
+                self.resources.credentials.accepted();
                 self.go_live(session, &attempts, attempts.made);
             }
             other @ (State::Idle
@@ -129,10 +129,10 @@ impl Supervisor {
     }
 
     pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
-        self.retry_budget.spent += self.now - attempts.started;
+        self.resources.retry_budget.spent += self.now - attempts.started;
         if attempts.incident.is_none() {
             // Setting the call up is no recovery: the first incident has the whole budget.
-            self.retry_budget = RetryBudget::default();
+            self.resources.retry_budget = RetryBudget::default();
         }
         if let Some(incident) = &attempts.incident {
             let duration = self.now - incident.since;
@@ -189,7 +189,7 @@ impl Supervisor {
                 State::Recovering { attempts, silent: None }
             }
             State::Joining { session, mut attempts, .. } => {
-                attempts.resume(session.id, cause, &mut self.retry_budget, cx!(self));
+                attempts.resume(session.id, cause, &mut self.resources, cx!(self));
                 match attempts.incident {
                     Some(_) => State::Recovering { attempts, silent: None },
                     None => State::Connecting(attempts),
@@ -270,7 +270,7 @@ impl Supervisor {
         };
         self.out.push(Output::CloseSession { session: left.id });
         // Who came to meet somebody has not been moved by an outage: it does not look back.
-        self.directory.set_home(&dial.relay);
+        self.resources.relays.set_home(&dial.relay);
         self.join(dial, attempts, subscriptions);
         if let State::Joining { session: new, .. } = &mut self.state {
             new.moved_from = Some(MovedFrom { relay: left.relay, since: self.now });
@@ -313,7 +313,7 @@ impl Supervisor {
 
     /// Asks which relays there are, if that is not known any more; how long to wait for it.
     fn refresh_directory(&mut self) -> Option<Duration> {
-        self.directory.refresh(self.now, &self.config, &mut self.mint, &mut self.out)
+        self.resources.relays.refresh(cx!(self))
     }
 
     /// `relay` is where the call was. That is where the others are, and where attempts begin, unless sessions there come
@@ -324,12 +324,12 @@ impl Supervisor {
         relay: &str,
         head_start: Duration,
     ) -> ConnectAttempts {
-        if self.retry_budget.attempts == 0 {
-            self.directory.set_home(relay);
+        if self.resources.retry_budget.attempts == 0 {
+            self.resources.relays.set_home(relay);
         }
         // Nobody waits for the answer: it serves the attempts that follow it.
         self.refresh_directory();
-        ConnectAttempts::start(Some(incident), head_start, &mut self.retry_budget, cx!(self))
+        ConnectAttempts::start(Some(incident), head_start, &mut self.resources, cx!(self))
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {

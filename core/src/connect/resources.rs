@@ -1,0 +1,25 @@
+//! What attempts draw on and leave behind for the next ones.
+
+use crate::api::time::Timestamp;
+use crate::config::Config;
+use crate::connect::credentials::Credentials;
+use crate::connect::relay_list::RelayList;
+use crate::connect::retry_budget::RetryBudget;
+
+/// Everything about connecting that outlives a series of attempts.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectResources {
+    pub(crate) relays: RelayList,
+    pub(crate) credentials: Credentials,
+    pub(crate) retry_budget: RetryBudget,
+}
+
+impl ConnectResources {
+    pub(crate) fn new(config: &Config, now: Timestamp) -> Self {
+        Self {
+            relays: RelayList::new(&config.directory, now),
+            credentials: Credentials::default(),
+            retry_budget: RetryBudget::default(),
+        }
+    }
+}
