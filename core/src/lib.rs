@@ -26,7 +26,7 @@
 //! # Where to find what
 //!
 //! [`Supervisor`] is the machine; [`Input`], [`Output`] and [`Event`] are its language; [`Config`]
-//! and [`Policy`] are what it is told beforehand; [`CallError`] and [`Summary`] are what is left.
+//! and [`RetryPolicy`] are what it is told beforehand; [`CallError`] and [`Summary`] are what is left.
 
 #![no_std]
 // A new variant of an enum is looked at wherever one is decided by.
@@ -47,7 +47,7 @@ mod session;
 mod subscribe;
 mod supervisor;
 
-pub use api::deadline::{Deadline, Reason};
+pub use api::deadline::{Deadline, WakeReason};
 pub use api::event::Event;
 pub use api::input::Input;
 pub use api::output::Output;
@@ -60,13 +60,14 @@ pub use supervisor::Supervisor;
 #[doc(hidden)]
 pub use {
     config::{
-        ConfigError, DirectoryConfig, Growth, Policy, PreCallConfig, RememberedRelays,
+        ConfigError, DirectoryConfig, Growth, PreCallConfig, RememberedRelays, RetryPolicy,
         validate_name,
     },
     credential::{Credential, Secret, Token},
     error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity},
     id::{
-        FetchId, IncidentId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+        FetchId, IncidentId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId,
+        SubscriptionId, TrackId,
     },
     media::{
         Delivery, FetchEnd, Frame, FrameNumber, Gap, GapReason, Location, MediaKind, Object,

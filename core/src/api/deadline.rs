@@ -7,7 +7,7 @@ use crate::api::time::Timestamp;
 /// Why the machine wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum WakeReason {
     /// An attempt is due, late, or out of time.
     Attempt,
     /// The session has not been joined in time.
@@ -38,5 +38,5 @@ pub struct Deadline {
     /// When. Always later than the `now` of the last [`Supervisor::handle`](crate::Supervisor::handle).
     pub at: Timestamp,
     /// Why.
-    pub reason: Reason,
+    pub reason: WakeReason,
 }

@@ -41,13 +41,13 @@ id!(
 );
 id!(
     /// One SUBSCRIBE_NAMESPACE request on one session, following one participant.
-    WatchId,
-    "watch-"
+    NamespaceSubscriptionId,
+    "namespace-subscription-"
 );
 id!(
     /// One question to whoever knows the relays or hands out credentials.
-    RequestId,
-    "request-"
+    QueryId,
+    "query-"
 );
 id!(
     /// One loss of media, from detection to recovered or terminal.

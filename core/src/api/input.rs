@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::credential::Credential;
 use crate::api::error::Cause;
 use crate::api::id::{
-    FetchId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+    FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
 use crate::api::media::FetchEnd;
 use crate::api::media::{Delivery, Retention};
@@ -107,21 +107,21 @@ pub enum Input {
     /// Which relays there are, as the application says.
     DirectoryAnswered {
         /// The question.
-        request: RequestId,
+        query: QueryId,
         /// Their addresses, as the driver understands them; none if nobody could say.
         relays: Vec<String>,
     },
     /// The application has a credential.
     CredentialAnswered {
         /// The question.
-        request: RequestId,
+        query: QueryId,
         /// The credential.
         credential: Credential,
     },
     /// The application has no credential.
     CredentialFailed {
         /// The question.
-        request: RequestId,
+        query: QueryId,
         /// Why.
         cause: Cause,
     },
@@ -163,26 +163,26 @@ pub enum Input {
         publication: PublicationId,
     },
     /// The relay follows a participant for us (REQUEST_OK to SUBSCRIBE_NAMESPACE).
-    WatchAccepted {
+    NamespaceSubscriptionAccepted {
         /// The watch.
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
     },
     /// The relay no longer follows a participant for us, or refused to.
-    WatchEnded {
+    NamespaceSubscriptionEnded {
         /// The watch.
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
     },
     /// A participant announced a namespace.
-    EpochAdded {
+    NamespaceAdded {
         /// The watch that saw it.
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
         /// The epoch that the namespace ends in.
         epoch: u64,
     },
     /// A participant's namespace is gone.
-    EpochRemoved {
+    NamespaceRemoved {
         /// The watch that saw it.
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
         /// The epoch that the namespace ends in.
         epoch: u64,
     },
@@ -229,7 +229,7 @@ pub enum Input {
         /// The session.
         session: SessionId,
         /// The Request ID that it has there.
-        request: u64,
+        moq_request: u64,
         /// The track's name.
         name: String,
         /// The first location.
@@ -242,7 +242,7 @@ pub enum Input {
         /// The session.
         session: SessionId,
         /// The Request ID that it has there.
-        request: u64,
+        moq_request: u64,
     },
 }
 

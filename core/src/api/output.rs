@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::credential::Token;
 use crate::api::event::Event;
 use crate::api::id::{
-    FetchId, PublicationId, RequestId, SessionId, SubscriptionId, TrackId, WatchId,
+    FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
 use crate::api::media::Gap;
 use crate::api::media::{FrameNumber, Location, Object};
@@ -29,9 +29,9 @@ pub enum Output {
     },
     /// Ask the application which relays there are. Answered by
     /// [`Input::DirectoryAnswered`](crate::Input::DirectoryAnswered).
-    AskDirectory {
+    QueryDirectory {
         /// The question.
-        request: RequestId,
+        query: QueryId,
     },
     /// Remember the list of relays, for the next call
     /// ([`RememberedRelays`](crate::RememberedRelays)).
@@ -42,9 +42,9 @@ pub enum Output {
     /// Ask the application for a credential. Answered by
     /// [`Input::CredentialAnswered`](crate::Input::CredentialAnswered) or
     /// [`Input::CredentialFailed`](crate::Input::CredentialFailed).
-    AskCredential {
+    QueryCredential {
         /// The question.
-        request: RequestId,
+        query: QueryId,
         /// The relay that it is for.
         relay: String,
     },
@@ -104,11 +104,11 @@ pub enum Output {
         number: FrameNumber,
     },
     /// Follow a participant: hear of each namespace under the prefix (SUBSCRIBE_NAMESPACE).
-    Watch {
+    SubscribeNamespace {
         /// The session.
         session: SessionId,
         /// What to call it.
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
         /// The fields of the prefix.
         prefix: Vec<String>,
     },
@@ -155,7 +155,7 @@ pub enum Output {
         /// The session.
         session: SessionId,
         /// The Request ID that it has there.
-        request: u64,
+        moq_request: u64,
         /// The location of the last object; `None` if there is none.
         last: Option<Location>,
     },
@@ -164,7 +164,7 @@ pub enum Output {
         /// The session.
         session: SessionId,
         /// The Request ID of the FETCH.
-        request: u64,
+        moq_request: u64,
         /// The object.
         object: Object,
     },
@@ -173,14 +173,14 @@ pub enum Output {
         /// The session.
         session: SessionId,
         /// The Request ID of the FETCH.
-        request: u64,
+        moq_request: u64,
     },
     /// Refuse a FETCH: there is no such track, or there are too many of them.
     RefuseFetch {
         /// The session.
         session: SessionId,
         /// The Request ID of the FETCH.
-        request: u64,
+        moq_request: u64,
     },
     /// Hand a frame to the application.
     Deliver {

@@ -24,7 +24,7 @@ pub struct RememberedRelays {
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// Whether there is somebody to ask for relays
-    /// ([`Output::AskDirectory`](crate::Output::AskDirectory)).
+    /// ([`Output::QueryDirectory`](crate::Output::QueryDirectory)).
     pub provider: bool,
     /// What was answered last time.
     pub remembered: Option<RememberedRelays>,
@@ -33,7 +33,7 @@ pub struct DirectoryConfig {
     /// How long the provider may take to answer.
     pub answer_timeout: Duration,
     /// Whether relays want to be shown a credential, which there is somebody to ask for
-    /// ([`Output::AskCredential`](crate::Output::AskCredential)).
+    /// ([`Output::QueryCredential`](crate::Output::QueryCredential)).
     pub credentials: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::api::limits;
 pub use crate::api::error::{ConfigError, validate_name};
 pub use directory::{DirectoryConfig, RememberedRelays};
 pub use pre_call::PreCallConfig;
-pub use retry_policy::{Growth, Policy};
+pub use retry_policy::{Growth, RetryPolicy};
 
 /// The configuration of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Config {
     /// When the call was initiated, for its record: milliseconds since 1970.
     pub initiated_at: u64,
     /// How hard and how long to try.
-    pub policy: Policy,
+    pub policy: RetryPolicy,
     /// How long a silent path is only suspected, before the user hears of it. Recovery does not
     /// wait for that (R9).
     pub grace: Duration,
@@ -99,7 +99,7 @@ impl Config {
             call_id: String::new(),
             first_epoch: 1,
             initiated_at: 0,
-            policy: Policy::default(),
+            policy: RetryPolicy::default(),
             grace: Duration::from_secs(3),
             probe_interval: Duration::from_millis(100),
             ready_timeout: Duration::from_secs(5),

@@ -25,7 +25,7 @@ pub enum Growth {
 /// waits for one of them to end: each has its whole `attempt_timeout`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub struct RetryPolicy {
     /// Whether the first attempt of an incident is made without a pause (only while the budget is
     /// full). The first attempt to set a call up always is.
     pub immediate_first: bool,
@@ -50,8 +50,8 @@ pub struct Policy {
     pub stable_after: Duration,
 }
 
-impl Policy {
-    /// The names that [`Policy::named`] knows.
+impl RetryPolicy {
+    /// The names that [`RetryPolicy::named`] knows.
     pub const NAMES: [&'static str; 4] = ["interactive", "strict", "patient", "simple"];
 
     /// The default, for conversation: attempts race 250 to 750 ms apart for up to 30 s.
@@ -164,7 +164,7 @@ impl Policy {
     }
 }
 
-impl Default for Policy {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self::interactive()
     }
@@ -177,16 +177,16 @@ mod tests {
 
     #[test]
     fn every_named_policy_is_valid_and_an_unknown_name_is_none() {
-        for name in Policy::NAMES {
-            Policy::named(name).expect(name).validate().expect(name);
+        for name in RetryPolicy::NAMES {
+            RetryPolicy::named(name).expect(name).validate().expect(name);
         }
-        assert_eq!(Policy::named("reckless"), None);
+        assert_eq!(RetryPolicy::named("reckless"), None);
     }
 
     #[test]
     fn an_unusable_policy_is_refused_by_the_name_of_its_field() {
-        let refused = |change: fn(&mut Policy)| {
-            let mut policy = Policy::interactive();
+        let refused = |change: fn(&mut RetryPolicy)| {
+            let mut policy = RetryPolicy::interactive();
             change(&mut policy);
             policy.validate().expect_err("must be refused").field
         };
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_maximum_and_no_further_however_many_there_were() {
-        let patient = Policy::patient();
+        let patient = RetryPolicy::patient();
         let bounds: Vec<u64> = (0..7).map(|pauses| patient.bound(pauses).as_secs()).collect();
         assert_eq!(bounds, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(patient.bound(u32::MAX), patient.max);

@@ -7,7 +7,7 @@ use crate::context::Context;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
-use crate::api::id::RequestId;
+use crate::api::id::QueryId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
@@ -70,8 +70,8 @@ impl Credentials {
     /// Asks for another one, whatever is held.
     pub(crate) fn query(&mut self, relay: &str, cx: &mut Context<'_>) {
         let timeout = cx.config.directory.answer_timeout;
-        if let Some(request) = self.entry(relay).query.open(timeout, cx) {
-            cx.out.push(Output::AskCredential { request, relay: relay.into() });
+        if let Some(query_id) = self.entry(relay).query.open(timeout, cx) {
+            cx.out.push(Output::QueryCredential { query: query_id, relay: relay.into() });
         }
     }
 
@@ -88,12 +88,12 @@ impl Credentials {
     /// The provider answered: for which relay, if that was asked.
     pub(crate) fn answered(
         &mut self,
-        request: RequestId,
+        query_id: QueryId,
         credential: Credential,
         now: Timestamp,
     ) -> Option<String> {
         let version = CredentialVersion(self.newest.0.saturating_add(1));
-        let (relay, entry) = self.pending(request)?;
+        let (relay, entry) = self.pending(query_id)?;
         entry.query.close();
         entry.version = version;
         entry.held = Some((credential.token, credential.valid_for.map(|valid| now + valid)));
@@ -103,8 +103,8 @@ impl Credentials {
     }
 
     /// The provider has none: for which relay, if that was asked.
-    pub(crate) fn failed(&mut self, request: RequestId) -> Option<String> {
-        let (relay, entry) = self.pending(request)?;
+    pub(crate) fn failed(&mut self, query_id: QueryId) -> Option<String> {
+        let (relay, entry) = self.pending(query_id)?;
         entry.query.close();
         Some(relay.clone())
     }
@@ -146,8 +146,8 @@ impl Credentials {
         self.entries.entry(relay.into()).or_default()
     }
 
-    fn pending(&mut self, request: RequestId) -> Option<(&String, &mut Entry)> {
-        self.entries.iter_mut().find(|(_, entry)| entry.query.is(request))
+    fn pending(&mut self, query_id: QueryId) -> Option<(&String, &mut Entry)> {
+        self.entries.iter_mut().find(|(_, entry)| entry.query.is(query_id))
     }
 }
 
@@ -163,11 +163,11 @@ mod tests {
         credentials: &mut Credentials,
         relay: &str,
         bench: &mut TestBench,
-    ) -> Option<RequestId> {
+    ) -> Option<QueryId> {
         bench.config.directory.credentials = true;
         credentials.present(relay, Timestamp::ZERO, &mut bench.context());
         match bench.out.pop() {
-            Some(Output::AskCredential { request, .. }) => Some(request),
+            Some(Output::QueryCredential { query: query_id, .. }) => Some(query_id),
             _ => None,
         }
     }
@@ -176,14 +176,14 @@ mod tests {
     fn who_is_forgotten_for_others_is_nobody_who_waits_and_what_was_shown_to_them_is_told_apart() {
         let (mut credentials, mut bench) = (Credentials::default(), TestBench::default());
         let token = || Token { token_type: 0, secret: Secret::new("token") };
-        let answer = |credentials: &mut Credentials, request| {
+        let answer = |credentials: &mut Credentials, query_id| {
             let credential = Credential { token: token(), valid_for: None };
-            credentials.answered(request, credential, Timestamp::ZERO)
+            credentials.answered(query_id, credential, Timestamp::ZERO)
         };
         let waits = present(&mut credentials, "a waits", &mut bench).expect("asked");
         for number in 0..Config::MOST_RELAYS {
-            let request = present(&mut credentials, &format!("b{number:02}"), &mut bench);
-            answer(&mut credentials, request.expect("asked")).expect("was asked");
+            let query_id = present(&mut credentials, &format!("b{number:02}"), &mut bench);
+            answer(&mut credentials, query_id.expect("asked")).expect("was asked");
         }
         assert_eq!(credentials.entries.len(), Config::MOST_RELAYS);
         assert_eq!(answer(&mut credentials, waits).as_deref(), Some("a waits"));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::api::id::RequestId;
+use crate::api::id::QueryId;
 use crate::api::time::Timestamp;
 use crate::context::Context;
 
@@ -12,7 +12,7 @@ pub(crate) struct ProviderQuery(Option<Open>);
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    id: RequestId,
+    id: QueryId,
     /// When a provider that has not answered is queried again.
     abandoned_at: Timestamp,
 }
@@ -23,16 +23,16 @@ impl ProviderQuery {
     }
 
     /// Opens a query, unless one is open that the provider may still answer.
-    pub(crate) fn open(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Option<RequestId> {
+    pub(crate) fn open(&mut self, timeout: Duration, cx: &mut Context<'_>) -> Option<QueryId> {
         if self.0.is_some_and(|open| cx.now < open.abandoned_at) {
             return None;
         }
-        let id = RequestId(cx.mint.next());
+        let id = QueryId(cx.mint.next());
         self.0 = Some(Open { id, abandoned_at: cx.now + timeout });
         Some(id)
     }
 
-    pub(crate) fn is(&self, id: RequestId) -> bool {
+    pub(crate) fn is(&self, id: QueryId) -> bool {
         self.0.is_some_and(|open| open.id == id)
     }
 

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::api::id::RequestId;
+use crate::api::id::QueryId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
@@ -67,8 +67,8 @@ impl RelayList {
             return None;
         }
         let wait = config.answer_timeout;
-        if let Some(request) = self.query.open(wait, cx) {
-            cx.out.push(Output::AskDirectory { request });
+        if let Some(query_id) = self.query.open(wait, cx) {
+            cx.out.push(Output::QueryDirectory { query: query_id });
         }
         self.list.is_none().then_some(wait)
     }
@@ -76,11 +76,11 @@ impl RelayList {
     /// The provider answered, with nothing if it failed; whether that was asked.
     pub(crate) fn answered(
         &mut self,
-        request: RequestId,
+        query_id: QueryId,
         mut relays: Vec<String>,
         cx: &Context<'_>,
     ) -> bool {
-        if !self.query.is(request) {
+        if !self.query.is(query_id) {
             return false;
         }
         self.query.close();
@@ -106,9 +106,11 @@ mod tests {
         let mut answer = |list: &mut RelayList, now, relays: &[&str]| {
             bench.now = now;
             list.refresh(&mut bench.context());
-            let Some(Output::AskDirectory { request }) = bench.out.pop() else { panic!("queried") };
+            let Some(Output::QueryDirectory { query: query_id }) = bench.out.pop() else {
+                panic!("queried")
+            };
             let relays = relays.iter().map(|relay| String::from(*relay)).collect();
-            assert!(list.answered(request, relays, &bench.context()));
+            assert!(list.answered(query_id, relays, &bench.context()));
         };
         let config = TestBench::default().config;
         list.set_home("north");

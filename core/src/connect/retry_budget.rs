@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::Policy;
+use crate::config::RetryPolicy;
 
 /// What has been used of the policy's attempts and window.
 ///
@@ -20,7 +20,7 @@ pub(crate) struct RetryBudget {
 
 impl RetryBudget {
     /// Takes the next pause.
-    pub(crate) fn pause(&mut self, policy: &Policy, rng: &mut ChaCha8Rng) -> Duration {
+    pub(crate) fn pause(&mut self, policy: &RetryPolicy, rng: &mut ChaCha8Rng) -> Duration {
         let bound = policy.bound(self.pauses);
         self.pauses = self.pauses.saturating_add(1);
         jittered(bound, policy.jitter_percent, rng)

@@ -6,7 +6,7 @@ use alloc::vec;
 use core::time::Duration;
 
 use crate::api::event::Event;
-use crate::api::id::{SessionId, WatchId};
+use crate::api::id::{NamespaceSubscriptionId, SessionId};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
@@ -18,10 +18,10 @@ use crate::participants::presence::{DISCOVERY_TIME, Presence, PresenceChange};
 const MOST_EPOCHS: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watch {
+enum NamespaceState {
     Wanted,
-    Requested(WatchId),
-    Accepted(WatchId),
+    Requested(NamespaceSubscriptionId),
+    Accepted(NamespaceSubscriptionId),
     Ended { retry_at: Timestamp },
 }
 
@@ -29,7 +29,7 @@ enum Watch {
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteParticipant {
     pub(crate) participant: String,
-    watch: Watch,
+    namespace_subscription: NamespaceState,
     failures: u32,
     epochs: BTreeSet<u64>,
     /// What an earlier watch on this session knew. It holds until the new one had time to tell.
@@ -45,7 +45,7 @@ impl RemoteParticipant {
     pub(crate) fn new(participant: String) -> Self {
         Self {
             participant,
-            watch: Watch::Wanted,
+            namespace_subscription: NamespaceState::Wanted,
             failures: 0,
             epochs: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
@@ -55,10 +55,12 @@ impl RemoteParticipant {
         }
     }
 
-    pub(crate) fn has(&self, watch: WatchId) -> bool {
-        match self.watch {
-            Watch::Requested(id) | Watch::Accepted(id) => id == watch,
-            Watch::Wanted | Watch::Ended { .. } => false,
+    pub(crate) fn has(&self, namespace_subscription: NamespaceSubscriptionId) -> bool {
+        match self.namespace_subscription {
+            NamespaceState::Requested(id) | NamespaceState::Accepted(id) => {
+                id == namespace_subscription
+            }
+            NamespaceState::Wanted | NamespaceState::Ended { .. } => false,
         }
     }
 
@@ -68,7 +70,7 @@ impl RemoteParticipant {
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.watch, Watch::Accepted(_))
+        matches!(self.namespace_subscription, NamespaceState::Accepted(_))
     }
 
     pub(crate) fn presence(&self) -> Presence {
@@ -82,9 +84,11 @@ impl RemoteParticipant {
     }
 
     pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
-        let retry = match self.watch {
-            Watch::Ended { retry_at } => Some(retry_at),
-            Watch::Wanted | Watch::Requested(_) | Watch::Accepted(_) => None,
+        let retry = match self.namespace_subscription {
+            NamespaceState::Ended { retry_at } => Some(retry_at),
+            NamespaceState::Wanted | NamespaceState::Requested(_) | NamespaceState::Accepted(_) => {
+                None
+            }
         };
         earlier(earlier(retry, self.confirmed_by), self.presence.deadline(rejoin))
     }
@@ -97,7 +101,7 @@ impl RemoteParticipant {
             self.unconfirmed.clear();
             self.probe_relays(cx.now);
         }
-        if let Watch::Ended { retry_at } = self.watch
+        if let NamespaceState::Ended { retry_at } = self.namespace_subscription
             && cx.now >= retry_at
         {
             self.request(session, cx);
@@ -111,33 +115,38 @@ impl RemoteParticipant {
 
     /// The session that is about to begin follows the participant already: a relay refuses to be
     /// asked twice (PREFIX_OVERLAP).
-    pub(crate) fn adopt(&mut self, watch: WatchId, accepted: bool, now: Timestamp) {
-        self.watch = Watch::Requested(watch);
+    pub(crate) fn adopt(
+        &mut self,
+        namespace_subscription: NamespaceSubscriptionId,
+        accepted: bool,
+        now: Timestamp,
+    ) {
+        self.namespace_subscription = NamespaceState::Requested(namespace_subscription);
         if accepted {
-            self.accepted(watch, now);
+            self.accepted(namespace_subscription, now);
         }
     }
 
     /// Follows the participant on a session that does not do so yet.
     pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        if self.watch == Watch::Wanted {
+        if self.namespace_subscription == NamespaceState::Wanted {
             self.request(session, cx);
         }
     }
 
     fn request(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        let watch = WatchId(cx.mint.next());
-        self.watch = Watch::Requested(watch);
-        cx.out.push(Output::Watch {
+        let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
+        self.namespace_subscription = NamespaceState::Requested(namespace_subscription);
+        cx.out.push(Output::SubscribeNamespace {
             session,
-            watch,
+            namespace_subscription,
             prefix: vec![cx.config.room.clone(), self.participant.clone()],
         });
     }
 
     /// The session is gone, and with it what it knew.
     pub(crate) fn detach(&mut self) {
-        self.watch = Watch::Wanted;
+        self.namespace_subscription = NamespaceState::Wanted;
         self.failures = 0;
         self.epochs.clear();
         self.unconfirmed.clear();
@@ -145,9 +154,13 @@ impl RemoteParticipant {
         self.found = false;
     }
 
-    pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
-        if self.watch == Watch::Requested(watch) {
-            self.watch = Watch::Accepted(watch);
+    pub(crate) fn accepted(
+        &mut self,
+        namespace_subscription: NamespaceSubscriptionId,
+        now: Timestamp,
+    ) {
+        if self.namespace_subscription == NamespaceState::Requested(namespace_subscription) {
+            self.namespace_subscription = NamespaceState::Accepted(namespace_subscription);
             self.failures = 0;
             if !self.unconfirmed.is_empty() {
                 self.confirmed_by = Some(now + DISCOVERY_TIME);
@@ -170,7 +183,8 @@ impl RemoteParticipant {
         }
         self.confirmed_by = None;
         self.failures = self.failures.saturating_add(1);
-        self.watch = Watch::Ended { retry_at: cx.retry_at(self.failures) };
+        self.namespace_subscription =
+            NamespaceState::Ended { retry_at: cx.retry_at(self.failures) };
     }
 
     pub(crate) fn added(&mut self, epoch: u64, cx: &mut Context<'_>) {

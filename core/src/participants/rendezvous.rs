@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use crate::api::id::{SessionId, WatchId};
+use crate::api::id::{NamespaceSubscriptionId, SessionId};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::api::time::earlier;
@@ -106,7 +106,7 @@ impl RendezvousPlan {
 /// One participant that another relay looks out for.
 #[derive(Clone, Debug)]
 pub(crate) struct NamespaceSubscription {
-    pub(crate) watch: WatchId,
+    pub(crate) namespace_subscription: NamespaceSubscriptionId,
     pub(crate) participant: String,
     pub(crate) accepted: bool,
 }
@@ -116,7 +116,7 @@ pub(crate) struct NamespaceSubscription {
 struct RelayProbe {
     dial: Dial,
     up: bool,
-    watches: Vec<NamespaceSubscription>,
+    namespace_subscriptions: Vec<NamespaceSubscription>,
     until: Timestamp,
 }
 
@@ -195,7 +195,12 @@ impl Rendezvous {
         for other in others {
             let dial = Dial::new(other, cx).start(resources, cx);
             let until = dial.deadline;
-            self.probes.push(RelayProbe { dial, up: false, watches: Vec::new(), until });
+            self.probes.push(RelayProbe {
+                dial,
+                up: false,
+                namespace_subscriptions: Vec::new(),
+                until,
+            });
         }
         let bound = doubled(FIRST_PAUSE, self.rounds, LONGEST_PAUSE);
         self.rounds = self.rounds.saturating_add(1);
@@ -219,19 +224,30 @@ impl Rendezvous {
         let Some(probe) = self.probes.iter_mut().find(is_it) else { return };
         let Some(plan) = plan else { return self.stop(cx) };
         for peer in plan.due(self.since, cx.now) {
-            let watch = WatchId(cx.mint.next());
+            let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
             let participant = peer.participant.clone();
             let prefix = vec![cx.config.room.clone(), participant.clone()];
-            probe.watches.push(NamespaceSubscription { watch, participant, accepted: false });
-            cx.out.push(Output::Watch { session: id, watch, prefix });
+            probe.namespace_subscriptions.push(NamespaceSubscription {
+                namespace_subscription,
+                participant,
+                accepted: false,
+            });
+            cx.out.push(Output::SubscribeNamespace { session: id, namespace_subscription, prefix });
         }
         (probe.up, probe.until) = (true, cx.now + SUBSCRIBE_TIMEOUT);
     }
 
     /// Another relay looks out for us.
-    pub(crate) fn accepted(&mut self, watch: WatchId, now: Timestamp) {
+    pub(crate) fn accepted(
+        &mut self,
+        namespace_subscription: NamespaceSubscriptionId,
+        now: Timestamp,
+    ) {
         for probe in &mut self.probes {
-            if let Some(subscription) = probe.watches.iter_mut().find(|other| other.watch == watch)
+            if let Some(subscription) = probe
+                .namespace_subscriptions
+                .iter_mut()
+                .find(|other| other.namespace_subscription == namespace_subscription)
             {
                 subscription.accepted = true;
                 probe.until = (now + DISCOVERY_TIME).min(probe.until);
@@ -242,16 +258,19 @@ impl Rendezvous {
     /// Somebody was found there: the session is the caller's now, with what was asked on it. The others are closed.
     pub(crate) fn found(
         &mut self,
-        watch: WatchId,
+        namespace_subscription: NamespaceSubscriptionId,
         cx: &mut Context<'_>,
     ) -> Option<(Dial, Vec<NamespaceSubscription>)> {
         let is_ours = |probe: &RelayProbe| {
-            probe.watches.iter().any(|subscription| subscription.watch == watch)
+            probe
+                .namespace_subscriptions
+                .iter()
+                .any(|subscription| subscription.namespace_subscription == namespace_subscription)
         };
         let index = self.probes.iter().position(is_ours)?;
         let probe = self.probes.remove(index);
         self.stop(cx);
-        Some((probe.dial, probe.watches))
+        Some((probe.dial, probe.namespace_subscriptions))
     }
 
     /// A dial failed; which it was.

@@ -35,7 +35,7 @@ const SPEEDUP_EVERY: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FetchRequestId {
     pub(crate) session: SessionId,
-    pub(crate) request: u64,
+    pub(crate) moq_request: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -87,8 +87,8 @@ impl FetchResponses {
                 self.0.push(FetchResponse { fetch, track, first, last, in_progress: None });
             }
             Some(_) | None => {
-                let FetchRequestId { session, request } = fetch;
-                cx.out.push(Output::RefuseFetch { session, request });
+                let FetchRequestId { session, moq_request } = fetch;
+                cx.out.push(Output::RefuseFetch { session, moq_request });
             }
         }
     }
@@ -164,17 +164,17 @@ impl FetchResponse {
             }
         }
         self.in_progress = Some(in_progress);
-        let FetchRequestId { session, request } = self.fetch;
-        cx.out.push(Output::AcceptFetch { session, request, last });
+        let FetchRequestId { session, moq_request } = self.fetch;
+        cx.out.push(Output::AcceptFetch { session, moq_request, last });
         if in_progress.next == in_progress.end {
-            cx.out.push(Output::EndFetch { session, request });
+            cx.out.push(Output::EndFetch { session, moq_request });
         }
     }
 
     /// Says the next frame.
     fn send_next(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         let Some(in_progress) = &mut self.in_progress else { return };
-        let FetchRequestId { session, request } = self.fetch;
+        let FetchRequestId { session, moq_request } = self.fetch;
         let end = in_progress.end;
         let track = published.iter_mut().find(|track| track.id == self.track);
         let within = |retained: &&Retained| retained.object.number.sequence < end;
@@ -196,10 +196,10 @@ impl FetchResponse {
             let pause = pause / u32::try_from(speedup).unwrap_or(most).min(most);
             in_progress.due = cx.now + pause.clamp(SHORTEST, LONGEST);
             track.note_replayed();
-            cx.out.push(Output::FetchObject { session, request, object });
+            cx.out.push(Output::FetchObject { session, moq_request, object });
         }
         if in_progress.next >= end {
-            cx.out.push(Output::EndFetch { session, request });
+            cx.out.push(Output::EndFetch { session, moq_request });
         }
     }
 }

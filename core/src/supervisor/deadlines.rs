@@ -1,6 +1,6 @@
 //! What time brings: deadlines that fire, and which is next.
 
-use crate::api::deadline::Reason;
+use crate::api::deadline::WakeReason;
 
 use super::Supervisor;
 use crate::api::error::{Cause, CauseKind};
@@ -20,58 +20,61 @@ const MOST_AT_ONCE: usize = 32;
 
 impl Supervisor {
     /// The next deadline, and whose it is.
-    pub(super) fn next_wake(&self) -> Option<(Timestamp, Reason)> {
+    pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
         let State::Live { session, .. } = &self.state else { return self.next_deadline };
-        let path = (session.path_deadline(), Reason::Session);
+        let path = (session.path_deadline(), WakeReason::Session);
         Some(self.next_deadline.map_or(path, |next_deadline| first(path, next_deadline)))
     }
 
     /// The same, but for the path of a live session.
-    pub(super) fn compute_next_deadline(&self) -> Option<(Timestamp, Reason)> {
+    pub(super) fn compute_next_deadline(&self) -> Option<(Timestamp, WakeReason)> {
         let wake = self.wake_of_state()?;
         let test = self.pre_call.as_ref();
-        let test = test.map(|test| (test.deadline(self.is_live()), Reason::Test));
+        let test = test.map(|test| (test.deadline(self.is_live()), WakeReason::Test));
         let wake = test.map_or(wake, |test| first(wake, test));
         let track = self.subscribed.iter().filter_map(SubscribedTrack::reception_deadline).min();
-        Some(track.map_or(wake, |track| first(wake, (track, Reason::Track))))
+        Some(track.map_or(wake, |track| first(wake, (track, WakeReason::Track))))
     }
 
-    fn wake_of_state(&self) -> Option<(Timestamp, Reason)> {
+    fn wake_of_state(&self) -> Option<(Timestamp, WakeReason)> {
         Some(match &self.state {
             State::Idle | State::Failed(_) | State::Closed(_) => return None,
-            State::Connecting(attempts) => (attempts.deadline(), Reason::Attempt),
+            State::Connecting(attempts) => (attempts.deadline(), WakeReason::Attempt),
             State::Joining { session, deadline, .. } => {
-                let path = (session.path_deadline(), Reason::Session);
-                let next = first((*deadline, Reason::Join), path);
+                let path = (session.path_deadline(), WakeReason::Session);
+                let next = first((*deadline, WakeReason::Join), path);
                 let request = self.request_deadline(session);
-                let next = request.map_or(next, |at| first(next, (at, Reason::Session)));
+                let next = request.map_or(next, |at| first(next, (at, WakeReason::Session)));
                 session
                     .rendezvous
                     .deadline()
-                    .map_or(next, |at| first(next, (at, Reason::Rendezvous)))
+                    .map_or(next, |at| first(next, (at, WakeReason::Rendezvous)))
             }
             State::Live { session, stable_at } => {
-                let mut next = (self.monitor.deadline(), Reason::Quality);
+                let mut next = (self.monitor.deadline(), WakeReason::Quality);
                 for (at, reason) in [
-                    (self.request_deadline(session), Reason::Session),
-                    (self.ringing.deadline(), Reason::Answer),
-                    (self.idle_at(), Reason::Idle),
-                    (session.rendezvous.deadline(), Reason::Rendezvous),
-                    (session.renewal.as_ref().map(CredentialRenewal::deadline), Reason::Session),
+                    (self.request_deadline(session), WakeReason::Session),
+                    (self.ringing.deadline(), WakeReason::Answer),
+                    (self.idle_at(), WakeReason::Idle),
+                    (session.rendezvous.deadline(), WakeReason::Rendezvous),
+                    (
+                        session.renewal.as_ref().map(CredentialRenewal::deadline),
+                        WakeReason::Session,
+                    ),
                 ] {
                     next = at.map_or(next, |at| first(next, (at, reason)));
                 }
-                stable_at.map_or(next, |at| first((at, Reason::Stable), next))
+                stable_at.map_or(next, |at| first((at, WakeReason::Stable), next))
             }
             State::Suspect { session, attempts, tell_at } => {
-                let attempt = (attempts.deadline(), Reason::Attempt);
-                let path = (session.path_deadline(), Reason::Session);
-                first(first(attempt, path), (*tell_at, Reason::Grace))
+                let attempt = (attempts.deadline(), WakeReason::Attempt);
+                let path = (session.path_deadline(), WakeReason::Session);
+                first(first(attempt, path), (*tell_at, WakeReason::Grace))
             }
             State::Recovering { attempts, silent } => {
-                let attempt = (attempts.deadline(), Reason::Attempt);
+                let attempt = (attempts.deadline(), WakeReason::Attempt);
                 let path =
-                    silent.as_ref().map(|session| (session.path_deadline(), Reason::Session));
+                    silent.as_ref().map(|session| (session.path_deadline(), WakeReason::Session));
                 path.map_or(attempt, |path| first(attempt, path))
             }
         })
@@ -231,16 +234,16 @@ impl Supervisor {
     fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
         let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
         let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
-        let watches = self
+        let namespace_subscriptions = self
             .participants
             .iter()
             .filter_map(|remote| remote.deadline(self.config.rejoin_timeout));
         let fetch_responses = self.fetch_responses.deadline().into_iter();
-        let all = tracks.chain(subscriptions).chain(watches).chain(fetch_responses);
+        let all = tracks.chain(subscriptions).chain(namespace_subscriptions).chain(fetch_responses);
         all.chain(session.namespace_deadline()).min()
     }
 }
 
-fn first(a: (Timestamp, Reason), b: (Timestamp, Reason)) -> (Timestamp, Reason) {
+fn first(a: (Timestamp, WakeReason), b: (Timestamp, WakeReason)) -> (Timestamp, WakeReason) {
     if b.0 < a.0 { b } else { a }
 }

@@ -50,18 +50,16 @@ impl Supervisor {
                 let counters = Counters { received, acknowledged };
                 self.path_report(session, counters, Duration::from_micros(rtt_micros));
             }
-            Input::DirectoryAnswered { request, relays } => {
-                self.directory_answered(request, relays)
-            }
-            Input::CredentialAnswered { request, credential } => {
+            Input::DirectoryAnswered { query, relays } => self.directory_answered(query, relays),
+            Input::CredentialAnswered { query, credential } => {
                 if let Some(relay) =
-                    self.resources.credentials.answered(request, credential, self.now)
+                    self.resources.credentials.answered(query, credential, self.now)
                 {
                     self.credential_arrived(&relay);
                 }
             }
-            Input::CredentialFailed { request, cause } => {
-                if let Some(relay) = self.resources.credentials.failed(request) {
+            Input::CredentialFailed { query, cause } => {
+                if let Some(relay) = self.resources.credentials.failed(query) {
                     self.credential_failed(&relay, &cause);
                 }
             }
@@ -82,33 +80,40 @@ impl Supervisor {
                     track.ended(publication, cx!(self));
                 }
             }
-            Input::WatchAccepted { watch } => {
+            Input::NamespaceSubscriptionAccepted { namespace_subscription } => {
                 if let Some(session) = self.state.session_mut() {
-                    session.rendezvous.accepted(watch, self.now);
+                    session.rendezvous.accepted(namespace_subscription, self.now);
                 }
                 for remote in &mut self.participants {
-                    remote.accepted(watch, self.now);
+                    remote.accepted(namespace_subscription, self.now);
                 }
             }
-            Input::WatchEnded { watch } => {
-                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+            Input::NamespaceSubscriptionEnded { namespace_subscription } => {
+                if let Some(remote) =
+                    self.participants.iter_mut().find(|f| f.has(namespace_subscription))
+                {
                     remote.ended(cx!(self));
                 }
             }
-            Input::EpochAdded { watch, epoch } => {
+            Input::NamespaceAdded { namespace_subscription, epoch } => {
                 if let Some(session) = self.state.session_mut()
-                    && let Some((dial, subscriptions)) = session.rendezvous.found(watch, cx!(self))
+                    && let Some((dial, subscriptions)) =
+                        session.rendezvous.found(namespace_subscription, cx!(self))
                 {
                     self.move_to_peers(dial, subscriptions);
                 }
-                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+                if let Some(remote) =
+                    self.participants.iter_mut().find(|f| f.has(namespace_subscription))
+                {
                     remote.added(epoch, cx!(self));
                     self.note_answer();
                     self.follow_epochs();
                 }
             }
-            Input::EpochRemoved { watch, epoch } => {
-                if let Some(remote) = self.participants.iter_mut().find(|f| f.has(watch)) {
+            Input::NamespaceRemoved { namespace_subscription, epoch } => {
+                if let Some(remote) =
+                    self.participants.iter_mut().find(|f| f.has(namespace_subscription))
+                {
                     remote.removed(epoch, self.now);
                     self.detect_glare();
                     self.follow_epochs();
@@ -153,12 +158,12 @@ impl Supervisor {
                     track.fetch_ended(end, up, cx!(self));
                 }
             }
-            Input::FetchRequested { session, request, name, first, last } => {
+            Input::FetchRequested { session, moq_request, name, first, last } => {
                 // What comes on a silent path is kept, and answered should the path come back.
                 let up = self.session_with(session).is_some();
                 let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
                 if up || silent {
-                    let asked = FetchRequestId { session, request };
+                    let asked = FetchRequestId { session, moq_request };
                     self.fetch_responses.requested(
                         asked,
                         &name,
@@ -171,8 +176,8 @@ impl Supervisor {
                     self.fetch_responses.begin(&mut self.published, cx!(self));
                 }
             }
-            Input::FetchCancelled { session, request } => {
-                self.fetch_responses.cancelled(FetchRequestId { session, request });
+            Input::FetchCancelled { session, moq_request } => {
+                self.fetch_responses.cancelled(FetchRequestId { session, moq_request });
                 // Others have its place now, but a silent path is not fed.
                 if self.session_with(session).is_some() {
                     self.fetch_responses.begin(&mut self.published, cx!(self));

@@ -11,7 +11,7 @@ mod state;
 mod termination;
 mod transitions;
 
-use crate::api::deadline::{Deadline, Reason};
+use crate::api::deadline::{Deadline, WakeReason};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -66,7 +66,7 @@ pub struct Supervisor {
     pre_call: Option<PreCall>,
     /// The next deadline but for the path of a live session, worked out at the end of each input from everything
     /// above. Paths are looked at ten times a second, and that moves no other deadline.
-    next_deadline: Option<(Timestamp, Reason)>,
+    next_deadline: Option<(Timestamp, WakeReason)>,
     out: Outbox,
 }
 

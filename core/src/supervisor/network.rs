@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::Supervisor;
 use crate::api::error::{Cause, CauseKind, ErrorCode};
-use crate::api::id::{RequestId, SessionId};
+use crate::api::id::{QueryId, SessionId};
 use crate::api::output::Output;
 use crate::connect::CredentialStatus;
 use crate::connect::Dial;
@@ -128,9 +128,9 @@ impl Supervisor {
     }
 
     /// Attempts that wait for the list are made now.
-    pub(super) fn directory_answered(&mut self, request: RequestId, relays: Vec<String>) {
+    pub(super) fn directory_answered(&mut self, query: QueryId, relays: Vec<String>) {
         let came = !relays.is_empty();
-        if !self.resources.relays.answered(request, relays, cx!(self)) {
+        if !self.resources.relays.answered(query, relays, cx!(self)) {
             return;
         }
         if came {

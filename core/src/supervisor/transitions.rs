@@ -58,7 +58,7 @@ impl Supervisor {
             let whom =
                 |remote: &&mut RemoteParticipant| remote.participant == subscription.participant;
             if let Some(remote) = self.participants.iter_mut().find(whom) {
-                remote.adopt(subscription.watch, subscription.accepted, self.now);
+                remote.adopt(subscription.namespace_subscription, subscription.accepted, self.now);
             }
         }
         if let Some(test) = &mut self.pre_call {

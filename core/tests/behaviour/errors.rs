@@ -1,8 +1,8 @@
 //! R6, R24, R25: the taxonomy, code by code, and what a terminal error keeps.
 
-use crate::common::{Hand, MIC};
+use crate::common::{CallHarness, MIC};
 use holdline_core::{
-    Action, Cause, CauseKind, Config, ErrorCode, Event, Input, Policy, Severity, StateName,
+    Action, Cause, CauseKind, Config, ErrorCode, Event, Input, RetryPolicy, Severity, StateName,
 };
 use std::time::Duration;
 
@@ -47,29 +47,29 @@ fn a_final_cause_ends_the_call_at_once_with_its_code_whether_it_was_up_or_not() 
         (CauseKind::Unauthorized, ErrorCode::AuthRejected),
         (CauseKind::CredentialExpired, ErrorCode::AuthExpired),
     ] {
-        let mut hand = Hand::new(Policy::interactive(), 1);
-        hand.give(Input::Connect);
-        let session = hand.last_dial();
-        hand.give(Input::DialFailed { session, cause: Cause::new(kind) });
-        assert_eq!(hand.error().code, code);
-        let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-        hand.give(Input::SessionClosed { session, cause: Cause::new(kind) });
-        assert_eq!(hand.error().code, code);
-        assert_eq!(hand.call.stats().telemetry.incidents_failed, 1);
+        let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
+        harness.feed(Input::Connect);
+        let session = harness.last_dial();
+        harness.feed(Input::DialFailed { session, cause: Cause::new(kind) });
+        assert_eq!(harness.error().code, code);
+        let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
+        harness.feed(Input::SessionClosed { session, cause: Cause::new(kind) });
+        assert_eq!(harness.error().code, code);
+        assert_eq!(harness.call.stats().telemetry.incidents_failed, 1);
     }
 }
 
 #[test]
 fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
-    let (mut hand, session) = Hand::live(Policy::simple(), 1);
+    let (mut harness, session) = CallHarness::live(RetryPolicy::simple(), 1);
     let root = Cause::with_detail(CauseKind::Reset, "stateless reset");
-    hand.give(Input::SessionClosed { session, cause: root.clone() });
+    harness.feed(Input::SessionClosed { session, cause: root.clone() });
     for _ in 0..3 {
-        let session = hand.next_dial().session;
+        let session = harness.next_dial().session;
         let cause = Cause::with_detail(CauseKind::NetworkUnavailable, "no route");
-        hand.give(Input::DialFailed { session, cause });
+        harness.feed(Input::DialFailed { session, cause });
     }
-    let error = hand.error();
+    let error = harness.error();
     assert_eq!((error.code, error.attempts), (ErrorCode::RecoveryExhausted, 3));
     assert_eq!(error.root_cause, root);
     assert_eq!(error.last_cause.as_ref().expect("one").kind, CauseKind::NetworkUnavailable);
@@ -85,17 +85,17 @@ fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
 #[test]
 fn a_notice_is_only_given_when_the_user_can_act() {
     // A call with everything in it that can be noticed, and then some.
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-    hand.give(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
-    hand.give(Input::SafetyAlert { detail: "help".into() });
-    hand.pass_alive(Duration::from_secs(3));
-    hand.pass_silent(Duration::from_secs(4));
-    hand.lose(session);
-    hand.accept();
-    hand.pass_alive(Duration::from_secs(3));
-    hand.give(Input::Close);
-    assert_eq!(hand.call.state(), StateName::Closed);
-    for event in hand.events() {
+    let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
+    harness.feed(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
+    harness.feed(Input::SafetyAlert { detail: "help".into() });
+    harness.advance_alive(Duration::from_secs(3));
+    harness.pass_silent(Duration::from_secs(4));
+    harness.lose(session);
+    harness.accept();
+    harness.advance_alive(Duration::from_secs(3));
+    harness.feed(Input::Close);
+    assert_eq!(harness.call.state(), StateName::Closed);
+    for event in harness.events() {
         if let Event::Notice { code, .. } = event {
             assert_ne!(code.action(), Action::None, "{code}");
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use holdline_core::{
-    Cause, CauseKind, Config, Input, Output, SessionId, StateName, Supervisor, Timestamp, TrackId,
-    WatchId,
+    Cause, CauseKind, Config, Input, NamespaceSubscriptionId, Output, SessionId, StateName,
+    Supervisor, Timestamp, TrackId,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -25,7 +25,7 @@ struct Session {
     id: SessionId,
     relay: String,
     epoch: Option<u64>,
-    watches: Vec<(WatchId, String)>,
+    namespace_subscriptions: Vec<(NamespaceSubscriptionId, String)>,
 }
 
 struct World {
@@ -65,11 +65,11 @@ impl World {
             change(caller, &mut config);
             let seed = seed * 100 + caller as u64;
             world.calls.push(Supervisor::new(config, seed, world.now).expect("valid"));
-            world.give(caller, publish(TrackId(1), "a"));
+            world.feed(caller, publish(TrackId(1), "a"));
             for (track, other) in (10..).zip(names.iter().filter(|other| *other != name)) {
-                world.give(caller, subscribe(TrackId(track), other, "a"));
+                world.feed(caller, subscribe(TrackId(track), other, "a"));
             }
-            world.give(caller, Input::Connect);
+            world.feed(caller, Input::Connect);
         }
         world
     }
@@ -100,9 +100,9 @@ impl World {
             self.now = next;
             if input == Some(next) {
                 let (_, (caller, input)) = self.pending.pop_first().expect("there is one");
-                self.give(caller, input);
+                self.feed(caller, input);
             } else if let Some((_, caller)) = tick {
-                self.give(caller, Input::Tick);
+                self.feed(caller, Input::Tick);
                 let next = self.calls[caller].deadline();
                 assert!(
                     next.is_none_or(|next| next.at > self.now),
@@ -113,7 +113,7 @@ impl World {
         self.now = until;
     }
 
-    fn give(&mut self, caller: usize, input: Input) {
+    fn feed(&mut self, caller: usize, input: Input) {
         self.calls[caller].handle(self.now, input);
         while let Some(output) = self.calls[caller].poll_output() {
             self.carry_out(caller, output);
@@ -128,8 +128,14 @@ impl World {
         match output {
             Output::Dial { session: id, relay, .. } => {
                 if self.reaches(caller, &relay) {
-                    let (epoch, watches) = (None, Vec::new());
-                    self.sessions.push(Session { caller, id, relay, epoch, watches });
+                    let (epoch, namespace_subscriptions) = (None, Vec::new());
+                    self.sessions.push(Session {
+                        caller,
+                        id,
+                        relay,
+                        epoch,
+                        namespace_subscriptions,
+                    });
                     self.later(caller, 40, Input::Connected { session: id });
                 } else {
                     let cause = Cause::new(CauseKind::NetworkUnavailable);
@@ -140,9 +146,8 @@ impl World {
                 if let Some(index) = self.find(caller, session) {
                     let gone = self.sessions.remove(index);
                     if let Some(epoch) = gone.epoch {
-                        self.tell(&gone.relay, caller, |watch| Input::EpochRemoved {
-                            watch,
-                            epoch,
+                        self.tell(&gone.relay, caller, |namespace_subscription| {
+                            Input::NamespaceRemoved { namespace_subscription, epoch }
                         });
                     }
                 }
@@ -152,14 +157,23 @@ impl World {
                     self.sessions[index].epoch = Some(epoch);
                     let relay = self.sessions[index].relay.clone();
                     self.later(caller, 20, Input::NamespaceAccepted { session, epoch });
-                    self.tell(&relay, caller, |watch| Input::EpochAdded { watch, epoch });
+                    self.tell(&relay, caller, |namespace_subscription| Input::NamespaceAdded {
+                        namespace_subscription,
+                        epoch,
+                    });
                 }
             }
-            Output::Watch { session, watch, prefix } => {
+            Output::SubscribeNamespace { session, namespace_subscription, prefix } => {
                 if let Some(index) = self.find(caller, session) {
                     let relay = self.sessions[index].relay.clone();
-                    self.sessions[index].watches.push((watch, prefix[1].clone()));
-                    self.later(caller, 20, Input::WatchAccepted { watch });
+                    self.sessions[index]
+                        .namespace_subscriptions
+                        .push((namespace_subscription, prefix[1].clone()));
+                    self.later(
+                        caller,
+                        20,
+                        Input::NamespaceSubscriptionAccepted { namespace_subscription },
+                    );
                     let there: Vec<u64> = self
                         .sessions
                         .iter()
@@ -167,7 +181,11 @@ impl World {
                         .filter_map(|s| s.epoch)
                         .collect();
                     for epoch in there {
-                        self.later(caller, 21, Input::EpochAdded { watch, epoch });
+                        self.later(
+                            caller,
+                            21,
+                            Input::NamespaceAdded { namespace_subscription, epoch },
+                        );
                     }
                 }
             }
@@ -189,17 +207,26 @@ impl World {
     }
 
     /// Tells whoever looks out for `caller` at `relay`.
-    fn tell(&mut self, relay: &str, caller: usize, input: impl Fn(WatchId) -> Input) {
-        let watchers: Vec<(usize, WatchId)> = self
+    fn tell(
+        &mut self,
+        relay: &str,
+        caller: usize,
+        input: impl Fn(NamespaceSubscriptionId) -> Input,
+    ) {
+        let watchers: Vec<(usize, NamespaceSubscriptionId)> = self
             .sessions
             .iter()
             .filter(|s| s.relay == relay)
-            .flat_map(|s| s.watches.iter().map(|(watch, whom)| (s.caller, *watch, whom)))
+            .flat_map(|s| {
+                s.namespace_subscriptions
+                    .iter()
+                    .map(|(namespace_subscription, whom)| (s.caller, *namespace_subscription, whom))
+            })
             .filter(|(_, _, whom)| *whom == self.names[caller])
-            .map(|(watcher, watch, _)| (watcher, watch))
+            .map(|(watcher, namespace_subscription, _)| (watcher, namespace_subscription))
             .collect();
-        for (watcher, watch) in watchers {
-            self.later(watcher, 20, input(watch));
+        for (watcher, namespace_subscription) in watchers {
+            self.later(watcher, 20, input(namespace_subscription));
         }
     }
 
@@ -289,8 +316,9 @@ fn two_that_find_each_other_at_the_same_moment_change_places_and_one_goes_back_a
         let mut world = World::new(&["alice", "bob"], 1, vec![cut(0, "north", 5_000, 8_000)]);
         world.run(Duration::from_secs(4));
         let session = |caller| world.sessions.iter().find(move |s| s.caller == caller).expect("up");
-        let (epoch, watch) = (session(0).epoch.expect("published"), session(1).watches[0].0);
-        world.later(1, noticed - 4_000, Input::EpochRemoved { watch, epoch });
+        let (epoch, namespace_subscription) =
+            (session(0).epoch.expect("published"), session(1).namespace_subscriptions[0].0);
+        world.later(1, noticed - 4_000, Input::NamespaceRemoved { namespace_subscription, epoch });
         // Without a change of places all are together by 9 s.
         world.run(Duration::from_millis(9_300));
         assert!(world.everybody_is_here(), "noticed at {noticed} ms: {:?}", world.relays());
@@ -318,7 +346,7 @@ fn three_gather_on_one_relay_and_whoever_is_really_gone_does_not_move_the_others
         let mut world = World::new(&["alice", "bob", "carol"], seed, outages);
         world.run(Duration::from_secs(40));
         assert!(world.everybody_is_here(), "seed {seed}: {:?}", world.relays());
-        world.give(0, Input::Close);
+        world.feed(0, Input::Close);
         world.run(Duration::from_secs(45));
         let incidents = |world: &World| -> Vec<u64> {
             world.calls[1..].iter().map(|call| call.stats().telemetry.incidents).collect()

@@ -1,7 +1,7 @@
 //! R8: many calls that lose one relay at the same moment do not keep it from coming back.
 
-use crate::common::{Hand, MS};
-use holdline_core::{Cause, CauseKind, Input, Policy};
+use crate::common::{CallHarness, MS};
+use holdline_core::{Cause, CauseKind, Input, RetryPolicy};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,18 +14,18 @@ const AWAY: Duration = Duration::from_secs(10);
 fn dials(refused_after: Option<Duration>) -> Vec<Duration> {
     let mut dials = Vec::new();
     for seed in 0..CALLS {
-        let (mut hand, session) = Hand::live(Policy::interactive(), seed);
-        hand.pass_alive(SECOND * 11).dials();
-        let lost = hand.now;
-        hand.lose(session);
-        while hand.now - lost < AWAY {
-            let made = hand.dials();
-            hand.pass(refused_after.unwrap_or(MS * 20));
+        let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), seed);
+        harness.advance_alive(SECOND * 11).dials();
+        let lost = harness.now;
+        harness.lose(session);
+        while harness.now - lost < AWAY {
+            let made = harness.dials();
+            harness.advance(refused_after.unwrap_or(MS * 20));
             for dial in made {
                 dials.push(dial.at - lost);
                 if refused_after.is_some() {
                     let cause = Cause::new(CauseKind::TimedOut);
-                    hand.give(Input::DialFailed { session: dial.session, cause });
+                    harness.feed(Input::DialFailed { session: dial.session, cause });
                 }
             }
         }

@@ -12,15 +12,15 @@ use crate::rules::world::{Op, UP, World, said};
 use bytes::Bytes;
 use holdline_core::{
     Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, HostReport, Input, Location,
-    Output, Policy, RequestId, Secret, SessionId, StateName, Supervisor, Timestamp, Token, Track,
-    TrackId,
+    Output, QueryId, RetryPolicy, Secret, SessionId, StateName, Supervisor, Timestamp, Token,
+    Track, TrackId,
 };
 
 /// A call in that state that publishes a microphone and listens to Bob.
 fn in_state(state: StateName) -> World {
     let mut config = Config::new("relay", "room", "alice");
     // A pause is what the policy says, not what chance makes of it.
-    config.policy = Policy { jitter_percent: 0, ..Policy::interactive() };
+    config.policy = RetryPolicy { jitter_percent: 0, ..RetryPolicy::interactive() };
     let call = Supervisor::new(config, 1, Timestamp::ZERO).expect("valid");
     let mut world = World::new(call, true);
     world.apply(Op::Publish(0));
@@ -55,7 +55,7 @@ fn inputs(world: &World) -> Vec<Input> {
     let (dial, session) =
         (or(world.dial(0), world.dial(250)), or(world.session(0), world.session(250)));
     let (named, epoch) = world.namespace(0);
-    let (watch, request) = (world.watch(0), RequestId(1));
+    let (namespace_subscription, query) = (world.namespace_subscription(0), QueryId(1));
     let (subscription, fetch) = (world.subscription(0), world.fetch(0));
     let token = Token { token_type: 0, secret: Secret::new("token") };
     let report = |received, acknowledged| Input::PathReport {
@@ -82,9 +82,9 @@ fn inputs(world: &World) -> Vec<Input> {
         Input::DialFailed { session: dial, cause: cause(CauseKind::CertificateUntrusted) },
         Input::SessionClosed { session, cause: cause(CauseKind::ClosedByRelay) },
         Input::SessionClosed { session, cause: cause(CauseKind::Unauthorized) },
-        Input::DirectoryAnswered { request, relays: vec!["other".into()] },
-        Input::CredentialAnswered { request, credential: Credential { token, valid_for: None } },
-        Input::CredentialFailed { request, cause: cause(CauseKind::SignedOut) },
+        Input::DirectoryAnswered { query, relays: vec!["other".into()] },
+        Input::CredentialAnswered { query, credential: Credential { token, valid_for: None } },
+        Input::CredentialFailed { query, cause: cause(CauseKind::SignedOut) },
         Input::HostChecked { host: HostReport { ipv4: true, ipv6: false, trust_roots: 1 } },
         Input::NetworkChanged,
         report(u64::MAX, u64::MAX),
@@ -92,10 +92,10 @@ fn inputs(world: &World) -> Vec<Input> {
         Input::NamespaceAccepted { session: named, epoch },
         Input::NamespaceRefused { session: named, epoch },
         Input::PublicationEnded { publication: world.publication(0) },
-        Input::WatchAccepted { watch },
-        Input::WatchEnded { watch },
-        Input::EpochAdded { watch, epoch: 2 },
-        Input::EpochRemoved { watch, epoch: 1 },
+        Input::NamespaceSubscriptionAccepted { namespace_subscription },
+        Input::NamespaceSubscriptionEnded { namespace_subscription },
+        Input::NamespaceAdded { namespace_subscription, epoch: 2 },
+        Input::NamespaceRemoved { namespace_subscription, epoch: 1 },
         Input::SubscriptionAccepted { subscription },
         Input::SubscriptionEnded { subscription },
         Input::Object { subscription, object: said(0, 1) },
@@ -107,12 +107,12 @@ fn inputs(world: &World) -> Vec<Input> {
         Input::FetchEnded { fetch, end: FetchEnd::Failed },
         Input::FetchRequested {
             session,
-            request: 1,
+            moq_request: 1,
             name: "audio".into(),
             first: Location::new(0, 0),
             last: Location::LAST,
         },
-        Input::FetchCancelled { session, request: 2 },
+        Input::FetchCancelled { session, moq_request: 2 },
     ]
 }
 
@@ -152,10 +152,10 @@ fn name(input: &Input) -> &'static str {
         Input::NamespaceAccepted { .. } => "NamespaceAccepted",
         Input::NamespaceRefused { .. } => "NamespaceRefused",
         Input::PublicationEnded { .. } => "PublicationEnded",
-        Input::WatchAccepted { .. } => "WatchAccepted",
-        Input::WatchEnded { .. } => "WatchEnded",
-        Input::EpochAdded { .. } => "EpochAdded, a newer one",
-        Input::EpochRemoved { .. } => "EpochRemoved, the only one",
+        Input::NamespaceSubscriptionAccepted { .. } => "WatchAccepted",
+        Input::NamespaceSubscriptionEnded { .. } => "WatchEnded",
+        Input::NamespaceAdded { .. } => "EpochAdded, a newer one",
+        Input::NamespaceRemoved { .. } => "EpochRemoved, the only one",
         Input::SubscriptionAccepted { .. } => "SubscriptionAccepted",
         Input::SubscriptionEnded { .. } => "SubscriptionEnded",
         Input::Object { object, .. } if *object == said(0, 1) => "Object, the next one",
@@ -174,7 +174,8 @@ fn name(input: &Input) -> &'static str {
 fn outdated(input: &Input) -> Option<Input> {
     let mut value = serde_json::to_value(input).expect("serialises");
     let mut any = false;
-    for id in ["session", "publication", "watch", "subscription", "request", "fetch"] {
+    for id in ["session", "publication", "namespace_subscription", "subscription", "query", "fetch"]
+    {
         if let Some(field) = value.get_mut(id) {
             *field = 4_000_000.into();
             any = true;

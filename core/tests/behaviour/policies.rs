@@ -1,7 +1,7 @@
 //! R6, R12: each named policy keeps its source's numbers, to the attempt and to the microsecond.
 
-use crate::common::{Hand, MS};
-use holdline_core::{Cause, CauseKind, ErrorCode, Input, Policy, StateName};
+use crate::common::{CallHarness, MS};
+use holdline_core::{Cause, CauseKind, ErrorCode, Input, RetryPolicy, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,18 +31,18 @@ fn assert_within(pauses: &[Duration], bounds: &[Duration], jitter_percent: u32) 
 }
 
 /// A live call whose relay never comes back: the attempts, and the hand to ask how it ended.
-fn abandoned(policy: &Policy, seed: u64) -> (Vec<Duration>, Hand) {
-    let (mut hand, session) = Hand::live(policy.clone(), seed);
-    hand.pass_alive(SECOND * 20);
-    hand.dials();
-    hand.lose(session);
-    let attempts = hand.abandon();
-    (attempts, hand)
+fn abandoned(policy: &RetryPolicy, seed: u64) -> (Vec<Duration>, CallHarness) {
+    let (mut harness, session) = CallHarness::live(policy.clone(), seed);
+    harness.advance_alive(SECOND * 20);
+    harness.dials();
+    harness.lose(session);
+    let attempts = harness.abandon();
+    (attempts, harness)
 }
 
-fn assert_exhausted(hand: &Hand, policy: &Policy, attempts: usize) {
-    assert_eq!(hand.call.state(), StateName::Failed);
-    let error = hand.error();
+fn assert_exhausted(harness: &CallHarness, policy: &RetryPolicy, attempts: usize) {
+    assert_eq!(harness.call.state(), StateName::Failed);
+    let error = harness.error();
     assert_eq!(error.code, ErrorCode::RecoveryExhausted);
     assert_eq!(error.root_cause.kind, CauseKind::ClosedByRelay);
     assert_eq!(error.last_cause, Some(Cause::new(CauseKind::TimedOut)));
@@ -52,45 +52,45 @@ fn assert_exhausted(hand: &Hand, policy: &Policy, attempts: usize) {
 
 #[test]
 fn strict_is_s1_at_once_then_1_2_4_8_seconds_five_attempts_thirty_seconds() {
-    let policy = Policy::strict();
+    let policy = RetryPolicy::strict();
     for seed in 0..100 {
-        let (attempts, hand) = abandoned(&policy, seed);
+        let (attempts, harness) = abandoned(&policy, seed);
         let bounds = [0, 1, 2, 4, 8].map(|s| SECOND * s);
         assert_within(&pauses(&attempts, policy.attempt_timeout), &bounds, 20);
-        assert_exhausted(&hand, &policy, 5);
+        assert_exhausted(&harness, &policy, 5);
     }
 }
 
 #[test]
 fn patient_is_s2_one_second_doubling_to_thirty_ten_attempts() {
-    let policy = Policy::patient();
+    let policy = RetryPolicy::patient();
     for seed in 0..100 {
-        let (attempts, hand) = abandoned(&policy, seed);
+        let (attempts, harness) = abandoned(&policy, seed);
         let bounds = [1, 2, 4, 8, 16, 30, 30, 30, 30, 30].map(|s| SECOND * s);
         assert_within(&pauses(&attempts, policy.attempt_timeout), &bounds, 10);
-        assert_exhausted(&hand, &policy, 10);
+        assert_exhausted(&harness, &policy, 10);
     }
 }
 
 #[test]
 fn simple_is_s4_two_seconds_growing_three_attempts_thirty_seconds() {
-    let policy = Policy::simple();
+    let policy = RetryPolicy::simple();
     for seed in 0..100 {
-        let (attempts, hand) = abandoned(&policy, seed);
+        let (attempts, harness) = abandoned(&policy, seed);
         assert_within(
             &pauses(&attempts, policy.attempt_timeout),
             &[2, 4, 6].map(|s| SECOND * s),
             10,
         );
-        assert_exhausted(&hand, &policy, 3);
+        assert_exhausted(&harness, &policy, 3);
     }
 }
 
 #[test]
 fn interactive_races_attempts_at_most_750_ms_apart_for_thirty_seconds() {
-    let policy = Policy::interactive();
+    let policy = RetryPolicy::interactive();
     for seed in 0..100 {
-        let (attempts, hand) = abandoned(&policy, seed);
+        let (attempts, harness) = abandoned(&policy, seed);
         assert_eq!(attempts[0], Duration::ZERO, "the first is made at once");
         for pair in attempts.windows(2) {
             let apart = pair[1] - pair[0];
@@ -98,50 +98,51 @@ fn interactive_races_attempts_at_most_750_ms_apart_for_thirty_seconds() {
         }
         assert!(attempts.len() > 40 && attempts.len() <= 60, "{}", attempts.len());
         assert!(attempts.iter().all(|at| *at < policy.window));
-        assert_eq!(hand.error().code, ErrorCode::RecoveryExhausted);
-        assert!(hand.error().after <= policy.window);
-        assert_eq!(hand.error().attempts as usize, attempts.len());
+        assert_eq!(harness.error().code, ErrorCode::RecoveryExhausted);
+        assert!(harness.error().after <= policy.window);
+        assert_eq!(harness.error().attempts as usize, attempts.len());
     }
 }
 
 #[test]
 fn attempts_that_fail_at_once_are_paced_all_the_same() {
-    for name in Policy::NAMES {
-        let policy = Policy::named(name).expect(name);
-        let (mut hand, session) = Hand::live(policy.clone(), 3);
-        hand.dials();
-        hand.lose(session);
-        let start = hand.now;
+    for name in RetryPolicy::NAMES {
+        let policy = RetryPolicy::named(name).expect(name);
+        let (mut harness, session) = CallHarness::live(policy.clone(), 3);
+        harness.dials();
+        harness.lose(session);
+        let start = harness.now;
         let mut attempts = Vec::new();
-        while hand.call.state() == StateName::Recovering {
-            for dial in hand.dials() {
+        while harness.call.state() == StateName::Recovering {
+            for dial in harness.dials() {
                 attempts.push(dial.at - start);
                 let cause = Cause::new(CauseKind::NetworkUnavailable);
-                hand.give(Input::DialFailed { session: dial.session, cause });
+                harness.feed(Input::DialFailed { session: dial.session, cause });
             }
-            hand.pass(MS);
+            harness.advance(MS);
         }
         assert!(attempts.len() <= policy.attempts as usize, "{name}");
         let least = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
         assert!(attempts.windows(2).all(|pair| pair[1] - pair[0] >= least), "{name}: {attempts:?}");
-        assert_eq!(hand.error().last_cause, Some(Cause::new(CauseKind::NetworkUnavailable)));
+        assert_eq!(harness.error().last_cause, Some(Cause::new(CauseKind::NetworkUnavailable)));
     }
 }
 
 #[test]
 fn an_attempt_never_outlives_the_window() {
-    let policy = Policy { window: MS * 1_500, attempt_timeout: SECOND * 60, ..Policy::strict() };
-    let (attempts, hand) = abandoned(&policy, 1);
+    let policy =
+        RetryPolicy { window: MS * 1_500, attempt_timeout: SECOND * 60, ..RetryPolicy::strict() };
+    let (attempts, harness) = abandoned(&policy, 1);
     assert_eq!(attempts, [Duration::ZERO], "the first takes the whole window");
-    assert_eq!(hand.error().after, policy.window);
+    assert_eq!(harness.error().after, policy.window);
 }
 
 #[test]
 fn a_call_that_was_never_up_ends_as_unreachable_not_as_a_failed_recovery() {
-    let mut hand = Hand::new(Policy::simple(), 1);
-    hand.give(Input::Connect);
-    let attempts = hand.abandon();
+    let mut harness = CallHarness::new(RetryPolicy::simple(), 1);
+    harness.feed(Input::Connect);
+    let attempts = harness.abandon();
     assert_eq!(attempts.len(), 3);
-    assert_eq!(hand.error().code, ErrorCode::RelayUnreachable);
-    assert_eq!(hand.error().root_cause.kind, CauseKind::TimedOut);
+    assert_eq!(harness.error().code, ErrorCode::RelayUnreachable);
+    assert_eq!(harness.error().root_cause.kind, CauseKind::TimedOut);
 }

@@ -1,8 +1,9 @@
 //! R16, R18, R33: who is there, who answers, and a call that nobody uses.
 
-use crate::common::{BOB, Hand, MIC, MS, publish, subscribe};
+use crate::common::{BOB, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::{
-    CallStatus, Config, ErrorCode, Event, Input, Outcome, Policy, Reason, StateName, WatchId,
+    CallStatus, Config, ErrorCode, Event, Input, NamespaceSubscriptionId, Outcome, RetryPolicy,
+    StateName, WakeReason,
 };
 use std::time::Duration;
 
@@ -11,22 +12,24 @@ const LOOK: Duration = Duration::from_millis(300);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A live call that listens to Bob, who has not come yet.
-fn ringing(change: impl FnOnce(&mut Config)) -> (Hand, WatchId) {
+fn ringing(change: impl FnOnce(&mut Config)) -> (CallHarness, NamespaceSubscriptionId) {
     let mut config = Config::new("moqt://relay.example", "room", "alice");
     change(&mut config);
-    let mut hand = Hand::with(config, 1);
+    let mut harness = CallHarness::with(config, 1);
     let subscribe = subscribe(BOB, "bob", "audio");
-    hand.give(subscribe).give(Input::Connect);
-    let session = hand.last_dial();
-    hand.give(Input::Connected { session });
-    let watch = hand.watch().expect("bob is followed");
-    hand.give(Input::WatchAccepted { watch }).pass_alive(LOOK);
-    assert_eq!(hand.call.state(), StateName::Live);
-    (hand, watch)
+    harness.feed(subscribe).feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.feed(Input::Connected { session });
+    let namespace_subscription = harness.namespace_subscription().expect("bob is followed");
+    harness
+        .feed(Input::NamespaceSubscriptionAccepted { namespace_subscription })
+        .advance_alive(LOOK);
+    assert_eq!(harness.call.state(), StateName::Live);
+    (harness, namespace_subscription)
 }
 
-fn of_participants(hand: &mut Hand) -> Vec<String> {
-    let events = hand.events();
+fn of_participants(harness: &mut CallHarness) -> Vec<String> {
+    let events = harness.events();
     let told = events.iter().filter_map(|event| match event {
         Event::ParticipantJoined { rejoined, .. } => {
             Some(if *rejoined { "rejoined" } else { "joined" })
@@ -40,11 +43,11 @@ fn of_participants(hand: &mut Hand) -> Vec<String> {
 
 #[test]
 fn nobody_answers_four_tries_of_sixty_seconds() {
-    let (mut hand, _) = ringing(|_| {});
-    assert_eq!(hand.call.record().status, CallStatus::Ringing);
-    hand.pass_alive(MS * 239_999);
-    assert_eq!(hand.call.state(), StateName::Live);
-    let tries: Vec<u32> = hand
+    let (mut harness, _) = ringing(|_| {});
+    assert_eq!(harness.call.record().status, CallStatus::Ringing);
+    harness.advance_alive(MS * 239_999);
+    assert_eq!(harness.call.state(), StateName::Live);
+    let tries: Vec<u32> = harness
         .events()
         .iter()
         .filter_map(|event| match event {
@@ -53,17 +56,17 @@ fn nobody_answers_four_tries_of_sixty_seconds() {
         })
         .collect();
     assert_eq!(tries, [2, 3, 4]);
-    hand.pass_alive(MS);
-    assert_eq!((hand.error().code, hand.error().attempts), (ErrorCode::NoAnswer, 4));
-    assert_eq!(hand.call.record().status, CallStatus::Failed);
+    harness.advance_alive(MS);
+    assert_eq!((harness.error().code, harness.error().attempts), (ErrorCode::NoAnswer, 4));
+    assert_eq!(harness.call.record().status, CallStatus::Failed);
 }
 
 #[test]
 fn an_answer_settles_it_for_good_and_makes_the_call_active() {
-    let (mut hand, watch) = ringing(|config| config.idle_timeout = None);
-    hand.pass_alive(SECOND * 100);
-    hand.give(Input::EpochAdded { watch, epoch: 5 });
-    let record = hand.call.record();
+    let (mut harness, namespace_subscription) = ringing(|config| config.idle_timeout = None);
+    harness.advance_alive(SECOND * 100);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
+    let record = harness.call.record();
     assert_eq!(record.status, CallStatus::Active);
     assert_eq!(
         (record.ringing_after, record.active_after),
@@ -71,31 +74,35 @@ fn an_answer_settles_it_for_good_and_makes_the_call_active() {
     );
     let names: Vec<_> = record.participants.iter().map(|p| (p.name.as_str(), p.present)).collect();
     assert_eq!(names, [("alice", true), ("bob", true)]);
-    hand.give(Input::EpochRemoved { watch, epoch: 5 });
-    hand.pass_alive(SECOND * 1_000);
-    assert_eq!(hand.call.state(), StateName::Live, "only a call that was never answered ends so");
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 5 });
+    harness.advance_alive(SECOND * 1_000);
+    assert_eq!(
+        harness.call.state(),
+        StateName::Live,
+        "only a call that was never answered ends so"
+    );
 }
 
 #[test]
 fn whoever_comes_back_is_marked_and_whoever_stays_away_is_declared_gone_after_two_minutes() {
-    let (mut hand, watch) = ringing(|_| {});
-    hand.give(Input::EpochAdded { watch, epoch: 5 });
-    hand.give(Input::EpochRemoved { watch, epoch: 5 });
-    hand.pass_alive(SECOND);
-    hand.give(Input::EpochAdded { watch, epoch: 6 });
-    assert_eq!(of_participants(&mut hand), ["joined"], "a redial is nobody's business");
-    hand.give(Input::EpochRemoved { watch, epoch: 6 });
-    hand.pass_alive(MS * 2_000);
-    assert_eq!(of_participants(&mut hand), ["away"]);
-    hand.give(Input::EpochAdded { watch, epoch: 7 });
-    assert_eq!(of_participants(&mut hand), ["rejoined"]);
-    hand.give(Input::EpochRemoved { watch, epoch: 7 });
-    hand.pass_alive(MS * 119_999);
-    assert_eq!(of_participants(&mut hand), ["away"]);
-    hand.pass_alive(MS);
-    assert_eq!(of_participants(&mut hand), ["left"]);
-    hand.give(Input::EpochAdded { watch, epoch: 8 });
-    assert_eq!(of_participants(&mut hand), ["rejoined"]);
+    let (mut harness, namespace_subscription) = ringing(|_| {});
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 5 });
+    harness.advance_alive(SECOND);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 6 });
+    assert_eq!(of_participants(&mut harness), ["joined"], "a redial is nobody's business");
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 6 });
+    harness.advance_alive(MS * 2_000);
+    assert_eq!(of_participants(&mut harness), ["away"]);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 7 });
+    assert_eq!(of_participants(&mut harness), ["rejoined"]);
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 7 });
+    harness.advance_alive(MS * 119_999);
+    assert_eq!(of_participants(&mut harness), ["away"]);
+    harness.advance_alive(MS);
+    assert_eq!(of_participants(&mut harness), ["left"]);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 8 });
+    assert_eq!(of_participants(&mut harness), ["rejoined"]);
 }
 
 #[test]
@@ -103,22 +110,22 @@ fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
     let idle = |timeout, talk: bool| {
         let mut config = Config::new("moqt://relay.example", "room", "alice");
         config.idle_timeout = timeout;
-        let mut hand = Hand::with(config, 1);
+        let mut harness = CallHarness::with(config, 1);
         let publish = publish(MIC, "audio");
-        hand.give(publish).give(Input::Connect);
-        hand.accept();
+        harness.feed(publish).feed(Input::Connect);
+        harness.accept();
         for _ in 0..10 {
-            hand.pass_alive(SECOND * 40);
+            harness.advance_alive(SECOND * 40);
             if talk {
-                hand.send();
+                harness.send();
             }
         }
-        hand
+        harness
     };
     let six_minutes = Config::new("moqt://relay.example", "room", "alice").idle_timeout;
     assert_eq!(six_minutes, Some(SECOND * 360));
-    let hand = idle(six_minutes, false);
-    let summary = hand.call.summary().expect("over");
+    let harness = idle(six_minutes, false);
+    let summary = harness.call.summary().expect("over");
     assert_eq!((&summary.outcome, summary.duration), (&Outcome::Idle, SECOND * 360));
     assert_eq!(summary.record.status, CallStatus::Ended);
     assert_eq!(idle(six_minutes, true).call.state(), StateName::Live);
@@ -127,61 +134,63 @@ fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
 
 #[test]
 fn a_safety_alert_is_an_event_and_in_the_summary_whenever_it_is_raised() {
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-    hand.pass_alive(SECOND);
-    hand.lose(session);
-    hand.out.clear();
+    let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
+    harness.advance_alive(SECOND);
+    harness.lose(session);
+    harness.out.clear();
     for number in 0..20 {
-        hand.give(Input::SafetyAlert { detail: format!("alert {number} {}", "é".repeat(2_000)) });
+        harness
+            .feed(Input::SafetyAlert { detail: format!("alert {number} {}", "é".repeat(2_000)) });
     }
-    let events = hand.events();
+    let events = harness.events();
     assert_eq!(events.len(), 20);
-    hand.give(Input::Close);
-    let record = &hand.call.summary().expect("over").record;
+    harness.feed(Input::Close);
+    let record = &harness.call.summary().expect("over").record;
     assert_eq!((record.safety_alert_count, record.safety_alerts.len()), (20, 16));
-    assert_eq!(record.safety_alerts[0].after, hand.now - holdline_core::Timestamp::ZERO);
+    assert_eq!(record.safety_alerts[0].after, harness.now - holdline_core::Timestamp::ZERO);
     assert!(record.safety_alerts.iter().all(|alert| alert.detail.len() <= 1_024));
     assert!(record.safety_alerts[3].detail.starts_with("alert 3 é"));
 }
 
 #[test]
 fn a_broken_device_is_a_notice_that_says_what_to_do() {
-    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
-    hand.out.clear();
-    hand.give(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
-    match &hand.events()[..] {
+    let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
+    harness.out.clear();
+    harness.feed(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
+    match &harness.events()[..] {
         [Event::Notice { code: ErrorCode::MediaDeviceError, track: Some(MIC), detail }] => {
             assert_eq!(detail, "unplugged");
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(hand.call.state(), StateName::Live);
+    assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
 fn the_machine_wants_to_be_woken_for_the_answer_and_for_idleness_even_between_probes() {
-    let (mut hand, _) = ringing(|config| {
+    let (mut harness, _) = ringing(|config| {
         config.answer_timeout = MS * 1_050;
         config.idle_timeout = Some(MS * 2_530);
     });
-    hand.pass_alive(MS * 1_000);
-    let deadline = hand.call.deadline().expect("it is live");
-    assert_eq!((deadline.at, deadline.reason), (hand.now + MS * 50, Reason::Answer));
-    hand.pass_alive(MS * 1_500);
-    let deadline = hand.call.deadline().expect("it is live");
-    assert_eq!((deadline.at, deadline.reason), (hand.now + MS * 30, Reason::Idle));
+    harness.advance_alive(MS * 1_000);
+    let deadline = harness.call.deadline().expect("it is live");
+    assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 50, WakeReason::Answer));
+    harness.advance_alive(MS * 1_500);
+    let deadline = harness.call.deadline().expect("it is live");
+    assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 30, WakeReason::Idle));
 }
 
 #[test]
 fn nobody_is_looked_for_elsewhere_who_is_only_a_moment_away() {
-    let (mut hand, watch) = ringing(|config| config.relays.push("moqt://other.example".into()));
-    hand.give(Input::EpochAdded { watch, epoch: 5 });
-    hand.give(Input::EpochRemoved { watch, epoch: 5 });
-    hand.pass_alive(MS * 1_900);
-    hand.give(Input::EpochAdded { watch, epoch: 6 });
-    hand.pass_alive(SECOND * 20);
-    assert!(hand.dials().is_empty());
-    hand.give(Input::EpochRemoved { watch, epoch: 6 });
-    hand.pass_alive(SECOND * 11);
-    assert_eq!(hand.dials().len(), 1, "away for 2 s, and then missed for 8");
+    let (mut harness, namespace_subscription) =
+        ringing(|config| config.relays.push("moqt://other.example".into()));
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 5 });
+    harness.advance_alive(MS * 1_900);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 6 });
+    harness.advance_alive(SECOND * 20);
+    assert!(harness.dials().is_empty());
+    harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 6 });
+    harness.advance_alive(SECOND * 11);
+    assert_eq!(harness.dials().len(), 1, "away for 2 s, and then missed for 8");
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::rules::world::{Op, World};
-use holdline_core::{CauseKind, Config, DirectoryConfig, FetchEnd, Policy, StateName, Supervisor};
+use holdline_core::{
+    CauseKind, Config, DirectoryConfig, FetchEnd, RetryPolicy, StateName, Supervisor,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -83,10 +85,10 @@ fn op() -> impl Strategy<Value = Op> {
         20 => which().prop_map(Op::NamespaceAccepted),
         2 => which().prop_map(Op::NamespaceRefused),
         1 => which().prop_map(Op::PublicationEnded),
-        20 => which().prop_map(Op::WatchAccepted),
-        1 => which().prop_map(Op::WatchEnded),
-        15 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::EpochAdded(which, epoch)),
-        4 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::EpochRemoved(which, epoch)),
+        20 => which().prop_map(Op::NamespaceSubscriptionAccepted),
+        1 => which().prop_map(Op::NamespaceSubscriptionEnded),
+        15 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::NamespaceAdded(which, epoch)),
+        4 => (which(), 1..5_u8).prop_map(|(which, epoch)| Op::NamespaceRemoved(which, epoch)),
         15 => which().prop_map(Op::SubscriptionAccepted),
         4 => which().prop_map(Op::SubscriptionEnded),
         30 => (which(), 0..6_u8, 0..6_u8)
@@ -116,28 +118,28 @@ fn late() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn policy() -> impl Strategy<Value = Policy> {
+fn policy() -> impl Strategy<Value = RetryPolicy> {
     prop_oneof![
-        3 => Just(Policy::interactive()),
-        1 => Just(Policy::strict()),
-        1 => Just(Policy::patient()),
-        1 => Just(Policy::simple()),
+        3 => Just(RetryPolicy::interactive()),
+        1 => Just(RetryPolicy::strict()),
+        1 => Just(RetryPolicy::patient()),
+        1 => Just(RetryPolicy::simple()),
         2 => (1..4_u8, 1..300_u64, 1..8_u32, 0..=100_u8, 100..8_000_u64).prop_map(
-            |(racing, initial, attempts, jitter_percent, window)| Policy {
+            |(racing, initial, attempts, jitter_percent, window)| RetryPolicy {
                 racing,
                 initial: Duration::from_millis(initial),
                 max: Duration::from_millis(initial * 4),
                 attempts,
                 jitter_percent,
                 window: Duration::from_millis(window),
-                ..Policy::interactive()
+                ..RetryPolicy::interactive()
             }
         ),
     ]
 }
 
 fn call(
-    policy: Policy,
+    policy: RetryPolicy,
     relays: usize,
     (provider, credentials): (bool, bool),
     seed: u64,
@@ -201,7 +203,7 @@ proptest! {
         let mut world = World::new(call(policy, 2, providers, seed), true);
         world.apply(Op::Connect);
         ops.into_iter().for_each(|op| world.apply(op));
-        world.pass(bound);
+        world.advance(bound);
         let state = world.call.state();
         assert!(matches!(state, StateName::Live) || state.is_final(), "{state} for ever");
     }

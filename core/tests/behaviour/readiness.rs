@@ -1,24 +1,24 @@
 //! R1: the readiness gate.
 
-use crate::common::{BOB, BOBS, Hand, MIC, MS, publish, subscribe};
+use crate::common::{BOB, BOBS, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::{
-    CauseKind, Config, ErrorCode, Event, FrameNumber, Input, Location, Output, Policy, Retention,
-    StateName, SubscriptionId, Track, TrackId, WatchId,
+    CauseKind, Config, ErrorCode, Event, FrameNumber, Input, Location, NamespaceSubscriptionId,
+    Output, Retention, RetryPolicy, StateName, SubscriptionId, Track, TrackId,
 };
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn joining() -> (Hand, SubscriptionId) {
-    let (mut hand, _) = Hand::joining(Policy::interactive(), 1);
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    hand.out.clear();
-    (hand, subscription)
+fn joining() -> (CallHarness, SubscriptionId) {
+    let (mut harness, _) = CallHarness::joining(RetryPolicy::interactive(), 1);
+    let (subscription, _) = harness.subscription().expect("subscribed");
+    harness.out.clear();
+    (harness, subscription)
 }
 
 /// Which tracks were not ready in time, and why.
-fn late(hand: &mut Hand) -> Vec<(TrackId, String)> {
-    let notices = hand.events().into_iter().filter_map(|event| match event {
+fn late(harness: &mut CallHarness) -> Vec<(TrackId, String)> {
+    let notices = harness.events().into_iter().filter_map(|event| match event {
         Event::Notice { code: ErrorCode::SubscriptionNotReady, track, detail } => {
             Some((track.expect("about a track"), detail))
         }
@@ -29,88 +29,88 @@ fn late(hand: &mut Hand) -> Vec<(TrackId, String)> {
 
 #[test]
 fn subscribe_ok_is_not_readiness_the_first_object_is() {
-    let (mut hand, subscription) = joining();
-    hand.give(Input::SubscriptionAccepted { subscription });
-    assert!(hand.out.is_empty() && hand.call.state() == StateName::Joining);
-    hand.pass_alive(MS * 30);
-    hand.object(subscription, 1, 0);
+    let (mut harness, subscription) = joining();
+    harness.feed(Input::SubscriptionAccepted { subscription });
+    assert!(harness.out.is_empty() && harness.call.state() == StateName::Joining);
+    harness.advance_alive(MS * 30);
+    harness.object(subscription, 1, 0);
     let (from, to) = (StateName::Joining, StateName::Live);
     assert_eq!(
-        hand.events(),
+        harness.events(),
         [Event::TrackReady { track: BOB, latency: MS * 30 }, Event::StateChanged { from, to }]
     );
-    assert_eq!(hand.delivered(), [Location::new(1, 0)]);
+    assert_eq!(harness.delivered(), [Location::new(1, 0)]);
 }
 
 #[test]
 fn a_quiet_track_is_ready_once_it_was_accepted_and_stayed_alive_for_300_ms() {
-    let (mut hand, subscription) = joining();
-    hand.pass_alive(MS * 20);
-    hand.give(Input::SubscriptionAccepted { subscription });
-    hand.pass_alive(MS * 299);
-    assert_eq!(hand.call.state(), StateName::Joining);
-    hand.pass_alive(MS);
-    assert_eq!(hand.call.state(), StateName::Live);
-    assert!(hand.events().contains(&Event::TrackReady { track: BOB, latency: MS * 320 }));
-    hand.object(subscription, 1, 0);
-    assert!(hand.events().is_empty(), "ready once");
+    let (mut harness, subscription) = joining();
+    harness.advance_alive(MS * 20);
+    harness.feed(Input::SubscriptionAccepted { subscription });
+    harness.advance_alive(MS * 299);
+    assert_eq!(harness.call.state(), StateName::Joining);
+    harness.advance_alive(MS);
+    assert_eq!(harness.call.state(), StateName::Live);
+    assert!(harness.events().contains(&Event::TrackReady { track: BOB, latency: MS * 320 }));
+    harness.object(subscription, 1, 0);
+    assert!(harness.events().is_empty(), "ready once");
 }
 
 #[test]
 fn a_stale_namespace_that_answers_ok_and_then_ends_the_track_is_not_ready() {
-    let (mut hand, subscription) = joining();
-    hand.give(Input::SubscriptionAccepted { subscription }).pass_alive(MS * 200);
-    hand.give(Input::SubscriptionEnded { subscription });
-    hand.pass_alive(SECOND);
-    assert_eq!(hand.call.state(), StateName::Joining);
-    let (again, _) = hand.subscription().expect("asked for again");
-    hand.object(again, 1, 0);
-    assert_eq!(hand.call.state(), StateName::Live);
+    let (mut harness, subscription) = joining();
+    harness.feed(Input::SubscriptionAccepted { subscription }).advance_alive(MS * 200);
+    harness.feed(Input::SubscriptionEnded { subscription });
+    harness.advance_alive(SECOND);
+    assert_eq!(harness.call.state(), StateName::Joining);
+    let (again, _) = harness.subscription().expect("asked for again");
+    harness.object(again, 1, 0);
+    assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
 fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
-    let mut hand = Hand::new(Policy::interactive(), 1);
-    hand.give(subscribe(TrackId(3), "bob", "other"));
+    let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
+    harness.feed(subscribe(TrackId(3), "bob", "other"));
     let retention = Retention { age: SECOND * 2, ..Retention::live() };
     let track = Track::audio("audio").lossless().retaining(retention);
-    hand.give(Input::subscribe(BOB, "bob", track));
-    hand.give(Input::Connect);
-    let session = hand.last_dial();
-    hand.agree_on(session);
-    let (subscription, _) = hand.subscription().expect("subscribed");
+    harness.feed(Input::subscribe(BOB, "bob", track));
+    harness.feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.agree_on(session);
+    let (subscription, _) = harness.subscription().expect("subscribed");
     // So that no probe is due, too, when what is missing is given up.
-    hand.pass_alive(MS * 30);
-    hand.give(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS, 3) });
+    harness.advance_alive(MS * 30);
+    harness.feed(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS, 3) });
     // On another namespace of his, it is to be ready again; and three frames are missing before its end.
-    let watch = hand.watching.expect("followed");
-    hand.give(Input::EpochAdded { watch, epoch: 501 });
-    let other = hand.take(|output| match output {
+    let namespace_subscription = harness.watching.expect("followed");
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
+    let other = harness.drain(|output| match output {
         Output::Subscribe { subscription, name, .. } if name == "other" => Some(*subscription),
         _ => None,
     });
-    hand.object(other.last().expect("subscribed").1, 1, 0);
+    harness.object(other.last().expect("subscribed").1, 1, 0);
     // Until they are given up.
-    while !hand.events().contains(&Event::TrackFinished { track: BOB }) {
-        assert_eq!(hand.call.state(), StateName::Joining);
-        hand.pass_alive(MS);
+    while !harness.events().contains(&Event::TrackFinished { track: BOB }) {
+        assert_eq!(harness.call.state(), StateName::Joining);
+        harness.advance_alive(MS);
     }
-    assert_eq!(hand.call.state(), StateName::Live);
+    assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
 fn an_incident_is_over_when_media_comes_not_when_the_session_does() {
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-    hand.pass_alive(SECOND);
-    hand.lose(session);
-    let dial = hand.last_dial();
-    hand.out.clear();
-    hand.agree_on(dial);
-    hand.pass_alive(MS * 40);
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    assert!(!hand.events().iter().any(|e| matches!(e, Event::Recovered { .. })));
-    hand.object(subscription, 9, 0);
-    let recovered = hand.events().into_iter().find_map(|event| match event {
+    let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
+    harness.advance_alive(SECOND);
+    harness.lose(session);
+    let dial = harness.last_dial();
+    harness.out.clear();
+    harness.agree_on(dial);
+    harness.advance_alive(MS * 40);
+    let (subscription, _) = harness.subscription().expect("subscribed");
+    assert!(!harness.events().iter().any(|e| matches!(e, Event::Recovered { .. })));
+    harness.object(subscription, 9, 0);
+    let recovered = harness.events().into_iter().find_map(|event| match event {
         Event::Recovered { duration, .. } => Some(duration),
         _ => None,
     });
@@ -119,32 +119,39 @@ fn an_incident_is_over_when_media_comes_not_when_the_session_does() {
 
 #[test]
 fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
-    let mut hand = Hand::new(Policy::interactive(), 1);
+    let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     let listen = |track, participant: &str| subscribe(TrackId(track), participant, "audio");
     let others = ["bob", "carol", "dave", "erin"];
     for (track, participant) in (10..).zip(others) {
-        hand.give(listen(track, participant));
+        harness.feed(listen(track, participant));
     }
-    hand.give(Input::Connect);
-    let session = hand.last_dial();
-    hand.give(Input::Connected { session });
-    let watches: Vec<WatchId> = hand
-        .take(|o| match o {
-            Output::Watch { watch, .. } => Some(*watch),
+    harness.feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.feed(Input::Connected { session });
+    let namespace_subscriptions: Vec<NamespaceSubscriptionId> = harness
+        .drain(|o| match o {
+            Output::SubscribeNamespace { namespace_subscription, .. } => {
+                Some(*namespace_subscription)
+            }
             _ => None,
         })
         .into_iter()
-        .map(|(_, watch)| watch)
+        .map(|(_, namespace_subscription)| namespace_subscription)
         .collect();
-    for watch in &watches {
-        hand.give(Input::WatchAccepted { watch: *watch });
+    for namespace_subscription in &namespace_subscriptions {
+        harness.feed(Input::NamespaceSubscriptionAccepted {
+            namespace_subscription: *namespace_subscription,
+        });
     }
     // Bob's track flows, Carol's is refused, Dave's is not answered, Erin has never been here.
-    for watch in &watches[..3] {
-        hand.give(Input::EpochAdded { watch: *watch, epoch: 7 });
+    for namespace_subscription in &namespace_subscriptions[..3] {
+        harness.feed(Input::NamespaceAdded {
+            namespace_subscription: *namespace_subscription,
+            epoch: 7,
+        });
     }
     for _ in 0..60 {
-        for (_, (subscription, namespace)) in hand.take(|o| match o {
+        for (_, (subscription, namespace)) in harness.drain(|o| match o {
             Output::Subscribe { subscription, namespace, .. } => {
                 Some((*subscription, namespace.clone()))
             }
@@ -152,20 +159,20 @@ fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
         }) {
             match namespace[1].as_str() {
                 "bob" => {
-                    hand.object(subscription, 1, 0);
+                    harness.object(subscription, 1, 0);
                 }
                 "carol" => {
-                    hand.give(Input::SubscriptionEnded { subscription });
+                    harness.feed(Input::SubscriptionEnded { subscription });
                 }
                 _ => {}
             }
         }
-        hand.pass_alive(MS * 83);
+        harness.advance_alive(MS * 83);
     }
-    assert_eq!(hand.call.state(), StateName::Joining);
-    hand.pass_alive(MS * 20);
-    assert_eq!(hand.call.state(), StateName::Live, "5 s after the session was there");
-    let late = late(&mut hand);
+    assert_eq!(harness.call.state(), StateName::Joining);
+    harness.advance_alive(MS * 20);
+    assert_eq!(harness.call.state(), StateName::Live, "5 s after the session was there");
+    let late = late(&mut harness);
     assert_eq!(late.len(), 2, "{late:?}");
     assert_eq!(late[0].0, TrackId(11));
     assert!(late[0].1.contains("refused"), "{late:?}");
@@ -175,100 +182,100 @@ fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
 
 #[test]
 fn a_participant_that_was_here_is_waited_for_until_it_counts_as_away() {
-    let (mut hand, session) = Hand::live(Policy::interactive(), 1);
-    hand.pass_alive(SECOND);
-    hand.lose(session);
-    let dial = hand.last_dial();
-    hand.give(Input::Connected { session: dial });
-    let (_, epoch) = hand.namespace().expect("published again");
-    hand.give(Input::NamespaceAccepted { session: dial, epoch });
-    let watch = hand.watch().expect("followed again");
-    hand.give(Input::WatchAccepted { watch });
-    hand.pass_alive(MS * 1_999);
-    assert_eq!(hand.call.state(), StateName::Joining, "it recovers too, perhaps");
-    hand.pass_alive(MS);
-    assert_eq!(hand.call.state(), StateName::Live);
-    assert!(hand.events().contains(&Event::ParticipantAway { participant: "bob".into() }));
+    let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
+    harness.advance_alive(SECOND);
+    harness.lose(session);
+    let dial = harness.last_dial();
+    harness.feed(Input::Connected { session: dial });
+    let (_, epoch) = harness.namespace().expect("published again");
+    harness.feed(Input::NamespaceAccepted { session: dial, epoch });
+    let namespace_subscription = harness.namespace_subscription().expect("followed again");
+    harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
+    harness.advance_alive(MS * 1_999);
+    assert_eq!(harness.call.state(), StateName::Joining, "it recovers too, perhaps");
+    harness.advance_alive(MS);
+    assert_eq!(harness.call.state(), StateName::Live);
+    assert!(harness.events().contains(&Event::ParticipantAway { participant: "bob".into() }));
 }
 
 #[test]
 fn a_track_of_a_live_call_has_its_deadline_too() {
-    let (mut hand, _) = Hand::live(Policy::interactive(), 1);
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    hand.give(Input::SubscriptionEnded { subscription });
+    let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
+    let (subscription, _) = harness.subscription().expect("subscribed");
+    harness.feed(Input::SubscriptionEnded { subscription });
     for _ in 0..499 {
-        hand.pass_alive(MS * 10);
-        if let Some((subscription, _)) = hand.subscription() {
-            hand.give(Input::SubscriptionEnded { subscription });
+        harness.advance_alive(MS * 10);
+        if let Some((subscription, _)) = harness.subscription() {
+            harness.feed(Input::SubscriptionEnded { subscription });
         }
     }
-    assert_eq!(late(&mut hand), []);
-    hand.pass_alive(MS * 10);
-    assert_eq!(late(&mut hand).len(), 1, "once");
-    hand.pass_alive(SECOND * 10);
-    assert_eq!(late(&mut hand), []);
-    assert_eq!(hand.call.state(), StateName::Live);
+    assert_eq!(late(&mut harness), []);
+    harness.advance_alive(MS * 10);
+    assert_eq!(late(&mut harness).len(), 1, "once");
+    harness.advance_alive(SECOND * 10);
+    assert_eq!(late(&mut harness), []);
+    assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
 fn a_gate_that_cannot_open_is_bounded_by_the_deadline_however_the_others_come_and_go() {
-    let (mut hand, _) = joining();
-    let watch = hand.watching.expect("bob is followed");
-    let since = hand.now;
+    let (mut harness, _) = joining();
+    let namespace_subscription = harness.watching.expect("bob is followed");
+    let since = harness.now;
     let mut epoch = 600;
-    while hand.call.state() == StateName::Joining && hand.now - since < SECOND * 30 {
-        hand.give(Input::EpochAdded { watch, epoch });
-        hand.pass_alive(MS * 700);
-        hand.give(Input::EpochRemoved { watch, epoch });
+    while harness.call.state() == StateName::Joining && harness.now - since < SECOND * 30 {
+        harness.feed(Input::NamespaceAdded { namespace_subscription, epoch });
+        harness.advance_alive(MS * 700);
+        harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch });
         epoch += 1;
     }
-    assert!(hand.now - since <= MS * 5_600, "{:?}", hand.now - since);
-    assert_eq!(hand.call.state(), StateName::Live);
+    assert!(harness.now - since <= MS * 5_600, "{:?}", harness.now - since);
+    assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
 fn a_path_that_goes_silent_before_the_gate_opens_is_a_failed_attempt() {
-    let (mut hand, _) = Hand::joining(Policy::strict(), 1);
-    hand.out.clear();
-    hand.pass_silent(MS * 500);
-    assert_eq!(hand.call.state(), StateName::Connecting);
-    assert_eq!(hand.closed_sessions().len(), 1);
-    let failed = hand.events().into_iter().find_map(|event| match event {
+    let (mut harness, _) = CallHarness::joining(RetryPolicy::strict(), 1);
+    harness.out.clear();
+    harness.pass_silent(MS * 500);
+    assert_eq!(harness.call.state(), StateName::Connecting);
+    assert_eq!(harness.closed_sessions().len(), 1);
+    let failed = harness.events().into_iter().find_map(|event| match event {
         Event::AttemptFailed { cause, .. } => Some(cause.kind),
         _ => None,
     });
     assert_eq!(failed, Some(CauseKind::Silent));
-    let dial = hand.next_dial();
-    hand.accept_on(dial.session);
+    let dial = harness.next_dial();
+    harness.accept_on(dial.session);
 }
 
 #[test]
 fn nobody_there_is_no_reason_to_wait_for_longer_than_a_look() {
     let config = Config::new("moqt://relay.example", "room", "alice");
-    let mut hand = Hand::with(config, 1);
-    hand.give(publish(MIC, "audio"));
-    hand.give(Input::Connect);
-    hand.accept();
-    assert_eq!(hand.call.state(), StateName::Live, "nobody is listened to");
+    let mut harness = CallHarness::with(config, 1);
+    harness.feed(publish(MIC, "audio"));
+    harness.feed(Input::Connect);
+    harness.accept();
+    assert_eq!(harness.call.state(), StateName::Live, "nobody is listened to");
 }
 
 #[test]
 fn a_call_is_not_live_before_the_relay_looks_out_for_whom_we_listen_to() {
-    let mut hand = Hand::new(Policy::interactive(), 1);
-    hand.give(subscribe(BOB, "bob", "audio")).give(Input::Connect);
-    let session = hand.last_dial();
-    hand.give(Input::Connected { session });
-    hand.pass_alive(SECOND);
-    assert_eq!(hand.call.state(), StateName::Joining);
-    let watch = hand.watch().expect("asked");
-    hand.give(Input::WatchAccepted { watch });
-    hand.pass_alive(MS * 300);
-    assert_eq!(hand.call.state(), StateName::Live);
+    let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
+    harness.feed(subscribe(BOB, "bob", "audio")).feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.feed(Input::Connected { session });
+    harness.advance_alive(SECOND);
+    assert_eq!(harness.call.state(), StateName::Joining);
+    let namespace_subscription = harness.namespace_subscription().expect("asked");
+    harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
+    harness.advance_alive(MS * 300);
+    assert_eq!(harness.call.state(), StateName::Live);
 
-    let mut hand = Hand::new(Policy::interactive(), 1);
-    hand.give(subscribe(BOB, "bob", "audio")).give(Input::Connect);
-    let session = hand.last_dial();
-    hand.give(Input::Connected { session });
-    hand.pass_alive(SECOND * 5);
-    assert_eq!(hand.call.state(), StateName::Connecting, "nor ever on that session");
+    let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
+    harness.feed(subscribe(BOB, "bob", "audio")).feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.feed(Input::Connected { session });
+    harness.advance_alive(SECOND * 5);
+    assert_eq!(harness.call.state(), StateName::Connecting, "nor ever on that session");
 }

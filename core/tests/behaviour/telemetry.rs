@@ -1,13 +1,13 @@
 //! R26, R27: what a call tells while it lives, and what it has counted.
 
-use crate::common::{BOB, Hand, MIC, MS};
-use holdline_core::{Event, Input, Policy, StateName};
+use crate::common::{BOB, CallHarness, MIC, MS};
+use holdline_core::{Event, Input, RetryPolicy, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn names(hand: &mut Hand) -> Vec<String> {
-    let events = hand.events();
+fn names(harness: &mut CallHarness) -> Vec<String> {
+    let events = harness.events();
     let name =
         |event: &Event| format!("{event:?}").split(' ').next().unwrap_or_default().to_owned();
     events.iter().map(name).collect()
@@ -15,13 +15,13 @@ fn names(hand: &mut Hand) -> Vec<String> {
 
 #[test]
 fn the_stream_tells_a_recovery_in_order() {
-    let (mut hand, session) = Hand::live(Policy::strict(), 1);
-    hand.pass_alive(SECOND);
-    hand.events();
-    hand.lose(session);
-    hand.accept();
+    let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
+    harness.advance_alive(SECOND);
+    harness.events();
+    harness.lose(session);
+    harness.accept();
     assert_eq!(
-        names(&mut hand),
+        names(&mut harness),
         [
             "IncidentStarted",
             "StateChanged",
@@ -37,11 +37,11 @@ fn the_stream_tells_a_recovery_in_order() {
 
 #[test]
 fn attempts_are_told_as_k_of_n() {
-    let (mut hand, session) = Hand::live(Policy::strict(), 1);
-    hand.pass_alive(SECOND);
-    hand.lose(session);
-    hand.pass(SECOND * 40);
-    let told: Vec<(u32, u32)> = hand
+    let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
+    harness.advance_alive(SECOND);
+    harness.lose(session);
+    harness.advance(SECOND * 40);
+    let told: Vec<(u32, u32)> = harness
         .events()
         .iter()
         .filter_map(|event| match event {
@@ -54,43 +54,43 @@ fn attempts_are_told_as_k_of_n() {
 
 #[test]
 fn recoveries_are_counted_and_timed_and_consecutive_ones_until_uptime_is_stable() {
-    let (mut hand, mut session) = Hand::live(Policy::interactive(), 1);
+    let (mut harness, mut session) = CallHarness::live(RetryPolicy::interactive(), 1);
     for (round, took) in [200, 700].into_iter().enumerate() {
-        hand.pass_alive(SECOND);
-        hand.dials();
-        hand.lose(session);
-        hand.pass(MS * took);
-        session = hand.accept();
-        let telemetry = *hand.call.telemetry();
+        harness.advance_alive(SECOND);
+        harness.dials();
+        harness.lose(session);
+        harness.advance(MS * took);
+        session = harness.accept();
+        let telemetry = *harness.call.telemetry();
         assert_eq!(telemetry.consecutive_disconnects, round as u64 + 1);
         assert_eq!(telemetry.last_recovery, Some(MS * took));
     }
-    let telemetry = *hand.call.telemetry();
+    let telemetry = *harness.call.telemetry();
     assert_eq!((telemetry.incidents, telemetry.incidents_recovered), (2, 2));
     assert_eq!(telemetry.time_to_recover.count(), 2);
     assert_eq!(telemetry.time_to_recover.longest(), MS * 700);
     assert_eq!(telemetry.success_percent(), Some(100));
-    hand.pass_alive(SECOND * 11);
-    assert_eq!(hand.call.telemetry().consecutive_disconnects, 0);
-    hand.lose(session);
-    hand.pass(SECOND * 40);
-    assert_eq!(hand.call.telemetry().success_percent(), Some(66));
-    let stats = &hand.call.summary().expect("over").stats;
+    harness.advance_alive(SECOND * 11);
+    assert_eq!(harness.call.telemetry().consecutive_disconnects, 0);
+    harness.lose(session);
+    harness.advance(SECOND * 40);
+    assert_eq!(harness.call.telemetry().success_percent(), Some(66));
+    let stats = &harness.call.summary().expect("over").stats;
     assert_eq!(stats.telemetry.incidents_failed, 1);
     assert_eq!(stats.state, StateName::Failed);
 }
 
 #[test]
 fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
-    let (mut hand, _) = Hand::joining(Policy::interactive(), 1);
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    hand.pass_alive(MS * 30);
-    hand.object(subscription, 1, 0).object(subscription, 1, 0).object(subscription, 1, 1);
-    assert_eq!(hand.call.telemetry().last_subscription_latency, Some(MS * 30));
-    hand.send().send();
-    hand.give(Input::Finish { track: MIC });
-    hand.send();
-    let stats = hand.call.stats();
+    let (mut harness, _) = CallHarness::joining(RetryPolicy::interactive(), 1);
+    let (subscription, _) = harness.subscription().expect("subscribed");
+    harness.advance_alive(MS * 30);
+    harness.object(subscription, 1, 0).object(subscription, 1, 0).object(subscription, 1, 1);
+    assert_eq!(harness.call.telemetry().last_subscription_latency, Some(MS * 30));
+    harness.send().send();
+    harness.feed(Input::Finish { track: MIC });
+    harness.send();
+    let stats = harness.call.stats();
     let heard = stats.subscribed.iter().find(|track| track.track == BOB).expect("listed").counters;
     assert_eq!((heard.received, heard.delivered, heard.repeated), (3, 2, 1));
     let said = stats.published[0].counters;
@@ -102,7 +102,7 @@ fn the_record_names_the_call_and_when_it_was_initiated() {
     let id = |call_id: &str| {
         let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
         (config.call_id, config.initiated_at) = (call_id.into(), 1_800_000_000_000);
-        let record = Hand::with(config, 1).call.record();
+        let record = CallHarness::with(config, 1).call.record();
         (record.id, record.initiated_at)
     };
     assert_eq!(id("call-7"), ("call-7".into(), 1_800_000_000_000));

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use canon::Canon;
-use holdline_core::{CauseKind, Config, FetchEnd, Policy, StateName, Supervisor, Timestamp};
+use holdline_core::{CauseKind, Config, FetchEnd, RetryPolicy, StateName, Supervisor, Timestamp};
 use rules::world::{Op, UP, World};
 
 /// How far time moves at once. Every bound of the configuration is a multiple of it.
@@ -38,13 +38,13 @@ const OPS: [Op; 34] = [
     Op::NamespaceAccepted(0),
     Op::NamespaceRefused(0),
     Op::PublicationEnded(0),
-    Op::WatchAccepted(0),
-    Op::WatchAccepted(1),
-    Op::WatchEnded(0),
-    Op::EpochAdded(0, 1),
-    Op::EpochAdded(0, 2),
-    Op::EpochAdded(1, 1),
-    Op::EpochRemoved(0, 1),
+    Op::NamespaceSubscriptionAccepted(0),
+    Op::NamespaceSubscriptionAccepted(1),
+    Op::NamespaceSubscriptionEnded(0),
+    Op::NamespaceAdded(0, 1),
+    Op::NamespaceAdded(0, 2),
+    Op::NamespaceAdded(1, 1),
+    Op::NamespaceRemoved(0, 1),
     Op::SubscriptionAccepted(0),
     Op::SubscriptionEnded(0),
     Op::Object(0, 0, 0),
@@ -75,7 +75,7 @@ const OUTDATED: [fn(u8) -> Op; 8] = [
     |which| Op::SessionClosed(which, CauseKind::Unauthorized),
     |which| Op::Report(which, true, true, 10),
     Op::PublicationEnded,
-    |which| Op::EpochAdded(which, 3),
+    |which| Op::NamespaceAdded(which, 3),
     Op::SubscriptionAccepted,
     |which| Op::Object(which, 1, 5),
 ];
@@ -91,7 +91,7 @@ fn small_with(relays: usize, credentials: bool) -> World {
         config.relays.push("south".into());
     }
     config.directory.credentials = credentials;
-    config.policy = Policy {
+    config.policy = RetryPolicy {
         initial: STEP * 2,
         max: STEP * 2,
         jitter_percent: 0,
@@ -100,7 +100,7 @@ fn small_with(relays: usize, credentials: bool) -> World {
         racing: 2,
         attempt_timeout: STEP * 4,
         stable_after: STEP * 4,
-        ..Policy::interactive()
+        ..RetryPolicy::interactive()
     };
     config.probe_interval = STEP;
     config.grace = STEP * 2;
@@ -255,10 +255,10 @@ fn suspect() -> World {
 fn flapping() -> World {
     let mut world = live(1);
     world.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
-    for op in [Op::Connected(0), Op::NamespaceAccepted(0), Op::WatchAccepted(0)] {
+    for op in [Op::Connected(0), Op::NamespaceAccepted(0), Op::NamespaceSubscriptionAccepted(0)] {
         world.apply(op);
     }
-    for op in [Op::EpochAdded(0, 2), Op::Object(0, 0, 1)] {
+    for op in [Op::NamespaceAdded(0, 2), Op::Object(0, 0, 1)] {
         world.apply(op);
     }
     assert_eq!(world.call.state(), StateName::Live);
@@ -270,7 +270,7 @@ fn flapping() -> World {
 /// A call that misses Bob, and looks for him on its other relay.
 fn searching() -> World {
     let mut world = live(2);
-    world.apply(Op::EpochRemoved(0, 1));
+    world.apply(Op::NamespaceRemoved(0, 1));
     for _ in 0..100 {
         if world.rules.dials.is_empty() {
             alive(&mut world, 1);

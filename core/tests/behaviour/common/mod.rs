@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    CallError, Cause, CauseKind, Config, Event, Frame, FrameNumber, Input, Location, Object,
-    Outcome, Output, Policy, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, Track,
-    TrackId, WatchId,
+    CallError, Cause, CauseKind, Config, Event, Frame, FrameNumber, Input, Location,
+    NamespaceSubscriptionId, Object, Outcome, Output, RetryPolicy, SessionId, StateName,
+    SubscriptionId, Supervisor, Timestamp, Track, TrackId,
 };
 
 pub const MIC: TrackId = TrackId(1);
@@ -17,7 +17,7 @@ pub const MS: Duration = Duration::from_millis(1);
 /// Nearly twice as many as any test takes.
 const MOST_STEPS: u64 = 1_000_000;
 
-pub struct Hand {
+pub struct CallHarness {
     pub call: Supervisor,
     pub now: Timestamp,
     /// Everything that came out, with its time; taken by `take`.
@@ -25,7 +25,7 @@ pub struct Hand {
     /// The last subscription asked for, whoever took it.
     pub asked_for: Option<(SubscriptionId, Vec<String>)>,
     /// The last watch asked for, whoever took it.
-    pub watching: Option<WatchId>,
+    pub watching: Option<NamespaceSubscriptionId>,
     /// How many objects made tracks ready.
     warm: u64,
     /// How often something was given, or time passed.
@@ -48,8 +48,8 @@ pub struct Dialed {
     pub session: SessionId,
 }
 
-impl Hand {
-    pub fn new(policy: Policy, seed: u64) -> Self {
+impl CallHarness {
+    pub fn new(policy: RetryPolicy, seed: u64) -> Self {
         let mut config = Config::new("moqt://relay.example", "room", "alice");
         config.policy = policy;
         Self::with(config, seed)
@@ -75,15 +75,15 @@ impl Hand {
         assert!(self.steps < MOST_STEPS, "this test waits for what never comes");
     }
 
-    pub fn give(&mut self, input: Input) -> &mut Self {
+    pub fn feed(&mut self, input: Input) -> &mut Self {
         self.step();
         self.call.handle(self.now, input);
         while let Some(output) = self.call.poll_output() {
             if let Output::Subscribe { subscription, namespace, .. } = &output {
                 self.asked_for = Some((*subscription, namespace.clone()));
             }
-            if let Output::Watch { watch, .. } = &output {
-                self.watching = Some(*watch);
+            if let Output::SubscribeNamespace { namespace_subscription, .. } = &output {
+                self.watching = Some(*namespace_subscription);
             }
             self.out.push((self.now, output));
         }
@@ -91,20 +91,20 @@ impl Hand {
     }
 
     /// Lets time pass, waking the machine exactly when it asks for it.
-    pub fn pass(&mut self, duration: Duration) -> &mut Self {
+    pub fn advance(&mut self, duration: Duration) -> &mut Self {
         self.step();
         let until = self.now + duration;
         while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
             assert!(deadline.at > self.now, "the deadline is later than now");
             self.now = deadline.at;
-            self.give(Input::Tick);
+            self.feed(Input::Tick);
         }
         self.now = until;
         self
     }
 
     /// Lets time pass with a path that answers, so that it never goes silent.
-    pub fn pass_alive(&mut self, duration: Duration) -> &mut Self {
+    pub fn advance_alive(&mut self, duration: Duration) -> &mut Self {
         let received = self.now.as_micros() + 1;
         self.pass_reporting(duration, |probes| received + probes)
     }
@@ -122,15 +122,15 @@ impl Hand {
         while let Some(deadline) = self.call.deadline().filter(|d| d.at <= until) {
             assert!(deadline.at > self.now, "the deadline is later than now");
             self.now = deadline.at;
-            self.give(Input::Tick);
-            for (_, session) in self.take(|o| match o {
+            self.feed(Input::Tick);
+            for (_, session) in self.drain(|o| match o {
                 Output::ProbePath { session } => Some(*session),
                 _ => None,
             }) {
                 probes += 1;
                 let (received, acknowledged) = (count(probes), count(probes));
                 let rtt_micros = 10_000;
-                self.give(Input::PathReport { session, received, acknowledged, rtt_micros });
+                self.feed(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
         }
         self.now = until;
@@ -138,7 +138,7 @@ impl Hand {
     }
 
     /// Takes the outputs that `pick` wants, and leaves the others.
-    pub fn take<T>(&mut self, pick: impl Fn(&Output) -> Option<T>) -> Vec<(Timestamp, T)> {
+    pub fn drain<T>(&mut self, pick: impl Fn(&Output) -> Option<T>) -> Vec<(Timestamp, T)> {
         let mut taken = Vec::new();
         self.out.retain(|(at, output)| match pick(output) {
             Some(found) => {
@@ -151,7 +151,7 @@ impl Hand {
     }
 
     pub fn dials(&mut self) -> Vec<Dialed> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::Dial { session, .. } => Some(*session),
             _ => None,
         })
@@ -166,7 +166,7 @@ impl Hand {
             if let Some(dial) = self.dials().first() {
                 return *dial;
             }
-            self.pass(MS);
+            self.advance(MS);
         }
         panic!("no dial within a minute");
     }
@@ -176,7 +176,7 @@ impl Hand {
         let before = self.out.len();
         let until = self.now + most;
         while self.now < until {
-            self.pass(MS);
+            self.advance(MS);
             let dial = |(_, output): &&(_, Output)| matches!(output, Output::Dial { .. });
             if let Some((at, _)) = self.out[before..].iter().find(dial) {
                 return *at;
@@ -190,7 +190,7 @@ impl Hand {
     }
 
     pub fn closed_sessions(&mut self) -> Vec<SessionId> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::CloseSession { session } => Some(*session),
             _ => None,
         })
@@ -200,7 +200,7 @@ impl Hand {
     }
 
     pub fn namespace(&mut self) -> Option<(SessionId, u64)> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::PublishNamespace { session, epoch, .. } => Some((*session, *epoch)),
             _ => None,
         })
@@ -208,9 +208,11 @@ impl Hand {
         .map(|(_, n)| *n)
     }
 
-    pub fn watch(&mut self) -> Option<WatchId> {
-        self.take(|o| match o {
-            Output::Watch { watch, .. } => Some(*watch),
+    pub fn namespace_subscription(&mut self) -> Option<NamespaceSubscriptionId> {
+        self.drain(|o| match o {
+            Output::SubscribeNamespace { namespace_subscription, .. } => {
+                Some(*namespace_subscription)
+            }
             _ => None,
         })
         .last()
@@ -218,7 +220,7 @@ impl Hand {
     }
 
     pub fn subscription(&mut self) -> Option<(SubscriptionId, Vec<String>)> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::Subscribe { subscription, namespace, .. } => {
                 Some((*subscription, namespace.clone()))
             }
@@ -229,7 +231,7 @@ impl Hand {
     }
 
     pub fn sent(&mut self) -> Vec<Location> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::SendObject { object, .. } => Some(object.location),
             _ => None,
         })
@@ -239,7 +241,7 @@ impl Hand {
     }
 
     pub fn delivered(&mut self) -> Vec<Location> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::Deliver { object, .. } => Some(object.location),
             _ => None,
         })
@@ -249,7 +251,7 @@ impl Hand {
     }
 
     pub fn events(&mut self) -> Vec<Event> {
-        self.take(|o| match o {
+        self.drain(|o| match o {
             Output::Event(event) => Some(event.clone()),
             _ => None,
         })
@@ -280,7 +282,7 @@ impl Hand {
         let asked: Vec<SubscriptionId> =
             self.out.iter().filter_map(|(_, o)| subscription(o)).collect();
         if let Some(subscription) = asked.last() {
-            self.give(Input::SubscriptionAccepted { subscription: *subscription });
+            self.feed(Input::SubscriptionAccepted { subscription: *subscription });
             self.first_object(*subscription);
         }
         assert_eq!(self.call.state(), StateName::Live);
@@ -288,13 +290,13 @@ impl Hand {
 
     /// The relay accepts the session, our namespace and whom we follow, and Bob is there.
     pub fn agree_on(&mut self, session: SessionId) {
-        self.give(Input::Connected { session });
+        self.feed(Input::Connected { session });
         if let Some((session, epoch)) = self.namespace() {
-            self.give(Input::NamespaceAccepted { session, epoch });
+            self.feed(Input::NamespaceAccepted { session, epoch });
         }
-        if let Some(watch) = self.watch() {
-            self.give(Input::WatchAccepted { watch });
-            self.give(Input::EpochAdded { watch, epoch: 500 });
+        if let Some(namespace_subscription) = self.namespace_subscription() {
+            self.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
+            self.feed(Input::NamespaceAdded { namespace_subscription, epoch: 500 });
         }
     }
 
@@ -308,38 +310,38 @@ impl Hand {
     }
 
     /// A call that publishes a microphone, listens to Bob, and is live.
-    pub fn live(policy: Policy, seed: u64) -> (Self, SessionId) {
-        let mut hand = Self::talking(policy, seed);
-        let session = hand.accept();
-        (hand, session)
+    pub fn live(policy: RetryPolicy, seed: u64) -> (Self, SessionId) {
+        let mut harness = Self::talking(policy, seed);
+        let session = harness.accept();
+        (harness, session)
     }
 
     /// The same, with everything agreed; only Bob's track is not ready.
-    pub fn joining(policy: Policy, seed: u64) -> (Self, SessionId) {
-        let mut hand = Self::talking(policy, seed);
-        let session = hand.last_dial();
-        hand.agree_on(session);
-        assert_eq!(hand.call.state(), StateName::Joining);
-        (hand, session)
+    pub fn joining(policy: RetryPolicy, seed: u64) -> (Self, SessionId) {
+        let mut harness = Self::talking(policy, seed);
+        let session = harness.last_dial();
+        harness.agree_on(session);
+        assert_eq!(harness.call.state(), StateName::Joining);
+        (harness, session)
     }
 
-    fn talking(policy: Policy, seed: u64) -> Self {
-        let mut hand = Self::new(policy, seed);
-        hand.give(publish(MIC, "audio"));
-        hand.give(subscribe(BOB, "bob", "audio"));
-        hand.give(Input::Connect);
-        hand
+    fn talking(policy: RetryPolicy, seed: u64) -> Self {
+        let mut harness = Self::new(policy, seed);
+        harness.feed(publish(MIC, "audio"));
+        harness.feed(subscribe(BOB, "bob", "audio"));
+        harness.feed(Input::Connect);
+        harness
     }
 
     pub fn send(&mut self) -> &mut Self {
         let captured_at = self.now.as_micros();
-        self.give(Input::Send { track: MIC, frame: frame(captured_at) })
+        self.feed(Input::Send { track: MIC, frame: frame(captured_at) })
     }
 
     /// An object that was captured just now.
     pub fn object(&mut self, subscription: SubscriptionId, group: u64, object: u64) -> &mut Self {
         let object = self.said(group, object);
-        self.give(Input::Object { subscription, object })
+        self.feed(Input::Object { subscription, object })
     }
 
     /// What Bob says at a location: the next of his frames, if he has not said it before.
@@ -354,14 +356,14 @@ impl Hand {
     }
 
     pub fn lose(&mut self, session: SessionId) -> &mut Self {
-        self.give(Input::SessionClosed { session, cause: Cause::new(CauseKind::ClosedByRelay) })
+        self.feed(Input::SessionClosed { session, cause: Cause::new(CauseKind::ClosedByRelay) })
     }
 
     /// Runs to the end of the call with a relay that never answers: when each attempt was made,
     /// counted from now.
     pub fn abandon(&mut self) -> Vec<Duration> {
         let start = self.now;
-        self.pass(Duration::from_secs(600));
+        self.advance(Duration::from_secs(600));
         self.dials().into_iter().map(|dial| dial.at - start).collect()
     }
 }

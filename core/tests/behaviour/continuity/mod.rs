@@ -7,40 +7,40 @@ mod quiet;
 mod replay;
 mod restarted;
 
-use crate::common::{BOB, BOBS, Hand, MIC, MS, numbered, publish};
+use crate::common::{BOB, BOBS, CallHarness, MIC, MS, numbered, publish};
 use bytes::Bytes;
 use holdline_core::{
     Event, FetchEnd, FetchId, Frame, FrameNumber, Gap, GapReason, Input, Location, MediaKind,
-    Object, Output, Policy, Retention, SessionId, SubscriptionId, Track, TrackId,
+    Object, Output, Retention, RetryPolicy, SessionId, SubscriptionId, Track, TrackId,
 };
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A live call that listens to such a track of Bob's, of which frame 0 came, at 1/0.
-pub(super) fn listening(track: Track) -> (Hand, SessionId, SubscriptionId) {
-    let mut hand = Hand::new(Policy::interactive(), 1);
-    hand.give(Input::subscribe(BOB, "bob", track)).give(Input::Connect);
-    let session = hand.last_dial();
-    hand.agree_on(session);
-    let subscription = come_back(&mut hand, 1, 0);
-    hand.out.clear();
-    (hand, session, subscription)
+pub(super) fn listening(track: Track) -> (CallHarness, SessionId, SubscriptionId) {
+    let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
+    harness.feed(Input::subscribe(BOB, "bob", track)).feed(Input::Connect);
+    let session = harness.last_dial();
+    harness.agree_on(session);
+    let subscription = come_back(&mut harness, 1, 0);
+    harness.out.clear();
+    (harness, session, subscription)
 }
 
 /// Bob's track is subscribed to, and this is the first that comes of it.
-pub(super) fn come_back(hand: &mut Hand, group: u64, object: u64) -> SubscriptionId {
-    let (subscription, _) = hand.subscription().expect("subscribed");
-    hand.give(Input::SubscriptionAccepted { subscription }).object(subscription, group, object);
+pub(super) fn come_back(harness: &mut CallHarness, group: u64, object: u64) -> SubscriptionId {
+    let (subscription, _) = harness.subscription().expect("subscribed");
+    harness.feed(Input::SubscriptionAccepted { subscription }).object(subscription, group, object);
     subscription
 }
 
 /// Lost for so long, and up again; nothing has come yet.
-pub(super) fn lost_for(hand: &mut Hand, session: SessionId, away: Duration) -> SessionId {
-    hand.lose(session);
-    hand.pass(away);
-    let next = hand.last_dial();
-    hand.agree_on(next);
+pub(super) fn lost_for(harness: &mut CallHarness, session: SessionId, away: Duration) -> SessionId {
+    harness.lose(session);
+    harness.advance(away);
+    let next = harness.last_dial();
+    harness.agree_on(next);
     next
 }
 
@@ -48,23 +48,23 @@ pub(super) fn lossless() -> Track {
     Track::audio("audio").lossless()
 }
 
-pub(super) fn fetches(hand: &mut Hand) -> Vec<(FetchId, Location, Location)> {
-    let asked = hand.take(|output| match output {
+pub(super) fn fetches(harness: &mut CallHarness) -> Vec<(FetchId, Location, Location)> {
+    let asked = harness.drain(|output| match output {
         Output::Fetch { fetch, first, last, .. } => Some((*fetch, *first, *last)),
         _ => None,
     });
     asked.into_iter().map(|(_, fetch)| fetch).collect()
 }
 
-pub(super) fn asked(hand: &mut Hand) -> (FetchId, Location, Location) {
-    let fetches = fetches(hand);
+pub(super) fn asked(harness: &mut CallHarness) -> (FetchId, Location, Location) {
+    let fetches = fetches(harness);
     assert_eq!(fetches.len(), 1, "one at a time");
     fetches[0]
 }
 
 /// The sequence numbers of what was delivered, and what was missing before each.
-pub(super) fn heard(hand: &mut Hand) -> Vec<(u64, Option<Gap>)> {
-    let delivered = hand.take(|output| match output {
+pub(super) fn heard(harness: &mut CallHarness) -> Vec<(u64, Option<Gap>)> {
+    let delivered = harness.drain(|output| match output {
         Output::Deliver { object, gap, .. } => Some((object.number.sequence, *gap)),
         _ => None,
     });
@@ -79,22 +79,22 @@ pub(super) fn gap(at: u64, frames: u64, reason: GapReason) -> Gap {
     Gap { at: FrameNumber::new(BOBS, at), frames, reason }
 }
 
-pub(super) fn fetched(hand: &mut Hand, fetch: FetchId, group: u64, object: u64) {
-    let object = hand.said(group, object);
-    hand.give(Input::FetchedObject { fetch, object });
+pub(super) fn fetched(harness: &mut CallHarness, fetch: FetchId, group: u64, object: u64) {
+    let object = harness.said(group, object);
+    harness.feed(Input::FetchedObject { fetch, object });
 }
 
-pub(super) fn complete(hand: &mut Hand, fetch: FetchId) {
-    hand.give(Input::FetchEnded { fetch, end: FetchEnd::Complete });
+pub(super) fn complete(harness: &mut CallHarness, fetch: FetchId) {
+    harness.feed(Input::FetchEnded { fetch, end: FetchEnd::Complete });
 }
 
 /// Bob says so many frames from there on, and nobody hears them.
-pub(super) fn unheard(hand: &mut Hand, group: u64, first: u64, frames: u64) {
+pub(super) fn unheard(harness: &mut CallHarness, group: u64, first: u64, frames: u64) {
     for object in first..first + frames {
-        hand.said(group, object);
+        harness.said(group, object);
     }
 }
 
-pub(super) fn counters(hand: &Hand) -> holdline_core::SubscribedCounters {
-    hand.call.stats().subscribed[0].counters
+pub(super) fn counters(harness: &CallHarness) -> holdline_core::SubscribedCounters {
+    harness.call.stats().subscribed[0].counters
 }

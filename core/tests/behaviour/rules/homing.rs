@@ -86,7 +86,7 @@ impl Rules {
     pub(super) fn waiting_for_home(&self) -> usize {
         let Some((session, since)) = self.homing.second_best else { return 0 };
         let Some(waits) = self.sessions.get(&session) else { return 0 };
-        let unused = waits.watches.is_empty() && waits.publications.is_empty();
+        let unused = waits.namespace_subscriptions.is_empty() && waits.publications.is_empty();
         assert!(unused, "nothing is asked for on a session that waits for home");
         assert!(!self.exact || self.now.since(since) < MOMENT, "since {since}");
         1

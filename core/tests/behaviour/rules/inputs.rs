@@ -48,25 +48,43 @@ impl Rules {
             Input::PublicationEnded { publication } => {
                 self.sessions.values_mut().any(|s| s.publications.remove(publication).is_some())
             }
-            Input::WatchAccepted { watch } => self.watch(*watch).is_some_and(|watch| {
-                watch.accepted = true;
-                true
-            }),
-            Input::WatchEnded { watch } => self.sessions.values_mut().any(|session| {
-                let Some(ended) = session.watches.remove(watch) else { return false };
-                let known = session.remembered.entry(ended.participant).or_default();
-                known.extend(ended.epochs);
-                true
-            }),
-            Input::EpochAdded { watch, epoch } => self.watch(*watch).is_some_and(|watch| {
-                watch.epochs.insert(*epoch);
-                true
-            }),
-            Input::EpochRemoved { watch, epoch } => self.sessions.values_mut().any(|session| {
-                let Some(watch) = session.watches.get_mut(watch) else { return false };
-                let remembered = session.remembered.get_mut(&watch.participant);
-                watch.epochs.remove(epoch) | remembered.is_some_and(|e| e.remove(epoch))
-            }),
+            Input::NamespaceSubscriptionAccepted { namespace_subscription } => self
+                .namespace_subscription(*namespace_subscription)
+                .is_some_and(|namespace_subscription| {
+                    namespace_subscription.accepted = true;
+                    true
+                }),
+            Input::NamespaceSubscriptionEnded { namespace_subscription } => {
+                self.sessions.values_mut().any(|session| {
+                    let Some(ended) =
+                        session.namespace_subscriptions.remove(namespace_subscription)
+                    else {
+                        return false;
+                    };
+                    let known = session.remembered.entry(ended.participant).or_default();
+                    known.extend(ended.epochs);
+                    true
+                })
+            }
+            Input::NamespaceAdded { namespace_subscription, epoch } => self
+                .namespace_subscription(*namespace_subscription)
+                .is_some_and(|namespace_subscription| {
+                    namespace_subscription.epochs.insert(*epoch);
+                    true
+                }),
+            Input::NamespaceRemoved { namespace_subscription, epoch } => {
+                self.sessions.values_mut().any(|session| {
+                    let Some(namespace_subscription) =
+                        session.namespace_subscriptions.get_mut(namespace_subscription)
+                    else {
+                        return false;
+                    };
+                    let remembered =
+                        session.remembered.get_mut(&namespace_subscription.participant);
+                    namespace_subscription.epochs.remove(epoch)
+                        | remembered.is_some_and(|e| e.remove(epoch))
+                })
+            }
             Input::SubscriptionEnded { subscription } => {
                 self.sessions.values_mut().any(|s| s.subscriptions.remove(subscription).is_some())
             }
@@ -85,7 +103,7 @@ impl Rules {
             }
             // Nothing was offered there.
             Input::FetchRequested { session, .. } if self.is_second_best(*session) => false,
-            Input::FetchRequested { session, request, name, first, last } => {
+            Input::FetchRequested { session, moq_request: request, name, first, last } => {
                 // Nothing is to be had on a later one, which only looks for the others.
                 let carries = self.sessions.first_entry().filter(|first| first.key() == session);
                 carries.is_some_and(|mut carries| {
@@ -95,7 +113,7 @@ impl Rules {
                     true
                 })
             }
-            Input::FetchCancelled { session, request } => {
+            Input::FetchCancelled { session, moq_request: request } => {
                 let session = self.sessions.get_mut(session);
                 session.is_some_and(|session| session.answers.remove(request).is_some())
             }
@@ -125,11 +143,13 @@ impl Rules {
                 self.hurried = true;
                 true
             }
-            Input::DirectoryAnswered { request, relays } => self.note_relays(*request, relays),
-            Input::CredentialAnswered { request, credential } => {
+            Input::DirectoryAnswered { query: request, relays } => {
+                self.note_relays(*request, relays)
+            }
+            Input::CredentialAnswered { query: request, credential } => {
                 self.note_credential(*request, Some(credential))
             }
-            Input::CredentialFailed { request, .. } => self.note_credential(*request, None),
+            Input::CredentialFailed { query: request, .. } => self.note_credential(*request, None),
             Input::HostChecked { .. } => false,
             Input::Send { track, frame } => {
                 let name = self.published.get(track);

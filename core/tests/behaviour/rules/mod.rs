@@ -17,8 +17,9 @@ use homing::Homing;
 use providers::{Dialled, Providers};
 
 use holdline_core::{
-    CauseKind, Config, FetchId, Frame, FrameNumber, IncidentId, Input, Location, Object,
-    PublicationId, SessionId, StateName, SubscriptionId, Supervisor, Timestamp, TrackId, WatchId,
+    CauseKind, Config, FetchId, Frame, FrameNumber, IncidentId, Input, Location,
+    NamespaceSubscriptionId, Object, PublicationId, SessionId, StateName, SubscriptionId,
+    Supervisor, Timestamp, TrackId,
 };
 
 /// What the relay and we have said to each other on one session.
@@ -31,7 +32,7 @@ pub struct Session {
     pub offered: bool,
     /// The epoch that was asked for last, and whether the relay accepted it.
     pub namespace: Option<(u64, bool)>,
-    pub watches: BTreeMap<WatchId, Watch>,
+    pub namespace_subscriptions: BTreeMap<NamespaceSubscriptionId, NamespaceSubscription>,
     /// Which namespaces watches that have ended told of, by participant.
     pub remembered: BTreeMap<String, BTreeSet<u64>>,
     pub subscriptions: BTreeMap<SubscriptionId, (String, String)>,
@@ -48,7 +49,7 @@ impl Session {
             publications: BTreeMap::new(),
             offered: false,
             namespace: None,
-            watches: BTreeMap::new(),
+            namespace_subscriptions: BTreeMap::new(),
             remembered: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             fetches: BTreeMap::new(),
@@ -58,8 +59,12 @@ impl Session {
 
     /// Whether the relay has told of that participant.
     fn has(&self, participant: &String) -> bool {
-        let mut watches = self.watches.values().filter(|watch| watch.participant == *participant);
-        watches.any(|watch| !watch.epochs.is_empty())
+        let mut namespace_subscriptions = self
+            .namespace_subscriptions
+            .values()
+            .filter(|namespace_subscription| namespace_subscription.participant == *participant);
+        namespace_subscriptions
+            .any(|namespace_subscription| !namespace_subscription.epochs.is_empty())
     }
 }
 
@@ -84,7 +89,7 @@ pub struct Heard {
 }
 
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct NamespaceSubscription {
     pub participant: String,
     pub accepted: bool,
     pub epochs: BTreeSet<u64>,
@@ -95,7 +100,7 @@ pub struct Watch {
 pub struct Lately {
     pub sessions: Recent<SessionId>,
     pub publications: Recent<PublicationId>,
-    pub watches: Recent<WatchId>,
+    pub namespace_subscriptions: Recent<NamespaceSubscriptionId>,
     pub subscriptions: Recent<SubscriptionId>,
     pub fetches: Recent<FetchId>,
 }
@@ -211,7 +216,7 @@ impl Rules {
     }
 
     /// Gives the call an input, and whatever is due before it, and judges what it does.
-    pub fn give(&mut self, call: &mut Supervisor, now: Timestamp, input: Input) {
+    pub fn feed(&mut self, call: &mut Supervisor, now: Timestamp, input: Input) {
         if input != Input::Tick {
             self.observe(call, now, &Input::Tick);
         }
@@ -243,8 +248,11 @@ impl Rules {
         self.after(call);
     }
 
-    fn watch(&mut self, id: WatchId) -> Option<&mut Watch> {
-        self.sessions.values_mut().find_map(|session| session.watches.get_mut(&id))
+    fn namespace_subscription(
+        &mut self,
+        id: NamespaceSubscriptionId,
+    ) -> Option<&mut NamespaceSubscription> {
+        self.sessions.values_mut().find_map(|session| session.namespace_subscriptions.get_mut(&id))
     }
 
     fn track_of(&self, id: SubscriptionId) -> Option<&(String, String)> {

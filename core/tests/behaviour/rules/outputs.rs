@@ -7,7 +7,7 @@ use holdline_core::{
     SessionId, StateName, TrackId,
 };
 
-use super::{Incident, Rules, Session, Watch, may_follow};
+use super::{Incident, NamespaceSubscription, Rules, Session, may_follow};
 
 impl Rules {
     pub(super) fn mint(&mut self, id: u64) {
@@ -72,16 +72,20 @@ impl Rules {
                 assert_eq!(number.sequence, given, "after the last frame");
                 self.sent(*publication, name, *location);
             }
-            Output::Watch { session, watch, prefix } => {
-                self.mint(watch.0);
-                self.lately.watches.push(*watch);
+            Output::SubscribeNamespace { session, namespace_subscription, prefix } => {
+                self.mint(namespace_subscription.0);
+                self.lately.namespace_subscriptions.push(*namespace_subscription);
                 let participant = prefix[1].clone();
                 assert_eq!(*prefix, [self.config.room.clone(), participant.clone()]);
                 let session = self.on(*session);
-                let twice = session.watches.values().any(|other| other.participant == participant);
+                let twice = session
+                    .namespace_subscriptions
+                    .values()
+                    .any(|other| other.participant == participant);
                 assert!(!twice, "{participant} is followed once on a session");
-                let watch_of = Watch { participant, accepted: false, epochs: BTreeSet::new() };
-                session.watches.insert(*watch, watch_of);
+                let watch_of =
+                    NamespaceSubscription { participant, accepted: false, epochs: BTreeSet::new() };
+                session.namespace_subscriptions.insert(*namespace_subscription, watch_of);
             }
             Output::Subscribe { session, subscription, namespace, name } => {
                 self.mint(subscription.0);
@@ -91,8 +95,11 @@ impl Rules {
                 let wanted = (participant.clone(), name.clone());
                 let twice = session.subscriptions.values().any(|other| *other == wanted);
                 assert!(!twice, "{wanted:?} is requested once on a session");
-                let watch = session.watches.values().find(|w| w.participant == participant);
-                let newest = watch.and_then(|watch| watch.epochs.last().copied());
+                let namespace_subscription =
+                    session.namespace_subscriptions.values().find(|w| w.participant == participant);
+                let newest = namespace_subscription.and_then(|namespace_subscription| {
+                    namespace_subscription.epochs.last().copied()
+                });
                 let epoch: u64 = namespace[2].parse().expect("an epoch");
                 let remembered = session.remembered.get(&participant);
                 let known = newest == Some(epoch) || remembered.is_some_and(|e| e.contains(&epoch));
@@ -149,7 +156,7 @@ impl Rules {
                 let open = self.sessions.values_mut().any(|s| s.fetches.remove(fetch).is_some());
                 assert!(open, "a request is given up once, and only if it is open");
             }
-            Output::AcceptFetch { session, request, last } => {
+            Output::AcceptFetch { session, moq_request: request, last } => {
                 let up = matches!(self.state, StateName::Joining | StateName::Live);
                 assert!(up, "a silent path is not fed");
                 let answer = self.on(*session).answers.get_mut(request).expect("was asked");
@@ -157,7 +164,7 @@ impl Rules {
                 answer.accepted = true;
                 assert!(last.is_none_or(|last| last >= answer.first && last <= answer.last));
             }
-            Output::FetchObject { session, request, object } => {
+            Output::FetchObject { session, moq_request: request, object } => {
                 let up = matches!(self.state, StateName::Joining | StateName::Live);
                 assert!(up, "a silent path is not fed");
                 let answer = self.on(*session).answers.get_mut(request).expect("was asked");
@@ -169,7 +176,8 @@ impl Rules {
                 let index = usize::try_from(object.number.sequence).expect("small");
                 assert_eq!(given[index], object.frame, "what was given is what is said again");
             }
-            Output::EndFetch { session, request } | Output::RefuseFetch { session, request } => {
+            Output::EndFetch { session, moq_request: request }
+            | Output::RefuseFetch { session, moq_request: request } => {
                 let answer = self.on(*session).answers.remove(request).expect("was asked");
                 let ended = matches!(output, Output::EndFetch { .. });
                 assert_eq!(answer.accepted, ended, "an answer ends, or is refused");
@@ -178,9 +186,11 @@ impl Rules {
                 let open = self.closed_tracks.insert(*track);
                 assert!(open || !self.subscribed.contains_key(track), "{track} is closed once");
             }
-            Output::AskDirectory { request } => self.note_question_for_relays(*request),
+            Output::QueryDirectory { query: request } => self.note_question_for_relays(*request),
             Output::RememberDirectory { relays } => self.note_remembered(relays),
-            Output::AskCredential { request, relay } => self.note_question(*request, relay),
+            Output::QueryCredential { query: request, relay } => {
+                self.note_question(*request, relay)
+            }
             Output::CheckHost => panic!("nobody is there to be asked: {output:?}"),
             Output::Event(event) => self.note_event(event, input),
         }
@@ -307,7 +317,10 @@ impl Rules {
                 None => session.publications.is_empty(),
             };
             let followed = others.iter().all(|other| {
-                session.watches.values().any(|w| w.participant == **other && w.accepted)
+                session
+                    .namespace_subscriptions
+                    .values()
+                    .any(|w| w.participant == **other && w.accepted)
             });
             announced && followed
         });

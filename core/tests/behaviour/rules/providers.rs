@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdline_core::{
-    Cause, CauseKind, Credential, ErrorCode, Input, RequestId, SessionId, StateName, Timestamp,
-    Token,
+    Cause, CauseKind, Credential, ErrorCode, Input, QueryId, SessionId, StateName, Timestamp, Token,
 };
 
 use super::{Rules, Session};
@@ -38,11 +37,11 @@ struct Shown {
 #[derive(Clone, Debug, Default)]
 pub struct Providers {
     /// The open question for relays, and when it is forgotten.
-    pub asked_for_relays: Option<(RequestId, Timestamp)>,
+    pub asked_for_relays: Option<(QueryId, Timestamp)>,
     /// The newest list, and until when it is valid.
     list: Option<(Vec<String>, Timestamp)>,
     /// The open questions for credentials: for which relay, and when they are forgotten.
-    pub asked: BTreeMap<RequestId, (String, Timestamp)>,
+    pub asked: BTreeMap<QueryId, (String, Timestamp)>,
     /// The newest credential for each relay.
     held: BTreeMap<String, Shown>,
     /// Those that it refused.
@@ -69,7 +68,7 @@ impl Rules {
     }
 
     /// The application says which relays there are; whether it was asked.
-    pub(super) fn note_relays(&mut self, request: RequestId, relays: &[String]) -> bool {
+    pub(super) fn note_relays(&mut self, request: QueryId, relays: &[String]) -> bool {
         let asked = self.providers.asked_for_relays.is_some_and(|(asked, _)| asked == request);
         if asked {
             self.providers.asked_for_relays = None;
@@ -84,7 +83,7 @@ impl Rules {
     /// The application has a credential, or none; whether it was asked for one.
     pub(super) fn note_credential(
         &mut self,
-        request: RequestId,
+        request: QueryId,
         credential: Option<&Credential>,
     ) -> bool {
         self.providers.concerned = None;
@@ -134,7 +133,7 @@ impl Rules {
         self.providers.rests_until = self.now + REST;
     }
 
-    pub(super) fn note_question_for_relays(&mut self, request: RequestId) {
+    pub(super) fn note_question_for_relays(&mut self, request: QueryId) {
         self.mint(request.0);
         assert!(self.config.directory.provider, "there is somebody to ask");
         let asked = self.providers.asked_for_relays;
@@ -149,7 +148,7 @@ impl Rules {
         assert_eq!(relays, self.relays(), "what was answered is what is remembered");
     }
 
-    pub(super) fn note_question(&mut self, request: RequestId, relay: &String) {
+    pub(super) fn note_question(&mut self, request: QueryId, relay: &String) {
         self.mint(request.0);
         assert!(self.config.directory.credentials, "there is somebody to ask");
         let open = self.providers.asked.iter().find(|(_, (of, _))| of == relay);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use holdline_core::{
-    Cause, CauseKind, Credential, FetchEnd, FetchId, Frame, FrameNumber, Input, Location, Object,
-    PublicationId, RequestId, Retention, Secret, SessionId, SubscriptionId, Supervisor, Timestamp,
-    Token, Track, TrackId, WatchId,
+    Cause, CauseKind, Credential, FetchEnd, FetchId, Frame, FrameNumber, Input, Location,
+    NamespaceSubscriptionId, Object, PublicationId, QueryId, Retention, Secret, SessionId,
+    SubscriptionId, Supervisor, Timestamp, Token, Track, TrackId,
 };
 
 use super::Rules;
@@ -34,10 +34,10 @@ pub enum Op {
     NamespaceAccepted(u8),
     NamespaceRefused(u8),
     PublicationEnded(u8),
-    WatchAccepted(u8),
-    WatchEnded(u8),
-    EpochAdded(u8, u8),
-    EpochRemoved(u8, u8),
+    NamespaceSubscriptionAccepted(u8),
+    NamespaceSubscriptionEnded(u8),
+    NamespaceAdded(u8, u8),
+    NamespaceRemoved(u8, u8),
     SubscriptionAccepted(u8),
     SubscriptionEnded(u8),
     /// Frame `object` of group `group`, which began a second after the one before it.
@@ -69,8 +69,8 @@ pub enum Op {
 pub const UP: [Op; 6] = [
     Op::Connected(0),
     Op::NamespaceAccepted(0),
-    Op::WatchAccepted(0),
-    Op::EpochAdded(0, 1),
+    Op::NamespaceSubscriptionAccepted(0),
+    Op::NamespaceAdded(0, 1),
     Op::SubscriptionAccepted(0),
     Op::Object(0, 0, 0),
 ];
@@ -101,16 +101,16 @@ impl World {
         Self { call, rules, now: Timestamp::ZERO, received: 0, issued: 0 }
     }
 
-    pub fn give(&mut self, input: Input) {
-        self.rules.give(&mut self.call, self.now, input);
+    pub fn feed(&mut self, input: Input) {
+        self.rules.feed(&mut self.call, self.now, input);
     }
 
     /// Lets time pass; ticks come when they are asked for.
-    pub fn pass(&mut self, duration: Duration) {
+    pub fn advance(&mut self, duration: Duration) {
         let until = self.now + duration;
         while let Some(deadline) = self.call.deadline().filter(|deadline| deadline.at <= until) {
             self.now = deadline.at;
-            self.give(Input::Tick);
+            self.feed(Input::Tick);
         }
         self.now = until;
     }
@@ -118,14 +118,14 @@ impl World {
     /// Makes it happen.
     pub fn apply(&mut self, op: Op) {
         let input = match op {
-            Op::Pass(millis) => return self.pass(Duration::from_millis(millis.into())),
+            Op::Pass(millis) => return self.advance(Duration::from_millis(millis.into())),
             Op::Stall(millis) => {
                 self.now = self.now + Duration::from_millis(millis.into());
                 Input::Tick
             }
             Op::BackInTime(millis) => {
                 let earlier = self.now.as_micros().saturating_sub(u64::from(millis) * 1_000);
-                return self.rules.give(
+                return self.rules.feed(
                     &mut self.call,
                     Timestamp::from_micros(earlier),
                     Input::Tick,
@@ -189,14 +189,20 @@ impl World {
             Op::PublicationEnded(which) => {
                 Input::PublicationEnded { publication: self.publication(which) }
             }
-            Op::WatchAccepted(which) => Input::WatchAccepted { watch: self.watch(which) },
-            Op::WatchEnded(which) => Input::WatchEnded { watch: self.watch(which) },
-            Op::EpochAdded(which, epoch) => {
-                Input::EpochAdded { watch: self.watch(which), epoch: epoch.into() }
-            }
-            Op::EpochRemoved(which, epoch) => {
-                Input::EpochRemoved { watch: self.watch(which), epoch: epoch.into() }
-            }
+            Op::NamespaceSubscriptionAccepted(which) => Input::NamespaceSubscriptionAccepted {
+                namespace_subscription: self.namespace_subscription(which),
+            },
+            Op::NamespaceSubscriptionEnded(which) => Input::NamespaceSubscriptionEnded {
+                namespace_subscription: self.namespace_subscription(which),
+            },
+            Op::NamespaceAdded(which, epoch) => Input::NamespaceAdded {
+                namespace_subscription: self.namespace_subscription(which),
+                epoch: epoch.into(),
+            },
+            Op::NamespaceRemoved(which, epoch) => Input::NamespaceRemoved {
+                namespace_subscription: self.namespace_subscription(which),
+                epoch: epoch.into(),
+            },
             Op::SubscriptionAccepted(which) => {
                 Input::SubscriptionAccepted { subscription: self.subscription(which) }
             }
@@ -217,21 +223,21 @@ impl World {
             Op::FetchEnded(which, end) => Input::FetchEnded { fetch: self.fetch(which), end },
             Op::FetchRequested(which, request, group) => Input::FetchRequested {
                 session: self.session(which),
-                request: request.into(),
+                moq_request: request.into(),
                 name: TRACKS[usize::from(which) % 2].into(),
                 first: Location::new(u64::from(group) / 2, 0),
                 last: Location::new(group.into(), u64::MAX),
             },
             Op::FetchCancelled(which, request) => {
-                Input::FetchCancelled { session: self.session(which), request: request.into() }
+                Input::FetchCancelled { session: self.session(which), moq_request: request.into() }
             }
             Op::Relays(which) => {
                 let request = self.rules.providers.asked_for_relays.map(|(request, _)| request);
                 let lists: [&[&str]; 4] =
                     [&[], &["north", "relay-1"], &["relay-9", "north", "relay-2"], &["relay-8"]];
                 let relays = lists[usize::from(which) % 4].iter().map(ToString::to_string);
-                let request = request.unwrap_or(RequestId(u64::MAX));
-                Input::DirectoryAnswered { request, relays: relays.collect() }
+                let request = request.unwrap_or(QueryId(u64::MAX));
+                Input::DirectoryAnswered { query: request, relays: relays.collect() }
             }
             Op::Credential(which, millis) => {
                 self.issued += 1;
@@ -239,10 +245,10 @@ impl World {
                 let token = Token { token_type: 0, secret };
                 let valid_for = (millis > 0).then(|| Duration::from_millis(millis.into()));
                 let credential = Credential { token, valid_for };
-                Input::CredentialAnswered { request: self.question(which), credential }
+                Input::CredentialAnswered { query: self.question(which), credential }
             }
             Op::NoCredential(which, kind) => {
-                Input::CredentialFailed { request: self.question(which), cause: Cause::new(kind) }
+                Input::CredentialFailed { query: self.question(which), cause: Cause::new(kind) }
             }
             Op::DialRefused(_) | Op::SessionRefused(_)
                 if !self.call.config().directory.credentials =>
@@ -252,12 +258,12 @@ impl World {
             Op::DialRefused(which) => return self.apply(Op::DialFailed(which, REFUSED)),
             Op::SessionRefused(which) => return self.apply(Op::SessionClosed(which, REFUSED)),
             Op::Unasked(which) => {
-                let request = RequestId(which.into());
+                let request = QueryId(which.into());
                 match which % 3 {
-                    0 => Input::DirectoryAnswered { request, relays: vec!["evil".into()] },
+                    0 => Input::DirectoryAnswered { query: request, relays: vec!["evil".into()] },
                     1 => {
                         let cause = Cause::new(CauseKind::SignedOut);
-                        Input::CredentialFailed { request, cause }
+                        Input::CredentialFailed { query: request, cause }
                     }
                     _ => Input::HostChecked {
                         host: holdline_core::HostReport {
@@ -269,7 +275,7 @@ impl World {
                 }
             }
         };
-        self.give(input);
+        self.feed(input);
     }
 
     pub fn dial(&self, which: u8) -> SessionId {
@@ -288,9 +294,9 @@ impl World {
         pick(asked, which).unwrap_or((self.session(which), 1))
     }
 
-    fn question(&self, which: u8) -> RequestId {
+    fn question(&self, which: u8) -> QueryId {
         let asked = self.rules.providers.asked.keys().copied();
-        pick(asked, which).unwrap_or(RequestId(u64::MAX))
+        pick(asked, which).unwrap_or(QueryId(u64::MAX))
     }
 
     pub fn publication(&self, which: u8) -> PublicationId {
@@ -299,10 +305,12 @@ impl World {
         lately.or(pick(known.copied(), which)).unwrap_or(PublicationId(u64::MAX))
     }
 
-    pub fn watch(&self, which: u8) -> WatchId {
-        let lately = lately(which).and_then(|back| self.rules.lately.watches.before(back));
-        let known = self.rules.sessions.values().flat_map(|session| session.watches.keys());
-        lately.or(pick(known.copied(), which)).unwrap_or(WatchId(u64::MAX))
+    pub fn namespace_subscription(&self, which: u8) -> NamespaceSubscriptionId {
+        let lately =
+            lately(which).and_then(|back| self.rules.lately.namespace_subscriptions.before(back));
+        let known =
+            self.rules.sessions.values().flat_map(|session| session.namespace_subscriptions.keys());
+        lately.or(pick(known.copied(), which)).unwrap_or(NamespaceSubscriptionId(u64::MAX))
     }
 
     pub fn fetch(&self, which: u8) -> FetchId {

@@ -52,9 +52,10 @@ impl Steady {
                     Output::PublishNamespace { session, epoch, .. } => {
                         answers.push(Input::NamespaceAccepted { session, epoch });
                     }
-                    Output::Watch { watch, .. } => {
-                        answers.push(Input::EpochAdded { watch, epoch: 7 });
-                        answers.push(Input::WatchAccepted { watch });
+                    Output::SubscribeNamespace { namespace_subscription, .. } => {
+                        answers.push(Input::NamespaceAdded { namespace_subscription, epoch: 7 });
+                        answers
+                            .push(Input::NamespaceSubscriptionAccepted { namespace_subscription });
                     }
                     Output::Subscribe { subscription, .. } => {
                         subscriptions.push(subscription);
