@@ -11,8 +11,7 @@ use crate::api::id::{
     FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
 use crate::api::media::FetchEnd;
-use crate::api::media::{Delivery, Retention};
-use crate::api::media::{Frame, FrameNumber, Location, MediaKind, Object, Track};
+use crate::api::media::{Frame, FrameNumber, Location, Object, Track};
 use crate::api::pre_call::HostReport;
 
 /// One thing that happened: the application asked for something, the network reported something,
@@ -22,33 +21,21 @@ use crate::api::pre_call::HostReport;
 pub enum Input {
     /// The application starts the call. Only the first one counts.
     Connect,
-    /// The application publishes a track under `name`.
+    /// The application publishes a track.
     Publish {
         /// The application's handle.
         track: TrackId,
-        /// The track's name within our namespace.
-        name: String,
-        /// What it carries.
-        kind: MediaKind,
-        /// How its listeners want it.
-        delivery: Delivery,
-        /// How much of it is kept, to be said again.
-        retention: Retention,
+        /// Its name within our namespace, what it carries, and how much of it is retained.
+        description: Track,
     },
-    /// The application listens to track `name` of `participant`.
+    /// The application listens to a track of `participant`.
     Subscribe {
         /// The application's handle.
         track: TrackId,
-        /// Whose track.
+        /// The publisher's name in the room.
         participant: String,
-        /// The track's name within the participant's namespace.
-        name: String,
-        /// What it carries.
-        kind: MediaKind,
-        /// How it is to be delivered.
-        delivery: Delivery,
-        /// How much of it is kept while something before it is missing, and how long.
-        retention: Retention,
+        /// Its name within the participant's namespace, what it carries, and how it is delivered.
+        description: Track,
     },
     /// The application has one frame to send.
     Send {
@@ -246,17 +233,15 @@ pub enum Input {
     },
 }
 
-/// Asking for tracks.
+/// Commands about tracks.
 impl Input {
-    /// The application publishes `what`.
-    pub fn publish(track: TrackId, what: Track) -> Self {
-        let Track { name, kind, delivery, retention } = what;
-        Self::Publish { track, name, kind, delivery, retention }
+    /// The application publishes a track.
+    pub const fn publish(track: TrackId, description: Track) -> Self {
+        Self::Publish { track, description }
     }
 
-    /// The application listens to `what` of `participant`.
-    pub fn subscribe(track: TrackId, participant: impl Into<String>, what: Track) -> Self {
-        let Track { name, kind, delivery, retention } = what;
-        Self::Subscribe { track, participant: participant.into(), name, kind, delivery, retention }
+    /// The application listens to a track of `participant`.
+    pub fn subscribe(track: TrackId, participant: impl Into<String>, description: Track) -> Self {
+        Self::Subscribe { track, participant: participant.into(), description }
     }
 }

@@ -4,6 +4,7 @@
 use alloc::string::String;
 
 use crate::api::id::{PublicationId, SessionId, TrackId};
+use crate::api::media::Track;
 use crate::api::media::{Delivery, Retention};
 use crate::api::media::{Frame, FrameNumber, Location, MediaKind, Object};
 use crate::api::output::Output;
@@ -51,13 +52,8 @@ pub(crate) struct PublishedTrack {
 impl PublishedTrack {
     /// Groups start at the first epoch: a participant that comes back as a new process, with a
     /// later epoch, goes on above every group that its former self has used.
-    pub(crate) fn new(
-        id: TrackId,
-        name: String,
-        kind: MediaKind,
-        (delivery, retention): (Delivery, Retention),
-        first_epoch: u64,
-    ) -> Self {
+    pub(crate) fn new(id: TrackId, track: Track, first_epoch: u64) -> Self {
+        let Track { name, kind, delivery, retention } = track;
         let expedited = kind == MediaKind::Audio && matches!(delivery, Delivery::Live { .. });
         Self {
             id,

@@ -10,7 +10,7 @@ use crate::api::error::ErrorCode;
 use crate::api::event::Event;
 use crate::api::id::{FetchId, SessionId, SubscriptionId, TrackId};
 use crate::api::media::FetchEnd;
-use crate::api::media::{Delivery, Retention};
+use crate::api::media::Track;
 use crate::api::media::{FrameNumber, MediaKind, Object};
 use crate::api::output::Output;
 use crate::api::quality::Measurement;
@@ -62,13 +62,8 @@ pub(crate) struct SubscribedTrack {
 }
 
 impl SubscribedTrack {
-    pub(crate) fn new(
-        id: TrackId,
-        participant: String,
-        name: String,
-        kind: MediaKind,
-        (delivery, retention): (Delivery, Retention),
-    ) -> Self {
+    pub(crate) fn new(id: TrackId, participant: String, track: Track) -> Self {
+        let Track { name, kind, delivery, retention } = track;
         Self {
             id,
             participant,

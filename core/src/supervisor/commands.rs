@@ -1,17 +1,16 @@
-//! What the application asks for.
+//! Commands of the application.
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::Supervisor;
-use crate::api::error::CauseKind;
-use crate::api::error::validate_name;
+use crate::api::error::{CauseKind, ErrorCode, validate_name};
 use crate::api::event::Event;
 use crate::api::id::TrackId;
-use crate::api::media::{Delivery, Retention};
-use crate::api::media::{Frame, MediaKind};
+use crate::api::media::{Frame, Track};
 use crate::api::output::Output;
+use crate::api::stats::cut;
 use crate::config::Config;
 use crate::context::cx;
 use crate::participants::RemoteParticipant;
@@ -28,28 +27,20 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn publish(
-        &mut self,
-        track: TrackId,
-        name: String,
-        kind: MediaKind,
-        (delivery, retention): (Delivery, Retention),
-    ) {
-        let valid = delivery.validate().and_then(|()| retention.validate());
-        let valid = valid.map_err(|error| error.to_string());
-        if let Err(problem) = valid.and_then(|()| self.publishable(track, &name)) {
-            self.out.event(Event::TrackRefused { track, problem });
+    pub(super) fn publish(&mut self, id: TrackId, track: Track) {
+        if let Err(problem) = self.publishable(id, &track) {
+            self.out.event(Event::TrackRefused { track: id, problem });
             return;
         }
         let first_epoch = self.config.first_epoch;
-        let wanted = (delivery, retention);
-        keep(&mut self.published, PublishedTrack::new(track, name, kind, wanted, first_epoch));
+        push_exact(&mut self.published, PublishedTrack::new(id, track, first_epoch));
         self.attach_tracks();
     }
 
-    pub(super) fn publishable(&self, track: TrackId, name: &str) -> Result<(), String> {
-        validate_name("track", name).map_err(|error| error.to_string())?;
-        if self.published.iter().any(|p| p.id == track || p.is_named(name)) {
+    fn publishable(&self, id: TrackId, track: &Track) -> Result<(), String> {
+        track.validate().map_err(|error| error.to_string())?;
+        let name = &track.name;
+        if self.published.iter().any(|p| p.id == id || p.is_named(name)) {
             return Err(format!("track {name} is published already"));
         }
         if self.published.len() >= Config::MOST_TRACKS {
@@ -58,48 +49,33 @@ impl Supervisor {
         Ok(())
     }
 
-    pub(super) fn subscribe(
-        &mut self,
-        track: TrackId,
-        participant: String,
-        name: String,
-        kind: MediaKind,
-        (delivery, retention): (Delivery, Retention),
-    ) {
-        let valid = delivery.validate().and_then(|()| retention.validate());
-        let valid = valid.map_err(|error| error.to_string());
-        let subscribable = || self.subscribable(track, &participant, &name);
-        if let Err(problem) = valid.and_then(|()| subscribable()) {
-            self.out.event(Event::TrackRefused { track, problem });
+    pub(super) fn subscribe(&mut self, id: TrackId, participant: String, track: Track) {
+        if let Err(problem) = self.subscribable(id, &participant, &track) {
+            self.out.event(Event::TrackRefused { track: id, problem });
             // Unless the handle is in use, its stream would wait for ever.
-            if !self.subscribed.iter().any(|s| s.id == track) {
-                self.out.push(Output::CloseTrack { track });
+            if !self.subscribed.iter().any(|s| s.id == id) {
+                self.out.push(Output::CloseTrack { track: id });
             }
             return;
         }
-        if !self.participants.iter().any(|f| f.participant == participant) {
-            keep(&mut self.participants, RemoteParticipant::new(participant.clone()));
+        if !self.participants.iter().any(|remote| remote.participant == participant) {
+            push_exact(&mut self.participants, RemoteParticipant::new(participant.clone()));
         }
         if self.subscribed.len() >= Config::MOST_TRACKS
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
         {
             self.subscribed.remove(over);
         }
-        let how = (delivery, retention);
-        keep(&mut self.subscribed, SubscribedTrack::new(track, participant, name, kind, how));
+        push_exact(&mut self.subscribed, SubscribedTrack::new(id, participant, track));
         self.attach_tracks();
     }
 
-    pub(super) fn subscribable(
-        &self,
-        track: TrackId,
-        participant: &str,
-        name: &str,
-    ) -> Result<(), String> {
+    fn subscribable(&self, id: TrackId, participant: &str, track: &Track) -> Result<(), String> {
         validate_name("participant", participant).map_err(|error| error.to_string())?;
-        validate_name("track", name).map_err(|error| error.to_string())?;
+        track.validate().map_err(|error| error.to_string())?;
+        let name = &track.name;
         let wanted = || self.subscribed.iter().filter(|s| !s.is_over());
-        if self.subscribed.iter().any(|s| s.id == track)
+        if self.subscribed.iter().any(|s| s.id == id)
             || wanted().any(|s| s.is_named(participant, name))
         {
             return Err(format!("track {name} of {participant} is subscribed to already"));
@@ -124,10 +100,27 @@ impl Supervisor {
         }
     }
 
+    pub(super) fn finish(&mut self, track: TrackId) {
+        let up = self.state.session().is_some();
+        if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
+            published.finish(up, cx!(self));
+        }
+    }
+
     pub(super) fn unsubscribe(&mut self, track: TrackId) {
         if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
             subscribed.leave(cx!(self));
         }
+    }
+
+    pub(super) fn media_device_error(&mut self, track: TrackId, detail: &str) {
+        let (code, detail) = (ErrorCode::MediaDeviceError, cut(detail).into());
+        self.out.event(Event::Notice { code, track: Some(track), detail });
+    }
+
+    pub(super) fn safety_alert(&mut self, detail: &str) {
+        self.record.alert(self.now - self.started, detail);
+        self.out.event(Event::SafetyAlert { detail: cut(detail).into() });
     }
 
     pub(super) fn reconnect_now(&mut self) {
@@ -161,7 +154,7 @@ impl Supervisor {
 }
 
 /// Tracks are few, large and seldom added: no room is kept for more of them.
-fn keep<T>(all: &mut Vec<T>, new: T) {
+fn push_exact<T>(all: &mut Vec<T>, new: T) {
     all.reserve_exact(1);
     all.push(new);
 }

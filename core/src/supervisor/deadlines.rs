@@ -1,16 +1,14 @@
-//! What time brings: deadlines that fire, and which is next.
-
-use crate::api::deadline::WakeReason;
+//! What time brings: which deadline is next, and what is done when one is due.
 
 use super::Supervisor;
+use crate::api::deadline::WakeReason;
 use crate::api::error::{Cause, CauseKind};
 use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::publish::PublishedTrack;
-use crate::session::CredentialRenewal;
-use crate::session::Session;
+use crate::session::{CredentialRenewal, Session};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
@@ -78,6 +76,24 @@ impl Supervisor {
                 path.map_or(attempt, |path| first(attempt, path))
             }
         })
+    }
+
+    /// When something is to be asked of the relay again, or of a publisher, or said again.
+    fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
+        let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
+        let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
+        let namespace_subscriptions = self
+            .participants
+            .iter()
+            .filter_map(|remote| remote.deadline(self.config.rejoin_timeout));
+        let fetch_responses = self.fetch_responses.deadline().into_iter();
+        let all = tracks.chain(subscriptions).chain(namespace_subscriptions).chain(fetch_responses);
+        all.chain(session.namespace_deadline()).min()
+    }
+
+    /// When the call closes itself if no media goes either way until then.
+    fn idle_at(&self) -> Option<Timestamp> {
+        self.config.idle_timeout.map(|idle| self.last_media + idle)
     }
 
     /// Does all that is due, and what that makes due in turn.
@@ -153,51 +169,6 @@ impl Supervisor {
         }
     }
 
-    /// What the relay was shown expires soon: another one is asked for.
-    fn renew(&mut self) {
-        if let State::Live { session, .. } = &mut self.state
-            && let Some(renewal) = &mut session.renewal
-            && renewal.is_due(self.now)
-        {
-            self.resources.credentials.query(&session.relay, cx!(self));
-        }
-    }
-
-    /// The ladder: the old path moves, and the attempts race it.
-    fn advance_attempts(&mut self) {
-        if let Some((session, attempts)) = self.state.silent_mut() {
-            session.advance_path(attempts.incident_id(), cx!(self));
-        }
-        if let Some(attempts) = self.state.attempts_mut() {
-            let progress = attempts.advance(&mut self.resources, cx!(self));
-            self.act_on(progress);
-        }
-    }
-
-    fn advance_rendezvous(&mut self) {
-        let plan = self.plan_rendezvous();
-        if let Some(session) = self.state.session_mut() {
-            session.rendezvous.advance(
-                plan.as_ref(),
-                &session.relay,
-                &mut self.resources,
-                cx!(self),
-            );
-        }
-    }
-
-    /// When the call closes itself if no media goes either way until then.
-    fn idle_at(&self) -> Option<Timestamp> {
-        self.config.idle_timeout.map(|idle| self.last_media + idle)
-    }
-
-    pub(super) fn rate_quality(&mut self) {
-        if self.monitor.is_due(self.now, self.config.quality_interval) {
-            let measured = self.subscribed.iter_mut().filter_map(SubscribedTrack::measure);
-            self.monitor.rate(measured, cx!(self));
-        }
-    }
-
     pub(super) fn advance_session(&mut self) {
         let Some(session) = self.state.session_mut() else {
             return;
@@ -220,27 +191,11 @@ impl Supervisor {
         }
     }
 
-    fn advance_receptions(&mut self) {
-        if self.state.name().is_final() {
-            return;
+    pub(super) fn rate_quality(&mut self) {
+        if self.monitor.is_due(self.now, self.config.quality_interval) {
+            let measured = self.subscribed.iter_mut().filter_map(SubscribedTrack::measure);
+            self.monitor.rate(measured, cx!(self));
         }
-        let up = self.state.session().is_some();
-        for track in &mut self.subscribed {
-            track.advance_reception(up, cx!(self));
-        }
-    }
-
-    /// When something is to be asked of the relay again, or of a publisher, or said again.
-    fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
-        let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
-        let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
-        let namespace_subscriptions = self
-            .participants
-            .iter()
-            .filter_map(|remote| remote.deadline(self.config.rejoin_timeout));
-        let fetch_responses = self.fetch_responses.deadline().into_iter();
-        let all = tracks.chain(subscriptions).chain(namespace_subscriptions).chain(fetch_responses);
-        all.chain(session.namespace_deadline()).min()
     }
 }
 

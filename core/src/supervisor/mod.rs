@@ -1,17 +1,24 @@
 //! The state machine: inputs in, outputs out.
 
 mod commands;
+mod connecting;
 mod deadlines;
 mod dispatch;
 #[cfg(debug_assertions)]
 mod invariants;
-mod network;
+mod joining;
+mod namespaces;
 mod pre_call;
+mod recovery;
+mod rendezvous;
 mod state;
 mod termination;
-mod transitions;
+mod tracks;
 
 use crate::api::deadline::{Deadline, WakeReason};
+use crate::api::event::Event;
+use crate::api::id::SessionId;
+use crate::session::Session;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -119,7 +126,7 @@ impl Supervisor {
         // A tick says no more than the time, and that has had its effect.
         if !self.state.name().is_final() && !matches!(input, Input::Tick) {
             let looks_at_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
-            self.dispatch_input(input);
+            self.dispatch(input);
             // A path that goes on as it was changes nothing else.
             let is_steady = looks_at_live_path && self.is_live();
             if !is_steady {
@@ -207,6 +214,20 @@ impl Supervisor {
             | State::Suspect { .. }
             | State::Recovering { .. } => None,
         }
+    }
+
+    /// The only place where a state begins, so that the application hears of each.
+    fn enter(&mut self, state: State) {
+        let (from, to) = (self.announced, state.name());
+        self.state = state;
+        self.announced = to;
+        if from != to {
+            self.out.event(Event::StateChanged { from, to });
+        }
+    }
+
+    fn session_with(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.state.session_mut().filter(|session| session.id == id)
     }
 
     fn is_live(&self) -> bool {

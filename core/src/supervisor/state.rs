@@ -82,21 +82,87 @@ impl State {
         }
     }
 
-    /// What a live call goes on with, for the state that is entered next; until then it is idle.
+    /// Moves out of the state what `pick` wants: the caller enters the next state with it, and until
+    /// then this one is idle. A state that `pick` hands back stays as it was.
+    fn take<T>(&mut self, pick: impl FnOnce(Self) -> Result<T, Self>) -> Option<T> {
+        match pick(mem::replace(self, Self::Idle)) {
+            Ok(taken) => Some(taken),
+            Err(state) => {
+                *self = state;
+                None
+            }
+        }
+    }
+
+    /// Takes the session of a live call.
     pub(crate) fn take_live(&mut self) -> Option<Session> {
-        match mem::replace(self, Self::Idle) {
-            Self::Live { session, .. } => Some(session),
+        self.take(|state| match state {
+            Self::Live { session, .. } => Ok(session),
             other @ (Self::Idle
             | Self::Connecting(_)
             | Self::Joining { .. }
             | Self::Suspect { .. }
             | Self::Recovering { .. }
             | Self::Failed(_)
-            | Self::Closed(_)) => {
-                *self = other;
-                None
-            }
-        }
+            | Self::Closed(_)) => Err(other),
+        })
+    }
+
+    /// Takes the session that is being joined, and the attempts that led to it.
+    pub(crate) fn take_joining(&mut self) -> Option<(Session, ConnectAttempts)> {
+        self.take(|state| match state {
+            Self::Joining { session, attempts, .. } => Ok((session, attempts)),
+            other @ (Self::Idle
+            | Self::Connecting(_)
+            | Self::Live { .. }
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => Err(other),
+        })
+    }
+
+    /// Takes the session that [`State::session`] shows, and its attempts if it is still being joined.
+    pub(crate) fn take_session(&mut self) -> Option<(Session, Option<ConnectAttempts>)> {
+        self.take(|state| match state {
+            Self::Joining { session, attempts, .. } => Ok((session, Some(attempts))),
+            Self::Live { session, .. } => Ok((session, None)),
+            other @ (Self::Idle
+            | Self::Connecting(_)
+            | Self::Suspect { .. }
+            | Self::Recovering { .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => Err(other),
+        })
+    }
+
+    /// Takes the attempts that are being made, and the old session that may still come back.
+    pub(crate) fn take_attempts(&mut self) -> Option<(ConnectAttempts, Option<Session>)> {
+        self.take(|state| match state {
+            Self::Connecting(attempts) => Ok((attempts, None)),
+            Self::Suspect { session, attempts, .. } => Ok((attempts, Some(session))),
+            Self::Recovering { silent, attempts } => Ok((attempts, silent)),
+            other @ (Self::Idle
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => Err(other),
+        })
+    }
+
+    /// Takes the old session that may still come back, and the attempts that race it.
+    pub(crate) fn take_suspect(&mut self) -> Option<(Session, ConnectAttempts)> {
+        self.take(|state| match state {
+            Self::Suspect { session, attempts, .. }
+            | Self::Recovering { silent: Some(session), attempts } => Ok((session, attempts)),
+            other @ (Self::Idle
+            | Self::Connecting(_)
+            | Self::Joining { .. }
+            | Self::Live { .. }
+            | Self::Recovering { silent: None, .. }
+            | Self::Failed(_)
+            | Self::Closed(_)) => Err(other),
+        })
     }
 
     /// The attempts that are being made, if any are.

@@ -124,7 +124,9 @@ fn or(known: SessionId, lately: SessionId) -> SessionId {
 fn name(input: &Input) -> &'static str {
     match input {
         Input::Connect => "Connect",
-        Input::Publish { name, .. } if name == "audio" => "Publish, the same again",
+        Input::Publish { description, .. } if description.name == "audio" => {
+            "Publish, the same again"
+        }
         Input::Publish { .. } => "Publish",
         Input::Subscribe { .. } => "Subscribe",
         Input::Send { .. } => "Send",

@@ -2,12 +2,9 @@
 
 pub(super) mod loopback;
 
-use alloc::string::String;
-
 use super::Supervisor;
 use crate::api::error::{Cause, CauseKind};
-use crate::api::media::MediaKind;
-use crate::api::media::{Delivery, Retention};
+use crate::api::media::{Delivery, MediaKind, Retention, Track};
 use crate::api::output::Output;
 use crate::api::pre_call::{HostReport, PreCallReport};
 use crate::api::stats::Outcome;
@@ -22,12 +19,12 @@ impl Supervisor {
         self.pre_call = Some(PreCall::new(config, self.now));
         self.out.push(Output::CheckHost);
         let ourselves = self.config.participant.clone();
-        let name = String::from(TRACK_NAME);
         // What is lost must be seen as lost.
         let delivery = Delivery::Live { budget: limit.min(Delivery::LONGEST_BUDGET) };
-        let wanted = (delivery, Retention::live());
-        self.publish(OUTWARD, name.clone(), MediaKind::Data, wanted);
-        self.subscribe(HOMEWARD, ourselves, name, MediaKind::Data, wanted);
+        let retention = Retention::live();
+        let track = Track { name: TRACK_NAME.into(), kind: MediaKind::Data, delivery, retention };
+        self.publish(OUTWARD, track.clone());
+        self.subscribe(HOMEWARD, ourselves, track);
     }
 
     pub(super) fn advance_pre_call(&mut self) {
@@ -58,6 +55,14 @@ impl Supervisor {
         pre_call.report.host = Some(host);
         if !host.is_supported() {
             self.fail_pre_call(Cause::new(CauseKind::HostUnsupported));
+        }
+    }
+
+    /// A frame has arrived: if this is a test, it is one of ours.
+    pub(super) fn note_pre_call_frame(&mut self, captured_at: u64) {
+        if let Some(pre_call) = &mut self.pre_call {
+            pre_call.returned(captured_at, self.now);
+            self.advance_pre_call();
         }
     }
 

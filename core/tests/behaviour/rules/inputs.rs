@@ -1,6 +1,6 @@
 //! What is known about an input before the call has seen it.
 
-use holdline_core::{Delivery, Input, StateName};
+use holdline_core::{Delivery, Input, StateName, Track};
 
 use super::{Answer, Heard, Meaning, Rules, Session};
 
@@ -117,7 +117,7 @@ impl Rules {
                 let session = self.sessions.get_mut(session);
                 session.is_some_and(|session| session.answers.remove(request).is_some())
             }
-            Input::Publish { track, name, .. } => {
+            Input::Publish { track, description: Track { name, .. } } => {
                 let new = !self.published.contains_key(track)
                     && !self.published.values().any(|other| other == name);
                 if new {
@@ -125,7 +125,7 @@ impl Rules {
                 }
                 true
             }
-            Input::Subscribe { track, participant, name, delivery, .. } => {
+            Input::Subscribe { track, participant, description: Track { name, delivery, .. } } => {
                 let wanted = (participant.clone(), name.clone());
                 let twice = self
                     .subscribed

@@ -1,0 +1,115 @@
+//! From a session that is up to a call that is live: the readiness gate (R1).
+
+use alloc::vec::Vec;
+
+use super::Supervisor;
+use crate::api::error::Cause;
+use crate::api::event::Event;
+use crate::api::output::Output;
+use crate::api::stats::CallStatus;
+use crate::connect::{ConnectAttempts, Dial, RetryBudget};
+use crate::context::cx;
+use crate::participants::{NamespaceSubscription, RemoteParticipant};
+use crate::session::Session;
+use crate::subscribe::SubscribedTrack;
+use crate::supervisor::state::State;
+
+impl Supervisor {
+    /// A session is up: publish and follow on it. Whom it looks out for already is not asked for
+    /// again.
+    pub(super) fn join(
+        &mut self,
+        dial: Dial,
+        attempts: ConnectAttempts,
+        subscriptions: Vec<NamespaceSubscription>,
+    ) {
+        self.detach_tracks();
+        for subscription in subscriptions {
+            let whom =
+                |remote: &&mut RemoteParticipant| remote.participant == subscription.participant;
+            if let Some(remote) = self.participants.iter_mut().find(whom) {
+                remote.adopt(subscription.namespace_subscription, subscription.accepted, self.now);
+            }
+        }
+        if let Some(test) = &mut self.pre_call {
+            test.reached(&dial.relay, self.now);
+        }
+        let session = Session::new(dial, self.now, &self.config);
+        let deadline = (self.now + self.config.ready_timeout).min(attempts.window_ends());
+        self.enter(State::Joining { session, attempts, deadline });
+        self.attach_tracks();
+    }
+
+    /// Whether the relay announces what we publish and looks out for whom we listen to.
+    pub(super) fn relay_has_agreed(&self) -> bool {
+        self.state.session().is_some_and(Session::is_announced)
+            && self.participants.iter().all(RemoteParticipant::is_accepted)
+    }
+
+    /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
+    /// publisher is there is ready. Whether the others are there is not up to the session.
+    pub(super) fn complete_joining(&mut self) {
+        if matches!(self.state, State::Joining { .. })
+            && self.relay_has_agreed()
+            && self.subscribed.iter().all(SubscribedTrack::is_decided)
+        {
+            self.open_gate();
+        }
+    }
+
+    /// The call is live. A track that is not ready by now is named, and the call continues without it.
+    pub(super) fn open_gate(&mut self) {
+        let Some((session, attempts)) = self.state.take_joining() else { return };
+        for track in &mut self.subscribed {
+            track.stop_waiting(cx!(self));
+        }
+        self.resources.credentials.accepted();
+        self.go_live(session, &attempts, attempts.made);
+    }
+
+    pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
+        self.resources.retry_budget.spent += self.now - attempts.started;
+        if attempts.incident.is_none() {
+            // Setting the call up is no recovery: the first incident has the whole budget.
+            self.resources.retry_budget = RetryBudget::default();
+        }
+        if let Some(incident) = &attempts.incident {
+            let duration = self.now - incident.since;
+            self.telemetry.incidents_open -= 1;
+            self.telemetry.incidents_recovered += 1;
+            self.telemetry.last_recovery = Some(duration);
+            self.telemetry.time_to_recover.add(duration);
+            self.out.event(Event::Recovered { incident: incident.id, duration, attempts: made });
+        }
+        let stable_at = Some(self.now + self.config.policy.stable_after);
+        // Time without a session is nobody's silence.
+        self.last_media = self.now;
+        self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
+        self.monitor.start(self.now, self.config.quality_interval);
+        self.enter(State::Live { session, stable_at });
+        if let Some(test) = &mut self.pre_call {
+            test.ready(self.now);
+        }
+        self.ringing.start(self.now, self.config.answer_timeout);
+        self.note_answer();
+    }
+
+    /// Somebody whom we listen to is there, or there is nobody to wait for: the call is active.
+    pub(super) fn note_answer(&mut self) {
+        let anybody = self.participants.iter().any(|remote| remote.presence().was_seen());
+        if anybody || self.participants.is_empty() {
+            self.ringing.stop();
+            if self.record.active_after.is_none() {
+                self.record.reached(CallStatus::Active, self.now - self.started);
+            }
+        }
+    }
+
+    /// The session is of no use: it is closed, and counts as lost.
+    pub(super) fn abandon_session(&mut self, cause: Cause) {
+        if let Some(session) = self.state.session() {
+            self.out.push(Output::CloseSession { session: session.id });
+            self.lose_session(cause);
+        }
+    }
+}
