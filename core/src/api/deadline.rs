@@ -17,7 +17,7 @@ pub enum WakeReason {
     /// A silent path has been suspected for long enough: the user hears of it.
     Grace,
     /// Nobody has answered in time.
-    Answer,
+    Ringing,
     /// No media has gone either way for long.
     Idle,
     /// The quality of the call is to be rated.
@@ -27,7 +27,7 @@ pub enum WakeReason {
     /// What is missing of a track is to be asked for or given up, or its publisher to be asked.
     Track,
     /// The test before a call goes on.
-    Test,
+    PreCall,
     /// The others are missing and are to be looked for on another relay.
     Rendezvous,
 }

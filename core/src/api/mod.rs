@@ -8,6 +8,7 @@ pub mod id;
 pub(crate) mod input;
 pub(crate) mod limits;
 pub mod media;
+pub(crate) mod namespace;
 pub(crate) mod output;
 pub mod pre_call;
 pub mod quality;

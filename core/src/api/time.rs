@@ -63,12 +63,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The earlier of two deadlines, where `None` is never.
-pub(crate) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+/// A duration that doubles each time, up to the longest.
+pub(crate) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(30)).min(longest)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ConfigError, ensure};
 use crate::api::limits;
+use crate::api::time::doubled;
 
 /// How the pause before an attempt grows with the number of attempts before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ impl RetryPolicy {
     /// The bound of the next pause, when `pauses` were made before it.
     pub fn bound(&self, pauses: u32) -> Duration {
         let grown = match self.growth {
-            Growth::Exponential => self.initial.saturating_mul(1_u32 << pauses.min(30)),
+            Growth::Exponential => doubled(self.initial, pauses, self.max),
             Growth::Linear => self.initial.saturating_mul(pauses.saturating_add(1)),
         };
         grown.min(self.max)

@@ -9,11 +9,11 @@ use crate::api::error::{Cause, CauseKind};
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
-use crate::api::time::earlier;
 use crate::connect::dial::Dial;
 use crate::connect::resources::ConnectResources;
 use crate::connect::retry_budget::RetryBudget;
 use crate::context::Context;
+use crate::context::soonest::soonest;
 
 /// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
 const RENEWALS_AT_ONE_RELAY: u32 = 3;
@@ -176,8 +176,7 @@ impl ConnectAttempts {
             return self.started;
         }
         let dials = self.dials.iter().map(|dial| dial.deadline).min();
-        earlier(earlier(self.next_attempt, dials), Some(self.window_ends))
-            .unwrap_or(self.window_ends)
+        soonest([self.next_attempt, dials]).map_or(self.window_ends, |at| at.min(self.window_ends))
     }
 
     /// Gives up late dials and makes the attempt that is due.

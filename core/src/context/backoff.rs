@@ -7,11 +7,6 @@ use rand_chacha::rand_core::Rng as _;
 
 use crate::api::limits::SHORTEST_PAUSE;
 
-/// A pause that doubles each time, up to the longest.
-pub(crate) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
-    first.saturating_mul(1 << times.min(10)).min(longest)
-}
-
 /// A pause drawn evenly from the upper `percent` of `bound`, never less than 1 ms.
 pub(crate) fn jittered(bound: Duration, percent: u8, rng: &mut ChaCha8Rng) -> Duration {
     let bound = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);

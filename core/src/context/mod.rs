@@ -2,6 +2,8 @@
 
 pub(crate) mod backoff;
 pub(crate) mod outbox;
+pub(crate) mod request;
+pub(crate) mod soonest;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -12,8 +14,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::api::id::Mint;
 use crate::api::stats::Telemetry;
 use crate::api::time::Timestamp;
+use crate::api::time::doubled;
 use crate::config::Config;
-use crate::context::backoff::{doubled, jittered};
+use crate::context::backoff::jittered;
 use crate::context::outbox::Outbox;
 
 /// The working place of one [`Supervisor::handle`](crate::Supervisor::handle): the time that it was

@@ -2,35 +2,27 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
-use alloc::vec;
 use core::time::Duration;
 
 use crate::api::event::Event;
 use crate::api::id::{NamespaceSubscriptionId, SessionId};
+use crate::api::namespace;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::api::time::earlier;
 use crate::context::Context;
+use crate::context::request::Request;
+use crate::context::soonest::soonest;
 use crate::participants::presence::{DISCOVERY_TIME, Presence, PresenceChange};
 
 /// How many namespaces of one participant are remembered. One that redials leaves its old one
 /// behind until the relay's idle timeout, so a few are normal; the newest are kept.
 const MOST_EPOCHS: usize = 32;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NamespaceState {
-    Wanted,
-    Requested(NamespaceSubscriptionId),
-    Accepted(NamespaceSubscriptionId),
-    Ended { retry_at: Timestamp },
-}
-
 /// A followed participant.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteParticipant {
     pub(crate) participant: String,
-    namespace_subscription: NamespaceState,
-    failures: u32,
+    subscription: Request<NamespaceSubscriptionId>,
     epochs: BTreeSet<u64>,
     /// What an earlier watch on this session knew. It holds until the new one had time to tell.
     unconfirmed: BTreeSet<u64>,
@@ -45,8 +37,7 @@ impl RemoteParticipant {
     pub(crate) fn new(participant: String) -> Self {
         Self {
             participant,
-            namespace_subscription: NamespaceState::Wanted,
-            failures: 0,
+            subscription: Request::default(),
             epochs: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
             confirmed_by: None,
@@ -55,13 +46,8 @@ impl RemoteParticipant {
         }
     }
 
-    pub(crate) fn has(&self, namespace_subscription: NamespaceSubscriptionId) -> bool {
-        match self.namespace_subscription {
-            NamespaceState::Requested(id) | NamespaceState::Accepted(id) => {
-                id == namespace_subscription
-            }
-            NamespaceState::Wanted | NamespaceState::Ended { .. } => false,
-        }
+    pub(crate) fn has(&self, subscription: NamespaceSubscriptionId) -> bool {
+        self.subscription.id() == Some(subscription)
     }
 
     /// Where the participant is to be found: the newest namespace that it announced.
@@ -70,7 +56,7 @@ impl RemoteParticipant {
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.namespace_subscription, NamespaceState::Accepted(_))
+        self.subscription.is_accepted()
     }
 
     pub(crate) fn presence(&self) -> Presence {
@@ -84,13 +70,7 @@ impl RemoteParticipant {
     }
 
     pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
-        let retry = match self.namespace_subscription {
-            NamespaceState::Ended { retry_at } => Some(retry_at),
-            NamespaceState::Wanted | NamespaceState::Requested(_) | NamespaceState::Accepted(_) => {
-                None
-            }
-        };
-        earlier(earlier(retry, self.confirmed_by), self.presence.deadline(rejoin))
+        soonest([self.subscription.deadline(), self.confirmed_by, self.presence.deadline(rejoin)])
     }
 
     /// Does what is due; whether it changed what is to be expected of the participant.
@@ -101,9 +81,7 @@ impl RemoteParticipant {
             self.unconfirmed.clear();
             self.probe_relays(cx.now);
         }
-        if let NamespaceState::Ended { retry_at } = self.namespace_subscription
-            && cx.now >= retry_at
-        {
+        if self.subscription.is_due(cx.now) {
             self.request(session, cx);
         }
         // Two deadlines may have passed at once.
@@ -121,7 +99,7 @@ impl RemoteParticipant {
         accepted: bool,
         now: Timestamp,
     ) {
-        self.namespace_subscription = NamespaceState::Requested(namespace_subscription);
+        self.subscription.sent(namespace_subscription);
         if accepted {
             self.accepted(namespace_subscription, now);
         }
@@ -129,25 +107,24 @@ impl RemoteParticipant {
 
     /// Follows the participant on a session that does not do so yet.
     pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        if self.namespace_subscription == NamespaceState::Wanted {
+        if self.subscription.is_unsent() {
             self.request(session, cx);
         }
     }
 
     fn request(&mut self, session: SessionId, cx: &mut Context<'_>) {
         let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
-        self.namespace_subscription = NamespaceState::Requested(namespace_subscription);
+        self.subscription.sent(namespace_subscription);
         cx.out.push(Output::SubscribeNamespace {
             session,
             namespace_subscription,
-            prefix: vec![cx.config.room.clone(), self.participant.clone()],
+            prefix: namespace::of_participant(&cx.config.room, &self.participant),
         });
     }
 
     /// The session is gone, and with it what it knew.
     pub(crate) fn detach(&mut self) {
-        self.namespace_subscription = NamespaceState::Wanted;
-        self.failures = 0;
+        self.subscription = Request::default();
         self.epochs.clear();
         self.unconfirmed.clear();
         self.confirmed_by = None;
@@ -159,9 +136,7 @@ impl RemoteParticipant {
         namespace_subscription: NamespaceSubscriptionId,
         now: Timestamp,
     ) {
-        if self.namespace_subscription == NamespaceState::Requested(namespace_subscription) {
-            self.namespace_subscription = NamespaceState::Accepted(namespace_subscription);
-            self.failures = 0;
+        if self.subscription.accepted(namespace_subscription) {
             if !self.unconfirmed.is_empty() {
                 self.confirmed_by = Some(now + DISCOVERY_TIME);
             }
@@ -176,15 +151,13 @@ impl RemoteParticipant {
         }
     }
 
-    pub(crate) fn ended(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn ended(&mut self, id: NamespaceSubscriptionId, cx: &mut Context<'_>) {
         self.unconfirmed.append(&mut self.epochs);
         while self.unconfirmed.len() > MOST_EPOCHS {
             self.unconfirmed.pop_first();
         }
         self.confirmed_by = None;
-        self.failures = self.failures.saturating_add(1);
-        self.namespace_subscription =
-            NamespaceState::Ended { retry_at: cx.retry_at(self.failures) };
+        self.subscription.failed(id, cx);
     }
 
     pub(crate) fn added(&mut self, epoch: u64, cx: &mut Context<'_>) {

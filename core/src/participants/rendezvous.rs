@@ -17,18 +17,19 @@
 //! soon as it sees it, and the other one does not.
 
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
 use crate::api::id::{NamespaceSubscriptionId, SessionId};
+use crate::api::namespace;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::api::time::earlier;
+use crate::api::time::doubled;
 use crate::connect::{ConnectResources, Dial};
 use crate::context::Context;
-use crate::context::backoff::{doubled, jittered};
+use crate::context::backoff::jittered;
+use crate::context::soonest::soonest;
 use crate::participants::presence::DISCOVERY_TIME;
 
 /// How soon to look for somebody, counted from when it is missed: one that an outage has moved, and is alone.
@@ -134,7 +135,7 @@ pub(crate) struct Rendezvous {
 
 impl Rendezvous {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        earlier(self.next, self.probes.iter().map(|probe| probe.until).min())
+        soonest([self.next, self.probes.iter().map(|probe| probe.until).min()])
     }
 
     /// Does what is due. `relay` is where we are; there are others.
@@ -226,7 +227,7 @@ impl Rendezvous {
         for peer in plan.due(self.since, cx.now) {
             let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
             let participant = peer.participant.clone();
-            let prefix = vec![cx.config.room.clone(), participant.clone()];
+            let prefix = namespace::of_participant(&cx.config.room, &participant);
             probe.namespace_subscriptions.push(NamespaceSubscription {
                 namespace_subscription,
                 participant,

@@ -11,18 +11,8 @@ use crate::api::output::Output;
 use crate::api::stats::{PublishedCounters, PublishedTrackStats};
 use crate::api::time::Timestamp;
 use crate::context::Context;
+use crate::context::request::Request;
 use crate::publish::history::History;
-
-/// How the track stands on the current session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Publication {
-    /// There is no session.
-    Wanted,
-    /// Frames go out on it.
-    Offered(PublicationId),
-    /// It ended on a session that is still up, and is offered again then.
-    Ended { retry_at: Timestamp },
-}
 
 /// A published track.
 #[derive(Clone, Debug)]
@@ -33,8 +23,8 @@ pub(crate) struct PublishedTrack {
     /// Live speech goes first: it is small, and worth nothing later. Video would leave no room on a narrow
     /// line for what is to be asked of the relay.
     expedited: bool,
-    publication: Publication,
-    failures: u16,
+    /// The track on the current session. Nobody answers an offer: frames go out on it at once.
+    publication: Request<PublicationId>,
     /// Where the next frame goes. Groups rise for as long as the track lives.
     next_location: Location,
     next_number: FrameNumber,
@@ -60,8 +50,7 @@ impl PublishedTrack {
             name,
             kind,
             expedited,
-            publication: Publication::Wanted,
-            failures: 0,
+            publication: Request::default(),
             next_location: Location::new(first_epoch, 0),
             next_number: FrameNumber::new(first_epoch, 0),
             group_since: None,
@@ -79,25 +68,22 @@ impl PublishedTrack {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.publication {
-            Publication::Ended { retry_at } => Some(retry_at),
-            Publication::Wanted | Publication::Offered(_) => None,
-        }
+        self.publication.deadline()
     }
 
     /// Gives a session what it does not have yet: the track, or its end.
     pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        match self.publication {
-            Publication::Wanted => self.offer(session, cx),
-            Publication::Offered(publication) => self.send_end(publication, cx),
-            Publication::Ended { .. } => {}
+        if self.publication.is_unsent() {
+            self.offer(session, cx);
+        } else if let Some(publication) = self.publication.id() {
+            self.send_end(publication, cx);
         }
     }
 
     /// Offers the track on a session, from the start of a new group.
     fn offer(&mut self, session: SessionId, cx: &mut Context<'_>) {
         let publication = PublicationId(cx.mint.next());
-        self.publication = Publication::Offered(publication);
+        self.publication.sent(publication);
         self.group_since = None;
         let (name, expedited) = (self.name.clone(), self.expedited);
         cx.out.push(Output::PublishTrack { session, publication, name, expedited });
@@ -107,24 +93,18 @@ impl PublishedTrack {
 
     /// Offers the track again if that is due.
     pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        if let Publication::Ended { retry_at } = self.publication
-            && cx.now >= retry_at
-        {
+        if self.publication.is_due(cx.now) {
             self.offer(session, cx);
         }
     }
 
     /// The session is gone.
     pub(crate) fn detach(&mut self) {
-        self.publication = Publication::Wanted;
-        self.failures = 0;
+        self.publication = Request::default();
     }
 
     pub(crate) fn ended(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
-        if self.publication == Publication::Offered(publication) {
-            self.failures = self.failures.saturating_add(1);
-            self.publication = Publication::Ended { retry_at: cx.retry_at(self.failures.into()) };
-        }
+        self.publication.failed(publication, cx);
     }
 
     /// Says a frame: now, if a session can carry it, and to whoever asks for it later.
@@ -134,7 +114,7 @@ impl PublishedTrack {
             self.counters.dropped_finished += 1;
             return;
         }
-        let publication = self.offered().filter(|_| up);
+        let publication = self.publication.id().filter(|_| up);
         // A group is a stream: nobody is to wait on it for what was kept back.
         if self.live != publication.is_some() {
             self.live = publication.is_some();
@@ -164,7 +144,7 @@ impl PublishedTrack {
 
     pub(crate) fn finish(&mut self, up: bool, cx: &mut Context<'_>) {
         self.finished = true;
-        if let Some(publication) = self.offered().filter(|_| up) {
+        if let Some(publication) = self.publication.id().filter(|_| up) {
             self.send_end(publication, cx);
         }
     }
@@ -180,13 +160,6 @@ impl PublishedTrack {
                 evicted: self.history.evicted(),
                 ..self.counters
             },
-        }
-    }
-
-    fn offered(&self) -> Option<PublicationId> {
-        match self.publication {
-            Publication::Offered(publication) => Some(publication),
-            Publication::Wanted | Publication::Ended { .. } => None,
         }
     }
 

@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use crate::api::time::Timestamp;
-use crate::context::backoff::doubled;
+use crate::api::time::doubled;
 
 /// How long before that a new credential is asked for; of one that is valid for less than twice as long, half of it.
 const LEAD: Duration = Duration::from_secs(30);

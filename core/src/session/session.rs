@@ -1,36 +1,21 @@
 //! A session that is up: our namespace on the relay, and the pulse of its path.
 
-use alloc::string::{String, ToString as _};
-use alloc::vec;
+use alloc::string::String;
 
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
+use crate::api::namespace;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
 use crate::connect::CredentialVersion;
 use crate::connect::Dial;
 use crate::context::Context;
+use crate::context::request::Request;
 use crate::participants::Rendezvous;
 use crate::session::credential_renewal::CredentialRenewal;
 use crate::session::migration::Migration;
 use crate::session::path_liveness::PathLiveness;
-
-/// How our namespace stands on the relay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Namespace {
-    /// Nothing is published, so there is nothing to announce.
-    Unwanted,
-    Requested {
-        epoch: u64,
-    },
-    Accepted {
-        epoch: u64,
-    },
-    Refused {
-        retry_at: Timestamp,
-    },
-}
 
 /// How we came to a relay to meet somebody.
 #[derive(Clone, Debug)]
@@ -55,8 +40,9 @@ pub(crate) struct Session {
     pub(crate) moved_from: Option<MovedFrom>,
     /// For the others, as long as the call is here.
     pub(crate) rendezvous: Rendezvous,
-    namespace: Namespace,
-    refusals: u32,
+    /// Our namespace on the relay, by its epoch; unsent as long as nothing is published. A relay refuses
+    /// one that is taken, so each try has another epoch.
+    namespace: Request<u64>,
 }
 
 impl Session {
@@ -71,24 +57,18 @@ impl Session {
             migration: Migration::default(),
             moved_from: None,
             rendezvous: Rendezvous::default(),
-            namespace: Namespace::Unwanted,
-            refusals: 0,
+            namespace: Request::default(),
         }
     }
 
     /// When our namespace is to be published again.
     pub(crate) fn namespace_deadline(&self) -> Option<Timestamp> {
-        match self.namespace {
-            Namespace::Refused { retry_at } => Some(retry_at),
-            Namespace::Unwanted | Namespace::Requested { .. } | Namespace::Accepted { .. } => None,
-        }
+        self.namespace.deadline()
     }
 
     pub(crate) fn advance(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
         self.advance_path(None, cx);
-        if let Namespace::Refused { retry_at } = self.namespace
-            && cx.now >= retry_at
-        {
+        if self.namespace.is_due(cx.now) {
             self.publish_namespace(next_epoch, cx);
         }
     }
@@ -110,51 +90,31 @@ impl Session {
 
     /// Whether the relay has agreed to announce what we publish.
     pub(crate) fn is_announced(&self) -> bool {
-        match self.namespace {
-            Namespace::Unwanted | Namespace::Accepted { .. } => true,
-            Namespace::Requested { .. } | Namespace::Refused { .. } => false,
-        }
+        self.namespace.is_unsent() || self.namespace.is_accepted()
     }
 
     /// A track was made ready: its namespace must be published, once.
     pub(crate) fn want_namespace(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
-        if self.namespace == Namespace::Unwanted {
+        if self.namespace.is_unsent() {
             self.publish_namespace(next_epoch, cx);
         }
     }
 
-    pub(crate) fn namespace_accepted(&mut self, answered: u64) {
-        if self.namespace == (Namespace::Requested { epoch: answered }) {
-            self.namespace = Namespace::Accepted { epoch: answered };
-            self.refusals = 0;
-        }
+    pub(crate) fn namespace_accepted(&mut self, epoch: u64) {
+        self.namespace.accepted(epoch);
     }
 
-    /// A relay refuses a namespace that is already taken: the next try has another epoch.
-    pub(crate) fn namespace_refused(&mut self, answered: u64, cx: &mut Context<'_>) {
-        match self.namespace {
-            Namespace::Requested { epoch } | Namespace::Accepted { epoch } if epoch == answered => {
-                self.refusals = self.refusals.saturating_add(1);
-                self.namespace = Namespace::Refused { retry_at: cx.retry_at(self.refusals) };
-            }
-            Namespace::Unwanted
-            | Namespace::Requested { .. }
-            | Namespace::Accepted { .. }
-            | Namespace::Refused { .. } => {}
-        }
+    pub(crate) fn namespace_refused(&mut self, epoch: u64, cx: &mut Context<'_>) {
+        self.namespace.failed(epoch, cx);
     }
 
     fn publish_namespace(&mut self, next_epoch: &mut u64, cx: &mut Context<'_>) {
         let epoch = *next_epoch;
         *next_epoch = next_epoch.saturating_add(1);
-        self.namespace = Namespace::Requested { epoch };
+        self.namespace.sent(epoch);
         cx.out.push(Output::PublishNamespace {
             session: self.id,
-            namespace: vec![
-                cx.config.room.clone(),
-                cx.config.participant.clone(),
-                epoch.to_string(),
-            ],
+            namespace: namespace::of_session(&cx.config.room, &cx.config.participant, epoch),
             epoch,
         });
     }

@@ -8,15 +8,16 @@ use core::time::Duration;
 use crate::api::id::{FetchId, SessionId};
 use crate::api::media::{FrameNumber, Location};
 use crate::api::output::Output;
-use crate::api::time::Timestamp;
+use crate::api::time::{Timestamp, doubled};
 use crate::context::Context;
+use crate::context::request::Failures;
 
 /// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
 /// publisher, whom it asks, has gone.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often that is doubled after failures: on a line whose queue takes longer, asking anew each time would
-/// only make the queue longer.
-const DOUBLINGS: u32 = 2;
+/// That is doubled after failures, up to this: on a line whose queue takes longer, asking anew each time
+/// would only make the queue longer.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ enum FetchState {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
     asking: FetchState,
-    failures: u32,
+    failures: Failures,
 }
 
 impl Repair {
@@ -110,21 +111,18 @@ impl Repair {
     }
 
     fn progress_timeout(&self) -> Duration {
-        PROGRESS_TIMEOUT * (1 << self.failures.min(DOUBLINGS))
+        doubled(PROGRESS_TIMEOUT, self.failures.count(), LONGEST_TIMEOUT)
     }
 
     /// It ended. If that went well, the next may be asked for at once.
     pub(crate) fn ended(&mut self, end: FetchEnd, cx: &mut Context<'_>) {
         self.asking = match end {
             FetchEnd::Complete => {
-                self.failures = 0;
+                self.failures.clear();
                 FetchState::Free
             }
             FetchEnd::Unsupported => FetchState::Unsupported,
-            FetchEnd::Failed => {
-                self.failures = self.failures.saturating_add(1);
-                FetchState::Pausing { until: cx.retry_at(self.failures) }
-            }
+            FetchEnd::Failed => FetchState::Pausing { until: self.failures.next_try(cx) },
         };
     }
 

@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use crate::api::time::Timestamp;
+use crate::api::time::{Timestamp, doubled};
 
 /// How long a track that was heard may be silent before its publisher is asked. A muted one answers
 /// that it has nothing to say; one that is cut off does not answer, and nobody else says so: the relay
 /// believes in it until its own idle timeout, and FETCH reaches past the relay.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
-/// A publisher that has nothing to say is asked less and less often.
-const MOST_DOUBLINGS: u32 = 3;
+/// A publisher that has nothing to say is queried less and less often, down to this.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(8);
 
 /// The pulse of a track.
 #[derive(Clone, Debug, Default)]
@@ -76,10 +76,10 @@ impl StallDetector {
             self.answered_with_objects = self.answered_with_objects.saturating_add(1);
             self.quiet = 0;
         } else {
-            self.quiet = self.quiet.saturating_add(1).min(MOST_DOUBLINGS);
+            self.quiet = self.quiet.saturating_add(1);
         }
         if !self.wanted {
-            self.query_at = Some(now + SILENT_AFTER * (1 << self.quiet));
+            self.query_at = Some(now + doubled(SILENT_AFTER, self.quiet, LONGEST_INTERVAL));
         }
         self.stalled.take().map(|since| now - since)
     }

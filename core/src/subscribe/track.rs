@@ -1,9 +1,7 @@
 //! A track that the application listens to. It outlives every session; its subscription on a
 //! session has a life of its own, so that a publisher's outage never makes its listener reconnect.
 
-use alloc::string::{String, ToString as _};
-use alloc::vec;
-use alloc::vec::Vec;
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::api::error::ErrorCode;
@@ -12,13 +10,14 @@ use crate::api::id::{FetchId, SessionId, SubscriptionId, TrackId};
 use crate::api::media::FetchEnd;
 use crate::api::media::Track;
 use crate::api::media::{FrameNumber, MediaKind, Object};
+use crate::api::namespace;
 use crate::api::output::Output;
 use crate::api::quality::Measurement;
 use crate::api::stats::SubscribedTrackStats;
 use crate::api::time::Timestamp;
-use crate::api::time::earlier;
-use crate::config::Config;
 use crate::context::Context;
+use crate::context::request::Failures;
+use crate::context::soonest::soonest;
 use crate::quality_monitor::TrackMeter;
 use crate::subscribe::readiness::Readiness;
 use crate::subscribe::reception::Reception;
@@ -56,7 +55,7 @@ pub(crate) struct SubscribedTrack {
     kind: MediaKind,
     subscription: Subscription,
     readiness: Readiness,
-    failures: u32,
+    failures: Failures,
     reception: Reception,
     meter: TrackMeter,
 }
@@ -71,7 +70,7 @@ impl SubscribedTrack {
             kind,
             subscription: Subscription::Wanted,
             readiness: Readiness::default(),
-            failures: 0,
+            failures: Failures::default(),
             reception: Reception::new(id, kind, delivery, retention),
             meter: TrackMeter::default(),
         }
@@ -111,7 +110,7 @@ impl SubscribedTrack {
             Subscription::Wanted | Subscription::Ready { .. } => None,
             Subscription::Over => return None,
         };
-        earlier(request, self.readiness.deadline())
+        soonest([request, self.readiness.deadline()])
     }
 
     /// Does what is due: asks again, gives up a request that was not answered, believes one that
@@ -175,7 +174,7 @@ impl SubscribedTrack {
         }
         self.readiness.interrupted(cx.now, cx.config.ready_timeout);
         self.drop_subscription(cx);
-        self.failures = 0;
+        self.failures.clear();
         if let Some(epoch) = epoch {
             self.request(session, epoch, cx);
         }
@@ -187,7 +186,7 @@ impl SubscribedTrack {
             self.subscription = Subscription::Wanted;
         }
         self.readiness = Readiness::default();
-        self.failures = 0;
+        self.failures.clear();
         self.reception.detach();
     }
 
@@ -233,8 +232,7 @@ impl SubscribedTrack {
             }
         }
         self.reception.interrupted();
-        self.failures = self.failures.saturating_add(1);
-        self.subscription = Subscription::Ended { epoch, retry_at: cx.retry_at(self.failures) };
+        self.subscription = Subscription::Ended { epoch, retry_at: self.failures.next_try(cx) };
     }
 
     /// An object arrived by its subscription; whether it was new.
@@ -298,7 +296,7 @@ impl SubscribedTrack {
         self.subscription = Subscription::Ready { id, epoch };
         self.readiness.ready();
         self.reception.ready(cx.now);
-        self.failures = 0;
+        self.failures.clear();
         let latency = cx.now - asked_at;
         cx.telemetry.last_subscription_latency = Some(latency);
         cx.out.event(Event::TrackReady { track: self.id, latency });
@@ -319,7 +317,7 @@ impl SubscribedTrack {
         cx.out.push(Output::Subscribe {
             session,
             subscription: id,
-            namespace: namespace(cx.config, &self.participant, epoch),
+            namespace: namespace::of_session(&cx.config.room, &self.participant, epoch),
             name: self.name.clone(),
         });
     }
@@ -359,7 +357,7 @@ impl SubscribedTrack {
         let Subscription::Ready { epoch, .. } = self.subscription else { return false };
         let config = cx.config;
         let source = || {
-            let namespace = namespace(config, &self.participant, epoch);
+            let namespace = namespace::of_session(&config.room, &self.participant, epoch);
             TrackSource { session, namespace, name: self.name.clone() }
         };
         self.reception.ask(source, cx)
@@ -389,8 +387,4 @@ impl SubscribedTrack {
             self.finish_if_over(cx);
         }
     }
-}
-
-fn namespace(config: &Config, participant: &str, epoch: u64) -> Vec<String> {
-    vec![config.room.clone(), participant.to_string(), epoch.to_string()]
 }

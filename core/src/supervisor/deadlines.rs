@@ -7,6 +7,7 @@ use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
+use crate::context::soonest::Soonest;
 use crate::publish::PublishedTrack;
 use crate::session::{CredentialRenewal, Session};
 use crate::subscribe::SubscribedTrack;
@@ -20,61 +21,44 @@ impl Supervisor {
     /// The next deadline, and whose it is.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
         let State::Live { session, .. } = &self.state else { return self.next_deadline };
-        let path = (session.path_deadline(), WakeReason::Session);
-        Some(self.next_deadline.map_or(path, |next_deadline| first(path, next_deadline)))
+        let path = Soonest::default().or(WakeReason::Session, session.path_deadline());
+        self.next_deadline.map_or(path, |(at, reason)| path.or(reason, at)).get()
     }
 
     /// The same, but for the path of a live session.
     pub(super) fn compute_next_deadline(&self) -> Option<(Timestamp, WakeReason)> {
-        let wake = self.wake_of_state()?;
-        let test = self.pre_call.as_ref();
-        let test = test.map(|test| (test.deadline(self.is_live()), WakeReason::Test));
-        let wake = test.map_or(wake, |test| first(wake, test));
+        let of_state = self.deadline_of_state()?;
+        let pre_call = self.pre_call.as_ref().map(|test| test.deadline(self.is_live()));
         let track = self.subscribed.iter().filter_map(SubscribedTrack::reception_deadline).min();
-        Some(track.map_or(wake, |track| first(wake, (track, WakeReason::Track))))
+        of_state.or(WakeReason::PreCall, pre_call).or(WakeReason::Track, track).get()
     }
 
-    fn wake_of_state(&self) -> Option<(Timestamp, WakeReason)> {
+    /// What the state waits for; `None` if it waits for nothing, and never will.
+    fn deadline_of_state(&self) -> Option<Soonest> {
+        let none = Soonest::default();
         Some(match &self.state {
             State::Idle | State::Failed(_) | State::Closed(_) => return None,
-            State::Connecting(attempts) => (attempts.deadline(), WakeReason::Attempt),
-            State::Joining { session, deadline, .. } => {
-                let path = (session.path_deadline(), WakeReason::Session);
-                let next = first((*deadline, WakeReason::Join), path);
-                let request = self.request_deadline(session);
-                let next = request.map_or(next, |at| first(next, (at, WakeReason::Session)));
-                session
-                    .rendezvous
-                    .deadline()
-                    .map_or(next, |at| first(next, (at, WakeReason::Rendezvous)))
-            }
-            State::Live { session, stable_at } => {
-                let mut next = (self.monitor.deadline(), WakeReason::Quality);
-                for (at, reason) in [
-                    (self.request_deadline(session), WakeReason::Session),
-                    (self.ringing.deadline(), WakeReason::Answer),
-                    (self.idle_at(), WakeReason::Idle),
-                    (session.rendezvous.deadline(), WakeReason::Rendezvous),
-                    (
-                        session.renewal.as_ref().map(CredentialRenewal::deadline),
-                        WakeReason::Session,
-                    ),
-                ] {
-                    next = at.map_or(next, |at| first(next, (at, reason)));
-                }
-                stable_at.map_or(next, |at| first((at, WakeReason::Stable), next))
-            }
-            State::Suspect { session, attempts, tell_at } => {
-                let attempt = (attempts.deadline(), WakeReason::Attempt);
-                let path = (session.path_deadline(), WakeReason::Session);
-                first(first(attempt, path), (*tell_at, WakeReason::Grace))
-            }
-            State::Recovering { attempts, silent } => {
-                let attempt = (attempts.deadline(), WakeReason::Attempt);
-                let path =
-                    silent.as_ref().map(|session| (session.path_deadline(), WakeReason::Session));
-                path.map_or(attempt, |path| first(attempt, path))
-            }
+            State::Connecting(attempts) => none.or(WakeReason::Attempt, attempts.deadline()),
+            State::Joining { session, deadline, .. } => none
+                .or(WakeReason::Join, *deadline)
+                .or(WakeReason::Session, session.path_deadline())
+                .or(WakeReason::Session, self.request_deadline(session))
+                .or(WakeReason::Rendezvous, session.rendezvous.deadline()),
+            State::Live { session, stable_at } => none
+                .or(WakeReason::Stable, *stable_at)
+                .or(WakeReason::Quality, self.monitor.deadline())
+                .or(WakeReason::Session, self.request_deadline(session))
+                .or(WakeReason::Ringing, self.ringing.deadline())
+                .or(WakeReason::Idle, self.idle_at())
+                .or(WakeReason::Rendezvous, session.rendezvous.deadline())
+                .or(WakeReason::Session, session.renewal.as_ref().map(CredentialRenewal::deadline)),
+            State::Suspect { session, attempts, tell_at } => none
+                .or(WakeReason::Attempt, attempts.deadline())
+                .or(WakeReason::Session, session.path_deadline())
+                .or(WakeReason::Grace, *tell_at),
+            State::Recovering { attempts, silent } => none
+                .or(WakeReason::Attempt, attempts.deadline())
+                .or(WakeReason::Session, silent.as_ref().map(Session::path_deadline)),
         })
     }
 
@@ -197,8 +181,4 @@ impl Supervisor {
             self.monitor.rate(measured, cx!(self));
         }
     }
-}
-
-fn first(a: (Timestamp, WakeReason), b: (Timestamp, WakeReason)) -> (Timestamp, WakeReason) {
-    if b.0 < a.0 { b } else { a }
 }

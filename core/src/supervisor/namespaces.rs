@@ -31,7 +31,7 @@ impl Supervisor {
 
     pub(super) fn namespace_subscription_ended(&mut self, id: NamespaceSubscriptionId) {
         if let Some(remote) = self.participants.iter_mut().find(|remote| remote.has(id)) {
-            remote.ended(cx!(self));
+            remote.ended(id, cx!(self));
         }
     }
 

@@ -174,7 +174,7 @@ fn the_machine_wants_to_be_woken_for_the_answer_and_for_idleness_even_between_pr
     });
     harness.advance_alive(MS * 1_000);
     let deadline = harness.call.deadline().expect("it is live");
-    assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 50, WakeReason::Answer));
+    assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 50, WakeReason::Ringing));
     harness.advance_alive(MS * 1_500);
     let deadline = harness.call.deadline().expect("it is live");
     assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 30, WakeReason::Idle));

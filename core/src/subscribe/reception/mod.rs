@@ -13,8 +13,8 @@ use crate::api::media::{Delivery, Retention};
 use crate::api::media::{FrameNumber, Location, MediaKind};
 use crate::api::stats::SubscribedCounters;
 use crate::api::time::Timestamp;
-use crate::api::time::earlier;
 use crate::context::Context;
+use crate::context::soonest::soonest;
 use crate::subscribe::gaps::Gaps;
 use crate::subscribe::lateness::Lateness;
 use crate::subscribe::reorder_buffer::ReorderBuffer;
@@ -118,7 +118,7 @@ impl Reception {
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let wait = self.wait.map(|wait| wait.ask_at.map_or(wait.until, |at| at.min(wait.until)));
-        earlier(earlier(wait, self.repair.deadline()), self.stall_detector.deadline())
+        soonest([wait, self.repair.deadline(), self.stall_detector.deadline()])
     }
 
     /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.

@@ -1,0 +1,134 @@
+//! The life of a request to a relay, from wanted to accepted, and again after it failed.
+
+use crate::api::time::Timestamp;
+use crate::context::Context;
+
+/// How often a request has failed in a row. Each failure makes the pause before the next try longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failures(u32);
+
+impl Failures {
+    /// Counts a failure; when to try again.
+    pub(crate) fn next_try(&mut self, cx: &mut Context<'_>) -> Timestamp {
+        self.0 = self.0.saturating_add(1);
+        cx.retry_at(self.0)
+    }
+
+    pub(crate) fn count(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// A request that is sent once per session and sent again, after a pause, if it fails there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request<Id> {
+    state: State<Id>,
+    failures: Failures,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State<Id> {
+    /// Nothing was sent on this session.
+    Unsent,
+    Sent(Id),
+    Accepted(Id),
+    Failed {
+        retry_at: Timestamp,
+    },
+}
+
+impl<Id> Default for Request<Id> {
+    fn default() -> Self {
+        Self { state: State::Unsent, failures: Failures::default() }
+    }
+}
+
+impl<Id: Copy + Eq> Request<Id> {
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.state == State::Unsent
+    }
+
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted(_))
+    }
+
+    /// The identifier that the request has on this session, if it has not failed there.
+    pub(crate) fn id(&self) -> Option<Id> {
+        match self.state {
+            State::Sent(id) | State::Accepted(id) => Some(id),
+            State::Unsent | State::Failed { .. } => None,
+        }
+    }
+
+    /// When to send it again.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Failed { retry_at } => Some(retry_at),
+            State::Unsent | State::Sent(_) | State::Accepted(_) => None,
+        }
+    }
+
+    /// Whether it is time to send a failed request again.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.deadline().is_some_and(|at| now >= at)
+    }
+
+    pub(crate) fn sent(&mut self, id: Id) {
+        self.state = State::Sent(id);
+    }
+
+    /// The relay accepted `id`; whether that is the request that waits for an answer.
+    pub(crate) fn accepted(&mut self, id: Id) -> bool {
+        let answered = self.state == State::Sent(id);
+        if answered {
+            self.state = State::Accepted(id);
+            self.failures.clear();
+        }
+        answered
+    }
+
+    /// The relay refused `id`, or ended what it had accepted. An outdated identifier changes nothing.
+    pub(crate) fn failed(&mut self, id: Id, cx: &mut Context<'_>) {
+        if self.id() == Some(id) {
+            self.state = State::Failed { retry_at: self.failures.next_try(cx) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::testing::TestBench;
+
+    #[test]
+    fn a_request_waits_longer_after_each_failure_until_it_is_accepted() {
+        let (mut request, mut bench) = (Request::default(), TestBench::default());
+        let mut pauses = [Timestamp::ZERO; 3];
+        for (id, pause) in (0_u64..).zip(&mut pauses) {
+            request.sent(id);
+            request.failed(id, &mut bench.context());
+            *pause = request.deadline().expect("a pause");
+            assert!(request.is_due(*pause) && !request.is_due(Timestamp::ZERO));
+        }
+        let at = Timestamp::from_millis;
+        assert!(at(50) <= pauses[0] && pauses[0] <= at(100), "{pauses:?}");
+        assert!(at(200) <= pauses[2] && pauses[2] <= at(400), "{pauses:?}");
+        request.sent(7);
+        assert!(request.accepted(7) && request.is_accepted());
+        request.failed(7, &mut bench.context());
+        assert!(request.deadline().is_some_and(|pause| pause <= at(100)), "counted anew");
+    }
+
+    #[test]
+    fn an_outdated_identifier_changes_nothing() {
+        let (mut request, mut bench) = (Request::default(), TestBench::default());
+        request.sent(2);
+        assert!(!request.accepted(1));
+        request.failed(1, &mut bench.context());
+        assert_eq!((request.id(), request.deadline()), (Some(2), None));
+    }
+}
