@@ -13,13 +13,16 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::call_config::{CallConfig, ConnectError};
-use crate::dial::Dialer;
-use crate::directory::RelayBook;
-use crate::driver::{Command, Driver};
+use crate::driver::Driver;
+use crate::driver::command::{Command, Commands};
+use crate::driver::relay_cache::RelayCache;
+use crate::driver::relay_table::RelayBook;
+use crate::driver::telemetry::Observer;
 use crate::journal::{Header, Journal, VERSION};
 use crate::network::{HostNetwork, Network};
-use crate::telemetry::Observer;
-use crate::tracks::{CallEnded, Commands, PublishedTrack, SubscribedTrack};
+use crate::received_frame::CallEnded;
+use crate::session::dial::Dialer;
+use crate::tracks::{PublishedTrack, SubscribedTrack};
 use crate::trust::{Trust, TrustError};
 
 /// How many events may wait for a listener. The oldest are dropped.
@@ -67,10 +70,11 @@ impl Call {
     ///
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
-        let CallConfig { config: mut core, trust, seed, journal, providers } = config;
+        let CallConfig { config: mut core, trust, seed, journal, providers, relay_cache } = config;
         let mut relays = RelayBook::default();
         core.relays = relays.enter(&core.relays)?;
-        if let Some(known) = providers.cache.as_ref().and_then(|c| c.load(network.unix_millis())) {
+        let relay_cache = relay_cache.map(RelayCache::new);
+        if let Some(known) = relay_cache.as_ref().and_then(|c| c.load(network.unix_millis())) {
             let known = RememberedRelays { relays: relays.enter_usable(known.relays), ..known };
             core.directory.remembered = Some(known).filter(|known| !known.relays.is_empty());
         }
@@ -102,6 +106,7 @@ impl Call {
             network,
             relays,
             providers,
+            relay_cache,
             trust_roots: trust.len(),
             supervisor,
             journal,

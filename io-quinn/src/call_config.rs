@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use holdline_core::{Config, ConfigError, Policy};
 
-use crate::directory::{CredentialProvider, Providers, RelayCache, RelayProvider};
+use crate::providers::{CredentialProvider, Providers, RelayProvider};
 use crate::relay_url::RelayUrlError;
 use crate::trust::{Trust, TrustError};
 
@@ -18,6 +18,7 @@ pub struct CallConfig {
     pub(crate) seed: Option<u64>,
     pub(crate) journal: Option<Box<dyn Write + Send>>,
     pub(crate) providers: Providers,
+    pub(crate) relay_cache: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for CallConfig {
@@ -42,7 +43,14 @@ impl CallConfig {
         let mut config = Config::new(relay, room, participant);
         // Taken from the clock when the call is made.
         config.first_epoch = 0;
-        Self { config, trust: None, seed: None, journal: None, providers: Providers::default() }
+        Self {
+            config,
+            trust: None,
+            seed: None,
+            journal: None,
+            providers: Providers::default(),
+            relay_cache: None,
+        }
     }
 
     /// One more relay, tried in turn.
@@ -65,7 +73,7 @@ impl CallConfig {
     /// relays' addresses are left out, because they may carry tokens.
     #[must_use]
     pub fn relay_cache(mut self, file: impl Into<PathBuf>) -> Self {
-        self.providers.cache = Some(RelayCache::new(file.into()));
+        self.relay_cache = Some(file.into());
         self
     }
 

@@ -42,28 +42,18 @@
 
 mod call;
 mod call_config;
-mod cause;
-mod congestion;
-mod dial;
-mod directory;
 mod driver;
-mod fetch;
-mod frame_queue;
-mod headers;
-mod host;
 pub mod journal;
-mod link;
 mod network;
-mod publication;
+mod providers;
+mod received_frame;
 mod relay_url;
-mod subscription;
-mod telemetry;
+mod session;
 mod tracks;
 mod trust;
 
 pub use call::{Call, Events};
 pub use call_config::{CallConfig, ConnectError};
-pub use directory::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use holdline_core::{
     Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
     Delivery, ErrorCode, Event, Frame, FrameNumber, Gap, GapReason, Histogram, HostReport,
@@ -72,8 +62,10 @@ pub use holdline_core::{
     Summary, Token, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};
+pub use providers::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
+pub use received_frame::{CallEnded, ReceivedFrame};
 pub use relay_url::{RelayUrl, RelayUrlError};
-pub use tracks::{CallEnded, PublishedTrack, ReceivedFrame, SubscribedTrack};
+pub use tracks::{PublishedTrack, SubscribedTrack};
 pub use trust::{Trust, TrustError};
 
 /// Compiles the example in the README.

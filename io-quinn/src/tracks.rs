@@ -2,45 +2,19 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt as _};
-use holdline_core::{Frame, FrameNumber, Gap, Input, Location, Object, Retention, TrackId};
-use tokio::sync::mpsc;
+use holdline_core::{Frame, Input, Retention, TrackId};
 
-use crate::driver::Command;
-use crate::frame_queue;
+use crate::driver::command::{Command, Commands};
+use crate::driver::frame_queue;
+use crate::received_frame::{CallEnded, ReceivedFrame};
 
-/// How many commands may wait for the driver before frames are dropped instead of queued. It only
-/// fills when the runtime gives the driver no time.
-const COMMAND_QUEUE: usize = 4096;
 /// How many frames may wait for the application, at least: about 10 s of audio. The oldest are
 /// dropped.
 const DELIVERY_QUEUE: usize = 512;
-
-/// The call has ended, so nothing more can be asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the call has ended")]
-pub struct CallEnded;
-
-/// The way from the handles to the driver. Never blocks.
-#[derive(Clone, Debug)]
-pub(crate) struct Commands {
-    pub(crate) queue: mpsc::UnboundedSender<Command>,
-    pub(crate) waiting: Arc<AtomicUsize>,
-}
-
-impl Commands {
-    pub(crate) fn send(&self, command: Command) -> Result<(), CallEnded> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.queue.send(command).map_err(|_| CallEnded)
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= COMMAND_QUEUE
-    }
-}
 
 /// A track that the application publishes.
 #[derive(Clone, Debug)]
@@ -84,31 +58,6 @@ impl PublishedTrack {
     /// Only when the call has ended.
     pub fn finish(&self) -> Result<(), CallEnded> {
         self.commands.send(Command::Tell(Input::Finish { track: self.id }))
-    }
-}
-
-/// A frame with its place in the track.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceivedFrame {
-    /// Where it stands in the track, as MoQ has it.
-    pub location: Location,
-    /// Which frame of the track it is.
-    pub number: FrameNumber,
-    /// When it was captured, in microseconds of the publisher's clock.
-    pub captured_at: u64,
-    /// Whether it can be decoded without those before it.
-    pub keyframe: bool,
-    /// The encoded media.
-    pub payload: bytes::Bytes,
-    /// What is missing before it: `None` if it follows the last one.
-    pub gap: Option<Gap>,
-}
-
-impl ReceivedFrame {
-    pub(crate) fn new(object: Object, gap: Option<Gap>) -> Self {
-        let Object { location, number, frame } = object;
-        let Frame { captured_at, keyframe, payload } = frame;
-        Self { location, number, captured_at, keyframe, payload, gap }
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use holdline_core::{Input, Output, Timestamp};
 use serde::Serialize;
 
-use crate::journal::{Entry, Header};
+use crate::journal::format::{Entry, Header};
 
 /// How many lines may wait for the disk. If it falls further behind, the journal ends there: a call
 /// does not wait for its journal, and a gap would be worse than an end.

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use holdline_core::{Output, Supervisor};
 
-use crate::journal::{Entry, Header, VERSION};
+use crate::journal::format::{Entry, Header, VERSION};
 
 /// No line is longer: a journal is a stranger's file.
 const LONGEST_LINE: u64 = 64 * 1024 * 1024;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
-use crate::tracks::ReceivedFrame;
+use crate::received_frame::ReceivedFrame;
 
 #[derive(Debug, Default)]
 struct Shared {

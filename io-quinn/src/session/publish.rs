@@ -12,7 +12,7 @@ use moq_transport::serve::{ServeError, Subgroup, SubgroupWriter, SubgroupsWriter
 use moq_transport::session::{PublishNamespace, Publisher, Subscribed};
 use tokio::sync::{mpsc, watch};
 
-use crate::headers;
+use crate::session::extension_headers;
 
 /// The priority of subgroups. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH have 0
 /// and a greater number goes first: with any other one, media that waits for a narrow line holds up every
@@ -36,7 +36,7 @@ impl Publication {
 
     pub(crate) fn send(&mut self, object: Object) -> Result<(), ServeError> {
         let Object { location, number, frame } = object;
-        let headers = headers::of_frame(number, frame.captured_at, frame.keyframe);
+        let headers = extension_headers::of_frame(number, frame.captured_at, frame.keyframe);
         self.write(location, ObjectStatus::NormalObject, frame.payload, headers)
     }
 
@@ -45,7 +45,7 @@ impl Publication {
         location: Location,
         number: FrameNumber,
     ) -> Result<(), ServeError> {
-        let mark = headers::of_end(number);
+        let mark = extension_headers::of_end(number);
         self.write(location, ObjectStatus::NormalObject, Bytes::new(), mark)?;
         let after = Location::new(location.group, location.object + 1);
         self.write(after, ObjectStatus::EndOfTrack, Bytes::new(), ExtensionHeaders::new())

@@ -3,40 +3,41 @@
 //! No decision is taken here. Every branch is about *how* an output is carried out; whether, when
 //! and how often is the core's.
 
+pub(crate) mod command;
+pub(crate) mod frame_queue;
+mod host_check;
+pub(crate) mod relay_cache;
+pub(crate) mod relay_table;
+pub(crate) mod telemetry;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use holdline_core::{
-    Cause, Event, Input, Output, PublicationId, RequestId, SessionId, Stats, Summary, Supervisor,
-    Token, TrackId,
+    Cause, Event, Input, Output, PublicationId, RequestId, SessionId, Summary, Supervisor, Token,
+    TrackId,
 };
 use moq_transport::serve::ServeError;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::dial::{Dialer, Established};
-use crate::directory::{Providers, RelayBook};
-use crate::fetch::Asked;
-use crate::frame_queue;
-use crate::host;
+use crate::driver::command::Command;
+use crate::driver::relay_cache::RelayCache;
+use crate::driver::relay_table::RelayBook;
+use crate::driver::telemetry::Observer;
 use crate::journal::Journal;
-use crate::link::{Link, farewell};
 use crate::network::Network;
-use crate::publication::Publication;
-use crate::telemetry::Observer;
-use crate::tracks::ReceivedFrame;
+use crate::providers::Providers;
+use crate::received_frame::ReceivedFrame;
+use crate::session::dial::{Dialer, Established};
+use crate::session::fetch::IncomingFetch;
+use crate::session::publish::Publication;
+use crate::session::{Link, farewell};
 
 /// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
 /// network, and with them, by flow control, the relay.
 const INPUT_QUEUE: usize = 1024;
-
-/// What the application's handles ask of the driver.
-pub(crate) enum Command {
-    Tell(Input),
-    Listen { track: TrackId, frames: frame_queue::Sender },
-    Stats(oneshot::Sender<Stats>),
-}
 
 /// One call on one network.
 pub(crate) struct Driver {
@@ -44,6 +45,7 @@ pub(crate) struct Driver {
     pub(crate) dialer: Dialer,
     pub(crate) relays: RelayBook,
     pub(crate) providers: Providers,
+    pub(crate) relay_cache: Option<RelayCache>,
     /// How many authorities the dialer believes.
     pub(crate) trust_roots: u32,
     pub(crate) supervisor: Supervisor,
@@ -57,10 +59,10 @@ pub(crate) struct Driver {
 }
 
 /// What comes with more than the core is to know of it.
-pub(crate) enum Arrival {
+enum Arrival {
     Dialed(SessionId, Result<Box<Established>, Cause>),
     Relays(RequestId, Vec<String>),
-    Asked(Box<Asked>),
+    Fetch(Box<IncomingFetch>),
 }
 
 /// What is going on in the world on the call's behalf.
@@ -71,6 +73,7 @@ struct World {
     streams: BTreeMap<TrackId, frame_queue::Sender>,
     inputs: mpsc::Sender<Input>,
     arrivals: mpsc::Sender<Arrival>,
+    fetches: mpsc::Sender<IncomingFetch>,
     questions: JoinSet<()>,
     /// Inputs that carrying out an output brought at once.
     answers: VecDeque<Input>,
@@ -80,6 +83,7 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         let (inputs, mut from_links) = mpsc::channel(INPUT_QUEUE);
         let (arrivals, mut from_afar) = mpsc::channel(INPUT_QUEUE);
+        let (fetches, mut from_listeners) = mpsc::channel(INPUT_QUEUE);
         let mut world = World {
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -87,6 +91,7 @@ impl Driver {
             streams: BTreeMap::new(),
             inputs,
             arrivals,
+            fetches,
             questions: JoinSet::new(),
             answers: VecDeque::new(),
         };
@@ -99,7 +104,7 @@ impl Driver {
                     None => world.answers.push_back(Input::Close),
                 },
                 Some(input) = from_links.recv() => world.came(input),
-                Some(arrival) = from_afar.recv() => self.arrived(arrival, &mut world),
+                Some(arrival) = next_arrival(&mut from_afar, &mut from_listeners) => self.arrived(arrival, &mut world),
                 () = wait_until(&*self.network, self.supervisor.deadline().map(|d| d.at)) => {
                     world.answers.push_back(Input::Tick);
                 }
@@ -154,7 +159,7 @@ impl Driver {
                 });
             }
             Output::RememberDirectory { relays } => {
-                if let Some(cache) = self.providers.cache.clone() {
+                if let Some(cache) = self.relay_cache.clone() {
                     let answered_at = self.network.unix_millis();
                     // Not waited for: nothing depends on it.
                     tokio::task::spawn_blocking(move || cache.store(relays, answered_at));
@@ -170,7 +175,7 @@ impl Driver {
                 let (network, trust_roots) = (Arc::clone(&self.network), self.trust_roots);
                 let inputs = world.inputs.clone();
                 world.ask(async move {
-                    let _ = inputs.send(host::check(&*network, trust_roots).await).await;
+                    let _ = inputs.send(host_check::check(&*network, trust_roots).await).await;
                 });
             }
             Output::CloseSession { session } => world.close(session),
@@ -281,7 +286,7 @@ impl Driver {
                 let relays = self.relays.enter_usable(relays);
                 world.answers.push_back(Input::DirectoryAnswered { request, relays });
             }
-            Arrival::Asked(asked) => {
+            Arrival::Fetch(asked) => {
                 if let Some(link) = world.links.get_mut(&asked.session) {
                     world.answers.push_back(link.asked(*asked));
                 }
@@ -298,7 +303,7 @@ impl World {
             Ok(up) if wanted => {
                 self.links.insert(
                     session,
-                    Link::start(session, *up, self.inputs.clone(), self.arrivals.clone()),
+                    Link::start(session, *up, self.inputs.clone(), self.fetches.clone()),
                 );
                 self.answers.push_back(Input::Connected { session });
             }
@@ -358,6 +363,19 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.dials.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// Waits for either queue; dials and providers come before listeners.
+async fn next_arrival(
+    arrivals: &mut mpsc::Receiver<Arrival>,
+    fetches: &mut mpsc::Receiver<IncomingFetch>,
+) -> Option<Arrival> {
+    tokio::select! {
+        biased;
+        Some(arrival) = arrivals.recv() => Some(arrival),
+        Some(fetch) = fetches.recv() => Some(Arrival::Fetch(Box::new(fetch))),
+        else => None,
     }
 }
 

@@ -11,9 +11,8 @@ use moq_transport::session::{
 };
 use tokio::sync::mpsc;
 
-use crate::driver::Arrival;
-use crate::headers;
-use crate::publication::PRIORITY;
+use crate::session::extension_headers;
+use crate::session::publish::PRIORITY;
 
 /// No frame is longer: lengths are a stranger's numbers.
 const LONGEST_FRAME: u64 = 16 * 1024 * 1024;
@@ -80,13 +79,13 @@ async fn read(
         while let Some(chunk) = fetch.read_payload_chunk(CHUNK).await? {
             payload.extend_from_slice(&chunk);
         }
-        let Some(number) = headers::number(&object.extension_headers) else { continue };
+        let Some(number) = extension_headers::number(&object.extension_headers) else { continue };
         let object = Object {
             location: Location::new(object.group_id, object.object_id),
             number,
             frame: Frame {
-                captured_at: headers::captured_at(&object.extension_headers),
-                keyframe: headers::keyframe(&object.extension_headers),
+                captured_at: extension_headers::captured_at(&object.extension_headers),
+                keyframe: extension_headers::keyframe(&object.extension_headers),
                 payload: payload.freeze(),
             },
         };
@@ -113,7 +112,7 @@ fn last_of(end: WireLocation) -> Location {
 pub(crate) async fn listen(
     mut publisher: Publisher,
     session: SessionId,
-    arrivals: mpsc::Sender<Arrival>,
+    fetches: mpsc::Sender<IncomingFetch>,
 ) {
     publisher.accept_fetch();
     while let Some(request) = publisher.fetch_requested().await {
@@ -128,8 +127,8 @@ pub(crate) async fn listen(
                     name: String::from_utf8_lossy(range.track_name.as_bytes()).into_owned(),
                     namespace: range.track_namespace,
                 };
-                let asked = Asked { session, range, request };
-                if arrivals.send(Arrival::Asked(Box::new(asked))).await.is_err() {
+                let asked = IncomingFetch { session, range, request };
+                if fetches.send(asked).await.is_err() {
                     return;
                 }
             }
@@ -140,13 +139,13 @@ pub(crate) async fn listen(
 }
 
 /// What somebody asks for.
-pub(crate) struct Asked {
+pub(crate) struct IncomingFetch {
     pub(crate) session: SessionId,
     pub(crate) range: Range,
     pub(crate) request: FetchRequested,
 }
 
-impl Asked {
+impl IncomingFetch {
     pub(crate) fn input(&self) -> Input {
         Input::FetchRequested {
             session: self.session,
@@ -170,7 +169,7 @@ pub(crate) enum Part {
 
 /// Answers, with what comes through `parts`. If that breaks off, so does the answer.
 pub(crate) async fn answer(
-    asked: Asked,
+    asked: IncomingFetch,
     last: Option<Location>,
     mut parts: mpsc::UnboundedReceiver<Part>,
     inputs: mpsc::Sender<Input>,
@@ -207,7 +206,11 @@ async fn write(writer: &mut FetchWriter, object: &Object) -> Result<(), SessionE
         subgroup_id: Some(0),
         object_id: object.location.object,
         publisher_priority: PRIORITY,
-        extension_headers: headers::of_frame(object.number, frame.captured_at, frame.keyframe),
+        extension_headers: extension_headers::of_frame(
+            object.number,
+            frame.captured_at,
+            frame.keyframe,
+        ),
         payload_length: frame.payload.len() as u64,
     };
     writer.write_record(&FetchRecord::Object(record)).await?;

@@ -1,5 +1,13 @@
 //! A session on the wire, and what runs on it.
 
+mod congestion;
+pub(crate) mod dial;
+mod error_mapping;
+mod extension_headers;
+pub(crate) mod fetch;
+pub(crate) mod publish;
+mod subscribe;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +21,10 @@ use moq_transport::session::{Publisher, Session, Subscriber};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::cause;
-use crate::congestion;
-use crate::dial::{Established, RECEIVE_WINDOW};
-use crate::driver::Arrival;
-use crate::fetch::{self, Asked, Part, Range};
 use crate::network::Network;
-use crate::publication::{self, Catalogue, Publication};
-use crate::subscription;
+use crate::session::dial::{Established, RECEIVE_WINDOW};
+use crate::session::fetch::{IncomingFetch, Part, Range};
+use crate::session::publish::{Catalogue, Publication};
 
 /// How long a closed connection may take to say so to its relay.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -38,7 +42,7 @@ pub(crate) struct Link {
     /// What we have asked for.
     fetches: BTreeMap<FetchId, AbortHandle>,
     /// What we were asked for, by its Request ID: not answered yet, and being answered.
-    asked: BTreeMap<u64, Asked>,
+    asked: BTreeMap<u64, IncomingFetch>,
     answers: BTreeMap<u64, mpsc::UnboundedSender<Part>>,
     tasks: JoinSet<()>,
     /// The connection's receive window, in bytes.
@@ -51,11 +55,11 @@ impl Link {
         id: SessionId,
         up: Established,
         inputs: mpsc::Sender<Input>,
-        arrivals: mpsc::Sender<Arrival>,
+        fetches: mpsc::Sender<IncomingFetch>,
     ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(run(id, up.connection.clone(), up.session, inputs.clone()));
-        tasks.spawn(fetch::listen(up.publisher.clone(), id, arrivals));
+        tasks.spawn(fetch::listen(up.publisher.clone(), id, fetches));
         Self {
             id,
             endpoint: up.endpoint,
@@ -126,7 +130,7 @@ impl Link {
     }
 
     pub(crate) fn publish_namespace(&mut self, fields: &[String], epoch: u64) {
-        self.tasks.spawn(publication::serve_namespace(
+        self.tasks.spawn(publish::serve_namespace(
             self.publisher.clone(),
             TrackNamespace { fields: tuple(fields) },
             self.catalogue.subscribe(),
@@ -141,7 +145,7 @@ impl Link {
     }
 
     pub(crate) fn watch(&mut self, watch: WatchId, prefix: &[String]) {
-        self.tasks.spawn(subscription::watch(
+        self.tasks.spawn(subscribe::watch(
             self.subscriber.clone(),
             TrackNamespacePrefix { fields: tuple(prefix) },
             watch,
@@ -150,7 +154,7 @@ impl Link {
     }
 
     pub(crate) fn subscribe(&mut self, id: SubscriptionId, namespace: &[String], name: String) {
-        let task = self.tasks.spawn(subscription::subscribe(
+        let task = self.tasks.spawn(subscribe::subscribe(
             self.subscriber.clone(),
             TrackNamespace { fields: tuple(namespace) },
             name,
@@ -191,7 +195,7 @@ impl Link {
     }
 
     /// Somebody asks for something.
-    pub(crate) fn asked(&mut self, asked: Asked) -> Input {
+    pub(crate) fn asked(&mut self, asked: IncomingFetch) -> Input {
         let input = asked.input();
         self.asked.insert(asked.request.id(), asked);
         input
@@ -253,10 +257,10 @@ async fn run(
 ) {
     let cause = tokio::select! {
         ended = session.run() => match ended {
-            Ok(()) => cause::of_session(&connection, &"the session ended"),
-            Err(error) => cause::of_session(&connection, &error),
+            Ok(()) => error_mapping::of_session(&connection, &"the session ended"),
+            Err(error) => error_mapping::of_session(&connection, &error),
         },
-        reason = connection.closed() => cause::of_connection(&reason),
+        reason = connection.closed() => error_mapping::of_connection(&reason),
     };
     let _ = inputs.send(Input::SessionClosed { session: id, cause }).await;
 }

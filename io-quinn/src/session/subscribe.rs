@@ -9,7 +9,7 @@ use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, Track
 use moq_transport::session::{NamespaceEvent, Subscriber};
 use tokio::sync::mpsc;
 
-use crate::headers;
+use crate::session::extension_headers;
 
 /// Follows a participant's namespaces until the relay no longer tells of them.
 pub(crate) async fn watch(
@@ -115,16 +115,16 @@ async fn read_group(
             // A publisher of ours has said more before.
             continue;
         }
-        let Some(number) = headers::number(&object.extension_headers) else {
+        let Some(number) = extension_headers::number(&object.extension_headers) else {
             tracing::debug!(%subscription, "an object without a number: not a publisher of ours");
             continue;
         };
-        let input = if headers::is_end(&object.extension_headers) {
+        let input = if extension_headers::is_end(&object.extension_headers) {
             Input::EndOfTrack { subscription, number }
         } else {
             let frame = Frame {
-                captured_at: headers::captured_at(&object.extension_headers),
-                keyframe: headers::keyframe(&object.extension_headers),
+                captured_at: extension_headers::captured_at(&object.extension_headers),
+                keyframe: extension_headers::keyframe(&object.extension_headers),
                 payload: object.read_all().await?,
             };
             let location = Location::new(group.group_id, object.object_id);

@@ -10,10 +10,10 @@ use holdline_core::{Cause, CauseKind, Token};
 use moq_transport::session::{Publisher, Session, Subscriber, Transport};
 use moq_transport::setup::AuthorizationToken;
 
-use crate::cause;
-use crate::congestion::Controllers;
 use crate::network::Network;
 use crate::relay_url::RelayUrl;
+use crate::session::congestion::Controllers;
+use crate::session::error_mapping;
 
 /// How many of a name's addresses are tried, side by side (RFC 8305 without its delays: a dial is
 /// a few packets).
@@ -112,7 +112,7 @@ impl Dialer {
             endpoint.connect_with(self.client.clone(), address, host).map_err(|error| {
                 Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
             })?;
-        let connection = connecting.await.map_err(|error| cause::of_connection(&error))?;
+        let connection = connecting.await.map_err(|error| error_mapping::of_connection(&error))?;
         Ok((endpoint, connection))
     }
 }
@@ -135,6 +135,6 @@ async fn setup(
     let (session, publisher, subscriber) =
         Session::connect_with_tokens(transport.into(), None, Transport::RawQuic, tokens)
             .await
-            .map_err(|error| cause::of_session(&connection, &error))?;
+            .map_err(|error| error_mapping::of_session(&connection, &error))?;
     Ok(Established { endpoint, connection, session, publisher, subscriber })
 }
