@@ -16,7 +16,7 @@ use crate::call_config::{CallConfig, ConnectError};
 use crate::driver::Driver;
 use crate::driver::command::{Command, Commands};
 use crate::driver::relay_cache::RelayCache;
-use crate::driver::relay_table::RelayBook;
+use crate::driver::relay_table::RelayTable;
 use crate::driver::telemetry::Observer;
 use crate::journal::{Header, Journal, VERSION};
 use crate::network::{HostNetwork, Network};
@@ -37,7 +37,7 @@ pub struct Call {
     next_track: AtomicU64,
     events: broadcast::Sender<Event>,
     /// Held from the start, so that the first listener misses nothing.
-    first_listener: Mutex<Option<broadcast::Receiver<Event>>>,
+    first_receiver: Mutex<Option<broadcast::Receiver<Event>>>,
     ended: watch::Receiver<Option<Summary>>,
 }
 
@@ -71,11 +71,11 @@ impl Call {
     /// Outside a tokio runtime.
     pub fn connect_on(network: Arc<dyn Network>, config: CallConfig) -> Result<Self, ConnectError> {
         let CallConfig { config: mut core, trust, seed, journal, providers, relay_cache } = config;
-        let mut relays = RelayBook::default();
-        core.relays = relays.enter(&core.relays)?;
+        let mut relays = RelayTable::default();
+        core.relays = relays.insert(&core.relays)?;
         let relay_cache = relay_cache.map(RelayCache::new);
         if let Some(known) = relay_cache.as_ref().and_then(|c| c.load(network.unix_millis())) {
-            let known = RememberedRelays { relays: relays.enter_usable(known.relays), ..known };
+            let known = RememberedRelays { relays: relays.insert_usable(known.relays), ..known };
             core.directory.remembered = Some(known).filter(|known| !known.relays.is_empty());
         }
         let seed = seed.map_or_else(draw_seed, Ok)?;
@@ -98,8 +98,8 @@ impl Call {
         let journal = journal.map_err(|error| ConnectError::Journal(error.to_string()))?;
 
         let (queue, from_handles) = mpsc::unbounded_channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let (events, first_listener) = broadcast::channel(EVENT_QUEUE);
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (events, first_receiver) = broadcast::channel(EVENT_QUEUE);
         let (ended_sender, ended) = watch::channel(None);
         let driver = Driver {
             dialer: Dialer::new(Arc::clone(&network), tls, probe_interval),
@@ -112,16 +112,16 @@ impl Call {
             journal,
             observer: Observer::default(),
             commands: from_handles,
-            waiting: Arc::clone(&waiting),
+            queued: Arc::clone(&queued),
             events: events.clone(),
             ended: ended_sender,
         };
         tokio::spawn(driver.run());
         Ok(Self {
-            commands: Commands { queue, waiting },
+            commands: Commands { queue, queued },
             next_track: AtomicU64::new(1),
             events,
-            first_listener: Mutex::new(Some(first_listener)),
+            first_receiver: Mutex::new(Some(first_receiver)),
             ended,
         })
     }
@@ -159,7 +159,7 @@ impl Call {
         config.config.pre_call = Some(PreCallConfig::default());
         let test = Self::connect_on(network, config)?;
         let summary = test.ended().await;
-        test.gone().await;
+        test.finished().await;
         Ok(summary)
     }
 
@@ -172,7 +172,7 @@ impl Call {
         track.validate()?;
         let id = self.mint_track();
         // A call that has ended says so at the first frame.
-        let _ = self.tell(Input::publish(id, track));
+        let _ = self.input(Input::publish(id, track));
         Ok(PublishedTrack { id, commands: self.commands.clone(), overrun: Arc::default() })
     }
 
@@ -192,15 +192,15 @@ impl Call {
         let (subscribed, frames) =
             SubscribedTrack::new(id, self.commands.clone(), &track.retention);
         // If the call has ended, `frames` is dropped and the stream ends at once.
-        let _ = self.commands.send(Command::Listen { track: id, frames });
-        let _ = self.tell(Input::subscribe(id, participant, track));
+        let _ = self.commands.send(Command::OpenTrack { track: id, frames });
+        let _ = self.input(Input::subscribe(id, participant, track));
         Ok(subscribed)
     }
 
     /// What happens to the call. The first listener hears everything from the start, later ones
     /// from now on; the stream ends after [`Event::Ended`].
     pub fn events(&self) -> Events {
-        let mut first = self.first_listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.first_receiver.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = first.take().unwrap_or_else(|| self.events.subscribe());
         let events = BroadcastStream::new(receiver)
             // A listener that lags by more than the queue has missed events; it goes on with the
@@ -232,7 +232,7 @@ impl Call {
     ///
     /// Only when the call has ended.
     pub fn report_device_error(&self, track: TrackId, detail: &str) -> Result<(), CallEnded> {
-        self.tell(Input::MediaDeviceError { track, detail: detail.to_owned() })
+        self.input(Input::MediaDeviceError { track, detail: detail.to_owned() })
     }
 
     /// Raises a safety alert: it is an event, and in the record of the call.
@@ -241,7 +241,7 @@ impl Call {
     ///
     /// Only when the call has ended.
     pub fn raise_safety_alert(&self, detail: &str) -> Result<(), CallEnded> {
-        self.tell(Input::SafetyAlert { detail: detail.to_owned() })
+        self.input(Input::SafetyAlert { detail: detail.to_owned() })
     }
 
     /// Makes a fresh session now, or takes the next attempt without its pause.
@@ -250,7 +250,7 @@ impl Call {
     ///
     /// Only when the call has ended.
     pub fn reconnect_now(&self) -> Result<(), CallEnded> {
-        self.tell(Input::ReconnectNow)
+        self.input(Input::ReconnectNow)
     }
 
     /// Says that the host's network changed (another interface, another address): the call moves to
@@ -260,7 +260,7 @@ impl Call {
     ///
     /// Only when the call has ended.
     pub fn network_changed(&self) -> Result<(), CallEnded> {
-        self.tell(Input::NetworkChanged)
+        self.input(Input::NetworkChanged)
     }
 
     /// Waits until the call has ended, by itself or by [`Call::close`].
@@ -276,21 +276,21 @@ impl Call {
 
     /// Ends the call, says goodbye to the relay, and returns what is left of it.
     pub async fn close(self) -> Summary {
-        let _ = self.tell(Input::Close);
+        let _ = self.input(Input::Close);
         let summary = self.ended().await;
-        self.gone().await;
+        self.finished().await;
         summary
     }
 
     /// Waits until nothing is left to do: the journal is complete and the relay was told.
-    async fn gone(&self) {
+    async fn finished(&self) {
         // The driver drops its end of this last of all. Its end of the commands is closed earlier.
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
     }
 
-    fn tell(&self, input: Input) -> Result<(), CallEnded> {
-        self.commands.send(Command::Tell(input))
+    fn input(&self, input: Input) -> Result<(), CallEnded> {
+        self.commands.send(Command::Input(input))
     }
 
     fn mint_track(&self) -> TrackId {

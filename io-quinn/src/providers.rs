@@ -53,7 +53,7 @@ pub(crate) struct Providers {
 }
 
 impl Providers {
-    pub(crate) async fn ask_relays(self) -> Vec<String> {
+    pub(crate) async fn query_relays(self) -> Vec<String> {
         let Some(provider) = self.relays else { return Vec::new() };
         provider.relays().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the provider of relays cannot answer");
@@ -61,7 +61,7 @@ impl Providers {
         })
     }
 
-    pub(crate) async fn ask_credential(self, request: RequestId, relay: String) -> Input {
+    pub(crate) async fn query_credential(self, request: RequestId, relay: String) -> Input {
         let answer = match self.credentials {
             Some(provider) => provider.credential(&relay).await,
             None => Err(NoCredential::Unavailable("nobody can be asked".into())),

@@ -14,7 +14,7 @@ use crate::received_frame::{CallEnded, ReceivedFrame};
 
 /// How many frames may wait for the application, at least: about 10 s of audio. The oldest are
 /// dropped.
-const DELIVERY_QUEUE: usize = 512;
+const FRAME_QUEUE: usize = 512;
 
 /// A track that the application publishes.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl PublishedTrack {
             self.overrun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        self.commands.send(Command::Tell(Input::Send { track: self.id, frame }))
+        self.commands.send(Command::Input(Input::Send { track: self.id, frame }))
     }
 
     /// How many frames were dropped because the runtime gave the call no time to take them.
@@ -57,7 +57,7 @@ impl PublishedTrack {
     ///
     /// Only when the call has ended.
     pub fn finish(&self) -> Result<(), CallEnded> {
-        self.commands.send(Command::Tell(Input::Finish { track: self.id }))
+        self.commands.send(Command::Input(Input::Finish { track: self.id }))
     }
 }
 
@@ -77,8 +77,8 @@ impl SubscribedTrack {
         retention: &Retention,
     ) -> (Self, frame_queue::Sender) {
         // When a gap is closed, all that waited behind it comes at once.
-        let waiting = usize::try_from(retention.frames).unwrap_or(usize::MAX);
-        let (sender, frames) = frame_queue::channel(waiting.saturating_add(DELIVERY_QUEUE));
+        let retained = usize::try_from(retention.frames).unwrap_or(usize::MAX);
+        let (sender, frames) = frame_queue::channel(retained.saturating_add(FRAME_QUEUE));
         (Self { id, frames, commands }, sender)
     }
 
@@ -104,6 +104,6 @@ impl Stream for SubscribedTrack {
 impl Drop for SubscribedTrack {
     fn drop(&mut self) {
         // After the end of the call there is nothing to leave.
-        let _ = self.commands.send(Command::Tell(Input::Unsubscribe { track: self.id }));
+        let _ = self.commands.send(Command::Input(Input::Unsubscribe { track: self.id }));
     }
 }

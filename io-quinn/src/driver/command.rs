@@ -11,12 +11,12 @@ use crate::received_frame::CallEnded;
 
 /// How many commands may wait for the driver before frames are dropped instead of queued. It only
 /// fills when the runtime gives the driver no time.
-const COMMAND_QUEUE: usize = 4096;
+const COMMAND_QUEUE_LIMIT: usize = 4096;
 
 /// What the application's handles ask of the driver.
 pub(crate) enum Command {
-    Tell(Input),
-    Listen { track: TrackId, frames: frame_queue::Sender },
+    Input(Input),
+    OpenTrack { track: TrackId, frames: frame_queue::Sender },
     Stats(oneshot::Sender<Stats>),
 }
 
@@ -24,16 +24,16 @@ pub(crate) enum Command {
 #[derive(Clone, Debug)]
 pub(crate) struct Commands {
     pub(crate) queue: mpsc::UnboundedSender<Command>,
-    pub(crate) waiting: Arc<AtomicUsize>,
+    pub(crate) queued: Arc<AtomicUsize>,
 }
 
 impl Commands {
     pub(crate) fn send(&self, command: Command) -> Result<(), CallEnded> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queued.fetch_add(1, Ordering::Relaxed);
         self.queue.send(command).map_err(|_| CallEnded)
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= COMMAND_QUEUE
+        self.queued.load(Ordering::Relaxed) >= COMMAND_QUEUE_LIMIT
     }
 }

@@ -16,14 +16,14 @@ struct Shared {
     dropped: u64,
     /// Whether no more will come, because the other end is gone.
     closed: bool,
-    waiting: Option<Waker>,
+    waker: Option<Waker>,
 }
 
 /// The driver's end.
 #[derive(Debug)]
 pub(crate) struct Sender {
     shared: Arc<Mutex<Shared>>,
-    most: usize,
+    capacity: usize,
 }
 
 /// The application's end.
@@ -31,15 +31,15 @@ pub(crate) struct Sender {
 pub(crate) struct Receiver(Arc<Mutex<Shared>>);
 
 /// A queue that holds at most so many frames.
-pub(crate) fn channel(most: usize) -> (Sender, Receiver) {
+pub(crate) fn channel(capacity: usize) -> (Sender, Receiver) {
     let shared = Arc::<Mutex<Shared>>::default();
-    (Sender { shared: Arc::clone(&shared), most }, Receiver(shared))
+    (Sender { shared: Arc::clone(&shared), capacity }, Receiver(shared))
 }
 
 impl Sender {
     pub(crate) fn send(&self, frame: ReceivedFrame) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.frames.len() >= self.most {
+        if shared.frames.len() >= self.capacity {
             shared.frames.pop_front();
             shared.dropped += 1;
         }
@@ -58,9 +58,9 @@ impl Drop for Sender {
 
 /// Not while the lock is held: whoever wakes up wants it.
 fn wake(mut shared: std::sync::MutexGuard<'_, Shared>) {
-    let waiting = shared.waiting.take();
+    let waker = shared.waker.take();
     drop(shared);
-    if let Some(waker) = waiting {
+    if let Some(waker) = waker {
         waker.wake();
     }
 }
@@ -83,7 +83,7 @@ impl Stream for Receiver {
         if shared.closed {
             return Poll::Ready(None);
         }
-        shared.waiting = Some(cx.waker().clone());
+        shared.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }

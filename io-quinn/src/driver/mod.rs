@@ -1,7 +1,8 @@
-//! The loop: wait for the next input or deadline, tell the core, carry out what it says.
+//! The loop that waits for the next input or deadline, hands it to the core, and carries out the
+//! core's outputs.
 //!
-//! No decision is taken here. Every branch is about *how* an output is carried out; whether, when
-//! and how often is the core's.
+//! The driver takes no decision. Its branches are about *how* an output is carried out; whether,
+//! when and how often is decided by the core.
 
 pub(crate) mod command;
 pub(crate) mod frame_queue;
@@ -24,7 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::driver::command::Command;
 use crate::driver::relay_cache::RelayCache;
-use crate::driver::relay_table::RelayBook;
+use crate::driver::relay_table::RelayTable;
 use crate::driver::telemetry::Observer;
 use crate::journal::Journal;
 use crate::network::Network;
@@ -33,93 +34,97 @@ use crate::received_frame::ReceivedFrame;
 use crate::session::dial::{Dialer, Established};
 use crate::session::fetch::IncomingFetch;
 use crate::session::publish::Publication;
-use crate::session::{Link, farewell};
+use crate::session::{self, RelaySession};
 
-/// How many inputs may wait for the driver. A full queue holds back the tasks that read from the
-/// network, and with them, by flow control, the relay.
+/// The capacity of each queue that leads to the driver. A full queue holds back the tasks that read
+/// from the network, and with them, by flow control, the relay.
 const INPUT_QUEUE: usize = 1024;
 
 /// One call on one network.
 pub(crate) struct Driver {
     pub(crate) network: Arc<dyn Network>,
     pub(crate) dialer: Dialer,
-    pub(crate) relays: RelayBook,
+    pub(crate) relays: RelayTable,
     pub(crate) providers: Providers,
     pub(crate) relay_cache: Option<RelayCache>,
-    /// How many authorities the dialer believes.
+    /// The number of certificate authorities that the dialer trusts.
     pub(crate) trust_roots: u32,
     pub(crate) supervisor: Supervisor,
     pub(crate) journal: Option<Journal>,
     pub(crate) observer: Observer,
     pub(crate) commands: mpsc::UnboundedReceiver<Command>,
-    /// How many commands are waiting, so that handles can bound them.
-    pub(crate) waiting: Arc<AtomicUsize>,
+    /// The number of commands in the queue, which the handles use to bound it.
+    pub(crate) queued: Arc<AtomicUsize>,
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) ended: watch::Sender<Option<Summary>>,
 }
 
-/// What comes with more than the core is to know of it.
+/// The result of a task that holds more than the core may see of it.
 enum Arrival {
     Dialed(SessionId, Result<Box<Established>, Cause>),
     Relays(RequestId, Vec<String>),
     Fetch(Box<IncomingFetch>),
 }
 
-/// What is going on in the world on the call's behalf.
-struct World {
+/// Everything that runs outside the core on the call's behalf.
+struct Io {
     dials: BTreeMap<SessionId, JoinHandle<()>>,
-    links: BTreeMap<SessionId, Link>,
-    farewells: JoinSet<()>,
-    streams: BTreeMap<TrackId, frame_queue::Sender>,
+    sessions: BTreeMap<SessionId, RelaySession>,
+    /// Connections that are being closed.
+    closing: JoinSet<()>,
+    /// The queues of the tracks that the application subscribes to.
+    frame_queues: BTreeMap<TrackId, frame_queue::Sender>,
     inputs: mpsc::Sender<Input>,
     arrivals: mpsc::Sender<Arrival>,
     fetches: mpsc::Sender<IncomingFetch>,
-    questions: JoinSet<()>,
-    /// Inputs that carrying out an output brought at once.
-    answers: VecDeque<Input>,
+    /// Queries to the application's providers, and the check of the host.
+    queries: JoinSet<()>,
+    /// Inputs that the core has not handled yet.
+    pending_inputs: VecDeque<Input>,
 }
 
 impl Driver {
     pub(crate) async fn run(mut self) {
-        let (inputs, mut from_links) = mpsc::channel(INPUT_QUEUE);
-        let (arrivals, mut from_afar) = mpsc::channel(INPUT_QUEUE);
-        let (fetches, mut from_listeners) = mpsc::channel(INPUT_QUEUE);
-        let mut world = World {
+        let (inputs, mut from_sessions) = mpsc::channel(INPUT_QUEUE);
+        let (arrivals, mut from_tasks) = mpsc::channel(INPUT_QUEUE);
+        let (fetches, mut from_subscribers) = mpsc::channel(INPUT_QUEUE);
+        let mut io = Io {
             dials: BTreeMap::new(),
-            links: BTreeMap::new(),
-            farewells: JoinSet::new(),
-            streams: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            closing: JoinSet::new(),
+            frame_queues: BTreeMap::new(),
             inputs,
             arrivals,
             fetches,
-            questions: JoinSet::new(),
-            answers: VecDeque::new(),
+            queries: JoinSet::new(),
+            pending_inputs: VecDeque::from([Input::Connect]),
         };
-        world.answers.push_back(Input::Connect);
-        while self.settle(&mut world) {
+        while self.handle_pending_inputs(&mut io) {
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey(command, &mut world),
-                    // Every handle is gone: nobody can end the call any more.
-                    None => world.answers.push_back(Input::Close),
+                    Some(command) => self.on_command(command, &mut io),
+                    // Every handle has been dropped, so nothing else can end the call any more.
+                    None => io.pending_inputs.push_back(Input::Close),
                 },
-                Some(input) = from_links.recv() => world.came(input),
-                Some(arrival) = next_arrival(&mut from_afar, &mut from_listeners) => self.arrived(arrival, &mut world),
+                Some(input) = from_sessions.recv() => io.on_input(input),
+                Some(arrival) = next_arrival(&mut from_tasks, &mut from_subscribers) => {
+                    self.on_arrival(arrival, &mut io);
+                }
                 () = wait_until(&*self.network, self.supervisor.deadline().map(|d| d.at)) => {
-                    world.answers.push_back(Input::Tick);
+                    io.pending_inputs.push_back(Input::Tick);
                 }
             }
         }
-        // Who sends is told at once that nobody takes it, not when the goodbyes are over.
+        // Sends on the handles fail from here on, not only after the connections are closed.
         self.commands.close();
-        // Complete on disk before anybody hears that the call is over for good.
+        // The journal is complete on disk before `Call::close` returns.
         drop(self.journal.take());
-        while world.farewells.join_next().await.is_some() {}
+        while io.closing.join_next().await.is_some() {}
     }
 
-    /// Tells the core what there is to tell until nothing is left; whether the call goes on.
-    fn settle(&mut self, world: &mut World) -> bool {
-        while let Some(input) = world.answers.pop_front() {
+    /// Hands inputs to the core until none is left. Returns whether the call continues.
+    fn handle_pending_inputs(&mut self, io: &mut Io) -> bool {
+        while let Some(input) = io.pending_inputs.pop_front() {
             let now = self.network.now();
             if let Some(journal) = &mut self.journal {
                 journal.input(now, &input);
@@ -129,18 +134,18 @@ impl Driver {
                 if let Some(journal) = &mut self.journal {
                     journal.output(&output);
                 }
-                self.carry_out(output, world);
+                self.carry_out(output, io);
             }
         }
         !self.supervisor.state().is_final()
     }
 
-    fn obey(&mut self, command: Command, world: &mut World) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    fn on_command(&mut self, command: Command, io: &mut Io) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
         match command {
-            Command::Tell(input) => world.answers.push_back(input),
-            Command::Listen { track, frames } => {
-                world.streams.insert(track, frames);
+            Command::Input(input) => io.pending_inputs.push_back(input),
+            Command::OpenTrack { track, frames } => {
+                io.frame_queues.insert(track, frames);
             }
             Command::Stats(reply) => {
                 let _ = reply.send(self.supervisor.stats());
@@ -148,233 +153,235 @@ impl Driver {
         }
     }
 
-    fn carry_out(&mut self, output: Output, world: &mut World) {
-        match output {
-            Output::Dial { session, relay, token } => self.dial(session, &relay, token, world),
-            Output::AskDirectory { request } => {
-                let (providers, arrivals) = (self.providers.clone(), world.arrivals.clone());
-                world.ask(async move {
-                    let relays = providers.ask_relays().await;
-                    let _ = arrivals.send(Arrival::Relays(request, relays)).await;
-                });
+    fn on_arrival(&mut self, arrival: Arrival, io: &mut Io) {
+        match arrival {
+            Arrival::Dialed(session, dialed) => io.on_dialed(session, dialed),
+            Arrival::Relays(request, relays) => {
+                let relays = self.relays.insert_usable(relays);
+                io.pending_inputs.push_back(Input::DirectoryAnswered { request, relays });
             }
-            Output::RememberDirectory { relays } => {
-                if let Some(cache) = self.relay_cache.clone() {
-                    let answered_at = self.network.unix_millis();
-                    // Not waited for: nothing depends on it.
-                    tokio::task::spawn_blocking(move || cache.store(relays, answered_at));
-                }
-            }
-            Output::AskCredential { request, relay } => {
-                let (providers, inputs) = (self.providers.clone(), world.inputs.clone());
-                world.ask(async move {
-                    let _ = inputs.send(providers.ask_credential(request, relay).await).await;
-                });
-            }
-            Output::CheckHost => {
-                let (network, trust_roots) = (Arc::clone(&self.network), self.trust_roots);
-                let inputs = world.inputs.clone();
-                world.ask(async move {
-                    let _ = inputs.send(host_check::check(&*network, trust_roots).await).await;
-                });
-            }
-            Output::CloseSession { session } => world.close(session),
-            Output::ProbePath { session } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    world.answers.push_back(link.probe_path());
-                }
-            }
-            Output::Migrate { session } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.migrate(Arc::clone(&self.network));
-                }
-            }
-            Output::PublishTrack { session, publication, name, expedited } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    let outcome = link.publish_track(publication, name, expedited);
-                    world.note(publication, outcome);
-                }
-            }
-            Output::PublishNamespace { session, namespace, epoch } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.publish_namespace(&namespace, epoch);
-                }
-            }
-            Output::SendObject { publication, object } => {
-                world.write(publication, |track| track.send(object));
-            }
-            Output::SendEndOfTrack { publication, location, number } => {
-                world.write(publication, |track| track.send_end_of_track(location, number));
-            }
-            Output::Watch { session, watch, prefix } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.watch(watch, &prefix);
-                }
-            }
-            Output::Subscribe { session, subscription, namespace, name } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.subscribe(subscription, &namespace, name);
-                }
-            }
-            Output::Unsubscribe { subscription } => {
-                world.links.values_mut().for_each(|link| link.unsubscribe(subscription));
-            }
-            Output::Fetch { session, fetch, namespace, name, first, last } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.fetch(fetch, &namespace, (name, first, last));
-                }
-            }
-            Output::CancelFetch { fetch } => {
-                world.links.values_mut().for_each(|link| link.cancel_fetch(fetch));
-            }
-            Output::AcceptFetch { session, request, last } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.accept_fetch(request, last);
-                }
-            }
-            Output::FetchObject { session, request, object } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.fetch_object(request, object);
-                }
-            }
-            Output::EndFetch { session, request } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.end_fetch(request);
-                }
-            }
-            Output::RefuseFetch { session, request } => {
-                if let Some(link) = world.links.get_mut(&session) {
-                    link.refuse_fetch(request);
-                }
-            }
-            Output::Deliver { track, object, gap } => {
-                if let Some(stream) = world.streams.get(&track) {
-                    stream.send(ReceivedFrame::new(object, gap));
-                }
-            }
-            Output::CloseTrack { track } => {
-                world.streams.remove(&track);
-            }
-            Output::Event(event) => {
-                tracing::debug!(?event, "call");
-                self.observer.observe(&event, self.supervisor.telemetry());
-                if let Event::Ended { summary } = &event {
-                    self.ended.send_replace(Some((**summary).clone()));
-                }
-                // Nobody listening is no fault.
-                let _ = self.events.send(event);
+            Arrival::Fetch(fetch) => {
+                let requested = io.on_session(fetch.session, |it| it.on_fetch_requested(*fetch));
+                io.pending_inputs.extend(requested);
             }
         }
     }
 
-    fn dial(&self, session: SessionId, relay: &str, token: Option<Token>, world: &mut World) {
+    fn carry_out(&mut self, output: Output, io: &mut Io) {
+        match output {
+            Output::Dial { session, relay, token } => self.dial(session, &relay, token, io),
+            Output::AskDirectory { request } => self.query_relays(request, io),
+            Output::RememberDirectory { relays } => self.remember_relays(relays),
+            Output::AskCredential { request, relay } => self.query_credential(request, relay, io),
+            Output::CheckHost => self.check_host(io),
+            Output::CloseSession { session } => io.close(session),
+            Output::ProbePath { session } => {
+                let report = io.on_session(session, RelaySession::probe_path);
+                io.pending_inputs.extend(report);
+            }
+            Output::Migrate { session } => {
+                let network = Arc::clone(&self.network);
+                io.on_session(session, |it| it.migrate(network));
+            }
+            Output::PublishTrack { session, publication, name, expedited } => {
+                let published = io
+                    .on_session(session, |it| it.publish_track(publication, name, expedited))
+                    .unwrap_or(Ok(()));
+                io.note_publication(publication, published);
+            }
+            Output::PublishNamespace { session, namespace, epoch } => {
+                io.on_session(session, |it| it.publish_namespace(&namespace, epoch));
+            }
+            Output::SendObject { publication, object } => {
+                io.on_publication(publication, |it| it.send(object));
+            }
+            Output::SendEndOfTrack { publication, location, number } => {
+                io.on_publication(publication, |it| it.send_end_of_track(location, number));
+            }
+            Output::Watch { session, watch, prefix } => {
+                io.on_session(session, |it| it.subscribe_namespace(watch, &prefix));
+            }
+            Output::Subscribe { session, subscription, namespace, name } => {
+                io.on_session(session, |it| it.subscribe(subscription, &namespace, name));
+            }
+            Output::Unsubscribe { subscription } => {
+                io.sessions.values_mut().for_each(|it| it.unsubscribe(subscription));
+            }
+            Output::Fetch { session, fetch, namespace, name, first, last } => {
+                io.on_session(session, |it| it.fetch(fetch, &namespace, (name, first, last)));
+            }
+            Output::CancelFetch { fetch } => {
+                io.sessions.values_mut().for_each(|it| it.cancel_fetch(fetch));
+            }
+            Output::AcceptFetch { session, request, last } => {
+                io.on_session(session, |it| it.accept_fetch(request, last));
+            }
+            Output::FetchObject { session, request, object } => {
+                io.on_session(session, |it| it.send_fetched_object(request, object));
+            }
+            Output::EndFetch { session, request } => {
+                io.on_session(session, |it| it.end_fetch(request));
+            }
+            Output::RefuseFetch { session, request } => {
+                io.on_session(session, |it| it.refuse_fetch(request));
+            }
+            Output::Deliver { track, object, gap } => {
+                if let Some(queue) = io.frame_queues.get(&track) {
+                    queue.send(ReceivedFrame::new(object, gap));
+                }
+            }
+            Output::CloseTrack { track } => {
+                io.frame_queues.remove(&track);
+            }
+            Output::Event(event) => self.emit(event),
+        }
+    }
+
+    fn dial(&self, session: SessionId, relay: &str, token: Option<Token>, io: &mut Io) {
         let Some(relay) = self.relays.get(relay).cloned() else {
             return;
         };
-        let (dialer, arrivals) = (self.dialer.clone(), world.arrivals.clone());
+        let (dialer, arrivals) = (self.dialer.clone(), io.arrivals.clone());
         let dial = tokio::spawn(async move {
             let dialed = dialer.dial(&relay, token).await.map(Box::new);
             let _ = arrivals.send(Arrival::Dialed(session, dialed)).await;
         });
-        world.dials.insert(session, dial);
+        io.dials.insert(session, dial);
     }
 
-    fn arrived(&mut self, arrival: Arrival, world: &mut World) {
-        match arrival {
-            Arrival::Dialed(session, dialed) => world.dialed(session, dialed),
-            Arrival::Relays(request, relays) => {
-                let relays = self.relays.enter_usable(relays);
-                world.answers.push_back(Input::DirectoryAnswered { request, relays });
-            }
-            Arrival::Fetch(asked) => {
-                if let Some(link) = world.links.get_mut(&asked.session) {
-                    world.answers.push_back(link.asked(*asked));
-                }
-            }
+    fn query_relays(&self, request: RequestId, io: &mut Io) {
+        let (providers, arrivals) = (self.providers.clone(), io.arrivals.clone());
+        io.query(async move {
+            let relays = providers.query_relays().await;
+            let _ = arrivals.send(Arrival::Relays(request, relays)).await;
+        });
+    }
+
+    fn remember_relays(&self, relays: Vec<String>) {
+        if let Some(cache) = self.relay_cache.clone() {
+            let answered_at = self.network.unix_millis();
+            // Nothing depends on the file, so nothing waits for it.
+            tokio::task::spawn_blocking(move || cache.store(relays, answered_at));
         }
+    }
+
+    fn query_credential(&self, request: RequestId, relay: String, io: &mut Io) {
+        let (providers, inputs) = (self.providers.clone(), io.inputs.clone());
+        io.query(async move {
+            let _ = inputs.send(providers.query_credential(request, relay).await).await;
+        });
+    }
+
+    fn check_host(&self, io: &mut Io) {
+        let (network, trust_roots) = (Arc::clone(&self.network), self.trust_roots);
+        let inputs = io.inputs.clone();
+        io.query(async move {
+            let _ = inputs.send(host_check::check(&*network, trust_roots).await).await;
+        });
+    }
+
+    /// Emits an event to the logs, the metrics and the application.
+    fn emit(&mut self, event: Event) {
+        tracing::debug!(?event, "call");
+        self.observer.observe(&event, self.supervisor.telemetry());
+        if let Event::Ended { summary } = &event {
+            self.ended.send_replace(Some((**summary).clone()));
+        }
+        // An application that reads no events is no error.
+        let _ = self.events.send(event);
     }
 }
 
-impl World {
-    /// A dial has ended. One that was given up meanwhile is closed again.
-    fn dialed(&mut self, session: SessionId, dialed: Result<Box<Established>, Cause>) {
+impl Io {
+    /// Runs `act` on a session. Returns `None` if the session is not up.
+    fn on_session<T>(
+        &mut self,
+        session: SessionId,
+        act: impl FnOnce(&mut RelaySession) -> T,
+    ) -> Option<T> {
+        self.sessions.get_mut(&session).map(act)
+    }
+
+    /// Runs `act` on a publication if the session that it belongs to is up.
+    fn on_publication(
+        &mut self,
+        publication: PublicationId,
+        act: impl FnOnce(&mut Publication) -> Result<(), ServeError>,
+    ) {
+        let found = self.sessions.values_mut().find_map(|it| it.publication(publication));
+        if let Some(found) = found {
+            let outcome = act(found);
+            self.note_publication(publication, outcome);
+        }
+    }
+
+    /// Reports a publication as ended if an operation on it failed.
+    fn note_publication(&mut self, publication: PublicationId, outcome: Result<(), ServeError>) {
+        if let Err(error) = outcome {
+            tracing::debug!(%publication, %error, "a publication ended");
+            self.pending_inputs.push_back(Input::PublicationEnded { publication });
+        }
+    }
+
+    /// A dial has ended. If the core has abandoned it meanwhile, its connection is closed again.
+    fn on_dialed(&mut self, session: SessionId, dialed: Result<Box<Established>, Cause>) {
         let wanted = self.dials.remove(&session).is_some();
         match dialed {
             Ok(up) if wanted => {
-                self.links.insert(
-                    session,
-                    Link::start(session, *up, self.inputs.clone(), self.fetches.clone()),
-                );
-                self.answers.push_back(Input::Connected { session });
+                let (inputs, fetches) = (self.inputs.clone(), self.fetches.clone());
+                self.sessions.insert(session, RelaySession::start(session, *up, inputs, fetches));
+                self.pending_inputs.push_back(Input::Connected { session });
             }
             Ok(up) => {
-                self.farewells.spawn(async move { farewell(&up.connection, &up.endpoint).await });
+                self.closing
+                    .spawn(async move { session::close(&up.connection, &up.endpoint).await });
             }
-            Err(cause) => self.answers.push_back(Input::DialFailed { session, cause }),
+            Err(cause) => self.pending_inputs.push_back(Input::DialFailed { session, cause }),
         }
     }
 
-    /// Something came from a session.
-    fn came(&mut self, input: Input) {
-        if let Input::FetchCancelled { session, request } = &input
-            && let Some(link) = self.links.get_mut(session)
-        {
-            link.forget_fetch(*request);
+    /// An input arrived from a session.
+    fn on_input(&mut self, input: Input) {
+        if let Input::FetchCancelled { session, request } = &input {
+            let request = *request;
+            self.on_session(*session, |it| it.forget_fetch(request));
         }
-        self.answers.push_back(input);
+        self.pending_inputs.push_back(input);
     }
 
-    /// Asks the application something. Its answer comes in its own time, or never.
-    fn ask(&mut self, question: impl Future<Output = ()> + Send + 'static) {
-        while self.questions.try_join_next().is_some() {}
-        self.questions.spawn(question);
+    /// Starts a query to the application. The response may take any time, or never arrive.
+    fn query(&mut self, query: impl Future<Output = ()> + Send + 'static) {
+        while self.queries.try_join_next().is_some() {}
+        self.queries.spawn(query);
     }
 
+    /// Abandons a dial, or closes a session.
     fn close(&mut self, session: SessionId) {
         if let Some(dial) = self.dials.remove(&session) {
             dial.abort();
         }
-        if let Some(link) = self.links.remove(&session) {
-            self.farewells.spawn(link.close());
+        if let Some(session) = self.sessions.remove(&session) {
+            self.closing.spawn(session.close());
         }
-        while self.farewells.try_join_next().is_some() {}
-    }
-
-    fn write(
-        &mut self,
-        publication: PublicationId,
-        write: impl FnOnce(&mut Publication) -> Result<(), ServeError>,
-    ) {
-        if let Some(track) = self.links.values_mut().find_map(|link| link.publication(publication))
-        {
-            let outcome = write(track);
-            self.note(publication, outcome);
-        }
-    }
-
-    fn note(&mut self, publication: PublicationId, outcome: Result<(), ServeError>) {
-        if let Err(error) = outcome {
-            tracing::debug!(%publication, %error, "a publication ended");
-            self.answers.push_back(Input::PublicationEnded { publication });
-        }
+        while self.closing.try_join_next().is_some() {}
     }
 }
 
-impl Drop for World {
+impl Drop for Io {
     fn drop(&mut self) {
         self.dials.values().for_each(JoinHandle::abort);
     }
 }
 
-/// Waits for either queue; dials and providers come before listeners.
+/// Receives from both queues as one branch of the driver's select. Results of tasks come first.
 async fn next_arrival(
-    arrivals: &mut mpsc::Receiver<Arrival>,
-    fetches: &mut mpsc::Receiver<IncomingFetch>,
+    tasks: &mut mpsc::Receiver<Arrival>,
+    subscribers: &mut mpsc::Receiver<IncomingFetch>,
 ) -> Option<Arrival> {
     tokio::select! {
         biased;
-        Some(arrival) = arrivals.recv() => Some(arrival),
-        Some(fetch) = fetches.recv() => Some(Arrival::Fetch(Box::new(fetch))),
+        Some(arrival) = tasks.recv() => Some(arrival),
+        Some(fetch) = subscribers.recv() => Some(Arrival::Fetch(Box::new(fetch))),
         else => None,
     }
 }

@@ -8,15 +8,15 @@ use crate::relay_url::{RelayUrl, RelayUrlError};
 /// The relays by the names that the core knows them by: their addresses without the query, which
 /// may carry a token.
 #[derive(Debug, Default)]
-pub(crate) struct RelayBook(BTreeMap<String, RelayUrl>);
+pub(crate) struct RelayTable(BTreeMap<String, RelayUrl>);
 
-impl RelayBook {
+impl RelayTable {
     pub(crate) fn get(&self, name: &str) -> Option<&RelayUrl> {
         self.0.get(name)
     }
 
     /// Enters a list and names its relays, each differently.
-    pub(crate) fn enter(&mut self, addresses: &[String]) -> Result<Vec<String>, RelayUrlError> {
+    pub(crate) fn insert(&mut self, addresses: &[String]) -> Result<Vec<String>, RelayUrlError> {
         let mut names = Vec::new();
         for address in addresses {
             let url = RelayUrl::from_str(address)?;
@@ -35,7 +35,7 @@ impl RelayBook {
     }
 
     /// Likewise, without what is no relay's address.
-    pub(crate) fn enter_usable(&mut self, addresses: Vec<String>) -> Vec<String> {
+    pub(crate) fn insert_usable(&mut self, addresses: Vec<String>) -> Vec<String> {
         let usable: Vec<String> = addresses
             .into_iter()
             .filter(|address| match RelayUrl::from_str(address) {
@@ -46,7 +46,7 @@ impl RelayBook {
                 }
             })
             .collect();
-        self.enter(&usable).unwrap_or_default()
+        self.insert(&usable).unwrap_or_default()
     }
 }
 
@@ -56,14 +56,14 @@ mod tests {
 
     #[test]
     fn relays_are_named_without_their_query_and_each_differently() {
-        let mut book = RelayBook::default();
+        let mut table = RelayTable::default();
         let addresses = ["moqt://a:1?jwt=secret", "moqt://a:1?jwt=other", "moqt://b:2"];
-        let names = book.enter(&addresses.map(str::to_owned)).expect("addresses");
+        let names = table.insert(&addresses.map(str::to_owned)).expect("addresses");
         assert_eq!(names.len(), 3);
         assert!(names.iter().all(|name| !name.contains("jwt")), "{names:?}");
-        assert!(book.get(&names[0]) != book.get(&names[1]));
-        let usable = book.enter_usable(vec!["nonsense".into(), "moqt://c:3".into()]);
+        assert!(table.get(&names[0]) != table.get(&names[1]));
+        let usable = table.insert_usable(vec!["nonsense".into(), "moqt://c:3".into()]);
         assert_eq!(usable.len(), 1);
-        assert!(book.get(&usable[0]).is_some() && book.get(&names[2]).is_some());
+        assert!(table.get(&usable[0]).is_some() && table.get(&names[2]).is_some());
     }
 }

@@ -41,14 +41,14 @@ impl Observer {
                 span.in_scope(|| tracing::debug!(%cause, "attempt failed"));
             }
             Event::AttemptSucceeded { session, .. } => {
-                let won = self.attempts.remove(session);
+                let winner = self.attempts.remove(session);
                 // The race is over: the spans of the others end without a word. The winner's goes
                 // on until its session carries the call, or fails to.
                 self.attempts.clear();
-                self.attempts.extend(won.map(|span| (*session, span)));
+                self.attempts.extend(winner.map(|span| (*session, span)));
             }
             // Comes after `Recovered`, and alone when the call was set up.
-            Event::StateChanged { to: StateName::Live, .. } => self.rest(),
+            Event::StateChanged { to: StateName::Live, .. } => self.clear(),
             Event::Gap { track, gap } => {
                 let reason = tracing::field::debug(gap.reason);
                 tracing::info!(%track, frames = gap.frames, reason, "track.gap");
@@ -68,14 +68,14 @@ impl Observer {
             Event::Recovered { incident, duration, attempts } => {
                 let milliseconds = duration.as_secs_f64() * 1_000.0;
                 metrics::histogram!(TIME_TO_RECOVER).record(milliseconds);
-                self.rate(telemetry);
+                self.record_success_rate(telemetry);
                 self.in_incident(|| {
                     tracing::info!(%incident, milliseconds, attempts, "reconnect.success");
                 });
             }
             Event::Ended { summary } => {
                 if self.incident.is_some() {
-                    self.rate(telemetry);
+                    self.record_success_rate(telemetry);
                 }
                 if let Outcome::Failed(error) = &summary.outcome {
                     let (code, attempts) = (error.code.as_str(), error.attempts);
@@ -83,29 +83,29 @@ impl Observer {
                         tracing::info!(code, attempts, cause = %error.root_cause, "reconnect.failure");
                     });
                 }
-                self.rest();
+                self.clear();
             }
             _ => {}
         }
     }
 
-    fn rate(&self, telemetry: &Telemetry) {
-        let over = telemetry.incidents_recovered + telemetry.incidents_failed;
-        if over > 0 {
-            let rate = telemetry.incidents_recovered as f64 / over as f64;
+    fn record_success_rate(&self, telemetry: &Telemetry) {
+        let ended = telemetry.incidents_recovered + telemetry.incidents_failed;
+        if ended > 0 {
+            let rate = telemetry.incidents_recovered as f64 / ended as f64;
             metrics::gauge!(SUCCESS_RATE).set(rate);
         }
     }
 
-    fn in_incident<T>(&self, tell: impl FnOnce() -> T) -> T {
+    fn in_incident<T>(&self, log: impl FnOnce() -> T) -> T {
         match &self.incident {
-            Some(incident) => incident.in_scope(tell),
-            None => tell(),
+            Some(incident) => incident.in_scope(log),
+            None => log(),
         }
     }
 
     /// Nothing is going on any more.
-    fn rest(&mut self) {
+    fn clear(&mut self) {
         self.incident = None;
         self.attempts.clear();
     }

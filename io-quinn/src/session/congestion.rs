@@ -1,7 +1,7 @@
-//! quinn's own congestion controller, CUBIC (RFC 9438), told when its connection moves, and listened to.
+//! quinn's own congestion controller, CUBIC (RFC 9438), told when its connection migrations, and listened to.
 //!
 //! **Moves.** What was sent on the old path says nothing of the new one (RFC 9000, section 9.4). quinn does
-//! not know that when it is the client that moves: after an outage its window is full of what was lost, and it
+//! not know that when it is the client that migrations: after an outage its window is full of what was lost, and it
 //! says nothing on a fresh socket until a probe timeout that has doubled several times. So each move makes
 //! room for as much as a probe (RFC 9002, section 6.2.4), and the first packet that arrives begins anew.
 //!
@@ -19,7 +19,7 @@ use quinn_proto::RttEstimator;
 use quinn_proto::congestion::ControllerMetrics;
 
 /// How many packets a probe may take.
-const PROBE: u64 = 2;
+const PROBE_PACKETS: u64 = 2;
 
 /// How much may be sent on a new path before anything has arrived, in bytes: 32 packets, as in Chromium. quinn's
 /// ten (RFC 9002, section 7.2) grow too slowly for what is said again after an outage, beside what is said
@@ -43,14 +43,14 @@ impl Default for Controllers {
 impl ControllerFactory for Controllers {
     fn build(self: Arc<Self>, now: Instant, mtu: u16) -> Box<dyn Controller> {
         let cubic = Cubic::new(Arc::clone(&self.cubic), now, mtu);
-        Box::new(Watched {
+        Box::new(PathAwareCubic {
             config: Arc::clone(&self.cubic),
             cubic: Box::new(cubic),
             mtu,
-            moves: Arc::default(),
-            path: 0,
-            since: now,
-            arrived: 0,
+            migrations: Arc::default(),
+            last_sent: 0,
+            sent_since: now,
+            last_acknowledged: 0,
             acknowledged: 0,
         })
     }
@@ -58,63 +58,63 @@ impl ControllerFactory for Controllers {
 
 /// How many of our packets were acknowledged, each on the path that the connection was on then.
 pub(crate) fn acknowledged(connection: &quinn::Connection) -> u64 {
-    watched(connection).map_or(0, |watched| watched.acknowledged)
+    controller(connection).map_or(0, |controller| controller.acknowledged)
 }
 
 /// The connection is about to move to another socket.
-pub(crate) fn moves(connection: &quinn::Connection) {
-    if let Some(watched) = watched(connection) {
-        watched.moves.fetch_add(1, Ordering::Relaxed);
+pub(crate) fn before_migration(connection: &quinn::Connection) {
+    if let Some(controller) = controller(connection) {
+        controller.migrations.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// A copy of a connection's controller. What it shares with the original is how often it moved.
-fn watched(connection: &quinn::Connection) -> Option<Box<Watched>> {
+fn controller(connection: &quinn::Connection) -> Option<Box<PathAwareCubic>> {
     connection.congestion_state().into_any().downcast().ok()
 }
 
-struct Watched {
+struct PathAwareCubic {
     config: Arc<CubicConfig>,
     cubic: Box<dyn Controller>,
     mtu: u16,
     /// How often the connection has moved: said from outside.
-    moves: Arc<AtomicU64>,
-    /// After how many moves the last packet was sent, and when the first one was after so many.
-    path: u64,
-    since: Instant,
-    /// After how many moves the last packet was sent that arrived.
-    arrived: u64,
+    migrations: Arc<AtomicU64>,
+    /// After how many migrations the last packet was sent, and when the first one was after so many.
+    last_sent: u64,
+    sent_since: Instant,
+    /// After how many migrations the last packet was sent that arrived.
+    last_acknowledged: u64,
     /// How many of our packets were.
     acknowledged: u64,
 }
 
-impl Watched {
-    fn moves(&self) -> u64 {
-        self.moves.load(Ordering::Relaxed)
+impl PathAwareCubic {
+    fn migrations(&self) -> u64 {
+        self.migrations.load(Ordering::Relaxed)
     }
 
     /// Whether a packet was sent on the path that the connection is on.
-    fn is_of_this_path(&self, sent: Instant) -> bool {
-        self.path == self.moves() && sent >= self.since
+    fn is_on_current_path(&self, sent: Instant) -> bool {
+        self.last_sent == self.migrations() && sent >= self.sent_since
     }
 
     /// A packet has been acknowledged. Whether that says anything of the path.
-    fn arrives(&mut self, now: Instant, sent: Instant) -> bool {
-        let says = self.is_of_this_path(sent);
-        if says && self.arrived != self.path {
-            self.arrived = self.path;
+    fn on_path_ack(&mut self, now: Instant, sent: Instant) -> bool {
+        let counts = self.is_on_current_path(sent);
+        if counts && self.last_acknowledged != self.last_sent {
+            self.last_acknowledged = self.last_sent;
             self.cubic = Box::new(Cubic::new(Arc::clone(&self.config), now, self.mtu));
         }
-        self.acknowledged += u64::from(says);
-        says
+        self.acknowledged += u64::from(counts);
+        counts
     }
 }
 
-impl Controller for Watched {
+impl Controller for PathAwareCubic {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        let moves = self.moves();
-        if self.path != moves {
-            (self.path, self.since) = (moves, now);
+        let migrations = self.migrations();
+        if self.last_sent != migrations {
+            (self.last_sent, self.sent_since) = (migrations, now);
         }
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
@@ -127,7 +127,7 @@ impl Controller for Watched {
         app_limited: bool,
         rtt: &RttEstimator,
     ) {
-        if self.arrives(now, sent) {
+        if self.on_path_ack(now, sent) {
             self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
         }
     }
@@ -149,7 +149,7 @@ impl Controller for Watched {
         is_persistent_congestion: bool,
         lost_bytes: u64,
     ) {
-        if self.is_of_this_path(sent) {
+        if self.is_on_current_path(sent) {
             self.cubic.on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
         }
     }
@@ -160,8 +160,8 @@ impl Controller for Watched {
     }
 
     fn window(&self) -> u64 {
-        let probes = self.moves() - self.arrived;
-        self.cubic.window() + probes * PROBE * u64::from(self.mtu)
+        let probes = self.migrations() - self.last_acknowledged;
+        self.cubic.window() + probes * PROBE_PACKETS * u64::from(self.mtu)
     }
 
     fn metrics(&self) -> ControllerMetrics {
@@ -172,7 +172,7 @@ impl Controller for Watched {
         Box::new(Self {
             config: Arc::clone(&self.config),
             cubic: self.cubic.clone_box(),
-            moves: Arc::clone(&self.moves),
+            migrations: Arc::clone(&self.migrations),
             ..*self
         })
     }
@@ -195,7 +195,7 @@ mod tests {
     const MTU: u16 = 1_200;
     const STEP: Duration = Duration::from_millis(100);
 
-    fn watched(now: Instant) -> Box<Watched> {
+    fn watched(now: Instant) -> Box<PathAwareCubic> {
         let controller = Arc::new(Controllers::default()).build(now, MTU);
         controller.into_any().downcast().expect("ours")
     }
@@ -206,12 +206,12 @@ mod tests {
         let mut path = watched(start);
         path.on_sent(start, 1_000, 1);
         assert_eq!(path.window(), INITIAL_WINDOW);
-        for moves in 1..=3 {
-            path.moves.fetch_add(1, Ordering::Relaxed);
-            assert_eq!(path.window(), INITIAL_WINDOW + moves * 2 * u64::from(MTU));
+        for migrations in 1..=3 {
+            path.migrations.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(path.window(), INITIAL_WINDOW + migrations * 2 * u64::from(MTU));
         }
         path.on_sent(start + STEP, 1_000, 2);
-        assert!(path.arrives(start + STEP * 2, start + STEP));
+        assert!(path.on_path_ack(start + STEP * 2, start + STEP));
         assert_eq!(path.window(), INITIAL_WINDOW);
     }
 
@@ -220,15 +220,15 @@ mod tests {
         let start = Instant::now();
         let mut path = watched(start);
         path.on_sent(start, 1_000, 1);
-        assert!(path.arrives(start + STEP, start));
-        path.moves.fetch_add(1, Ordering::Relaxed);
-        assert!(!path.arrives(start + STEP * 2, start), "nothing was sent yet on the new path");
+        assert!(path.on_path_ack(start + STEP, start));
+        path.migrations.fetch_add(1, Ordering::Relaxed);
+        assert!(!path.on_path_ack(start + STEP * 2, start), "nothing was sent yet on the new path");
         path.on_sent(start + STEP * 2, 1_000, 2);
-        assert!(!path.arrives(start + STEP * 3, start));
+        assert!(!path.on_path_ack(start + STEP * 3, start));
         path.on_congestion_event(start + STEP * 3, start, true, 1_000);
         assert_eq!(path.window(), INITIAL_WINDOW + 2 * u64::from(MTU), "still only a probe");
         assert_eq!(path.acknowledged, 1);
-        assert!(path.arrives(start + STEP * 4, start + STEP * 2));
+        assert!(path.on_path_ack(start + STEP * 4, start + STEP * 2));
         assert_eq!((path.acknowledged, path.window()), (2, INITIAL_WINDOW));
     }
 
@@ -239,17 +239,17 @@ mod tests {
         path.on_sent(start, 1_000, 1);
         path.on_congestion_event(start + STEP, start, true, 1_000);
         assert!(path.window() < INITIAL_WINDOW / 2, "it has effect on the path that it is of");
-        path.moves.fetch_add(1, Ordering::Relaxed);
+        path.migrations.fetch_add(1, Ordering::Relaxed);
         path.on_sent(start + STEP * 2, 1_000, 2);
-        assert!(path.arrives(start + STEP * 3, start + STEP * 2));
+        assert!(path.on_path_ack(start + STEP * 3, start + STEP * 2));
         assert_eq!(path.window(), INITIAL_WINDOW);
     }
 
     #[test]
     fn a_copy_is_told_of_moves_of_the_original() {
         let path = watched(Instant::now());
-        let copy: Box<Watched> = path.clone_box().into_any().downcast().expect("ours");
-        copy.moves.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(path.moves(), 1);
+        let copy: Box<PathAwareCubic> = path.clone_box().into_any().downcast().expect("ours");
+        copy.migrations.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(path.migrations(), 1);
     }
 }

@@ -17,15 +17,15 @@ use crate::session::error_mapping;
 
 /// How many of a name's addresses are tried, side by side (RFC 8305 without its delays: a dial is
 /// a few packets).
-const MOST_ADDRESSES: usize = 4;
+const MAX_ADDRESSES: usize = 4;
 /// The connection outlives every outage that the core may want to migrate it out of; the core sees
 /// silence long before.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A guess nearer to a relay in reach than QUIC's 333 ms: the first retransmission comes sooner.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 
 /// How much the relay may send before we have taken it: far more than a call carries in a round
-/// trip. It is finite only so that a probe can widen it (see `Link::probe_path`).
+/// trip. It is finite only so that a probe can widen it (see `RelaySession::probe_path`).
 pub(crate) const RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// A MoQ session on its own QUIC endpoint.
@@ -52,7 +52,7 @@ impl Dialer {
     ) -> Self {
         let mut transport = quinn::TransportConfig::default();
         transport
-            .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
+            .max_idle_timeout(quinn::IdleTimeout::try_from(QUIC_IDLE_TIMEOUT).ok())
             // Packets must come back even when no media flows: silence is how a loss is seen.
             .keep_alive_interval(Some(probe_interval))
             .receive_window(RECEIVE_WINDOW.into())
@@ -75,13 +75,13 @@ impl Dialer {
             self.network.resolve(relay.host(), relay.port()).await.map_err(|error| {
                 Cause::with_detail(CauseKind::NameNotResolved, error.to_string())
             })?;
-        let mut tries: FuturesUnordered<_> = addresses
+        let mut connecting: FuturesUnordered<_> = addresses
             .into_iter()
-            .take(MOST_ADDRESSES)
+            .take(MAX_ADDRESSES)
             .map(|address| self.connect(relay.host(), address))
             .collect();
         let mut failure = Cause::new(CauseKind::NameNotResolved);
-        while let Some(outcome) = tries.next().await {
+        while let Some(outcome) = connecting.next().await {
             match outcome {
                 Ok((endpoint, connection)) => {
                     return setup(relay, endpoint, connection, token).await;
@@ -108,11 +108,11 @@ impl Dialer {
             self.network.runtime(),
         )
         .map_err(unavailable)?;
-        let connecting =
+        let attempt =
             endpoint.connect_with(self.client.clone(), address, host).map_err(|error| {
                 Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
             })?;
-        let connection = connecting.await.map_err(|error| error_mapping::of_connection(&error))?;
+        let connection = attempt.await.map_err(|error| error_mapping::connection_cause(&error))?;
         Ok((endpoint, connection))
     }
 }
@@ -135,6 +135,6 @@ async fn setup(
     let (session, publisher, subscriber) =
         Session::connect_with_tokens(transport.into(), None, Transport::RawQuic, tokens)
             .await
-            .map_err(|error| error_mapping::of_session(&connection, &error))?;
+            .map_err(|error| error_mapping::session_cause(&connection, &error))?;
     Ok(Established { endpoint, connection, session, publisher, subscriber })
 }

@@ -5,13 +5,13 @@ use holdline_core::{Cause, CauseKind};
 use quinn::{ConnectionError, TransportErrorCode};
 
 /// Why a QUIC connection ended or was never made.
-pub(crate) fn of_connection(error: &ConnectionError) -> Cause {
+pub(crate) fn connection_cause(error: &ConnectionError) -> Cause {
     let kind = match error {
         ConnectionError::VersionMismatch => CauseKind::VersionMismatch,
-        ConnectionError::TransportError(error) => of_own_code(error.code),
-        ConnectionError::ConnectionClosed(close) => of_relays_code(close.error_code),
+        ConnectionError::TransportError(error) => local_error(error.code),
+        ConnectionError::ConnectionClosed(close) => relay_error(close.error_code),
         ConnectionError::ApplicationClosed(close) => {
-            of_application_code(close.error_code.into_inner())
+            termination_code(close.error_code.into_inner())
         }
         ConnectionError::Reset => CauseKind::Reset,
         ConnectionError::TimedOut => CauseKind::TimedOut,
@@ -25,7 +25,7 @@ pub(crate) fn of_connection(error: &ConnectionError) -> Cause {
 const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
 /// An error that we found.
-fn of_own_code(code: TransportErrorCode) -> CauseKind {
+fn local_error(code: TransportErrorCode) -> CauseKind {
     match u64::from(code) {
         // bad, unsupported, revoked, expired, unknown certificate; unknown authority; a signature
         // that does not verify (an impostor with the name of a trusted authority).
@@ -36,7 +36,7 @@ fn of_own_code(code: TransportErrorCode) -> CauseKind {
 }
 
 /// An error that the relay found. Its words about certificates would be about ours, and we have none.
-fn of_relays_code(code: TransportErrorCode) -> CauseKind {
+fn relay_error(code: TransportErrorCode) -> CauseKind {
     match u64::from(code) {
         NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
         _ => CauseKind::ClosedByRelay,
@@ -44,7 +44,7 @@ fn of_relays_code(code: TransportErrorCode) -> CauseKind {
 }
 
 /// Session termination codes of draft-ietf-moq-transport-18, section 15.10.1.
-fn of_application_code(code: u64) -> CauseKind {
+fn termination_code(code: u64) -> CauseKind {
     const UNAUTHORIZED: u64 = 0x2;
     const VERSION_NEGOTIATION_FAILED: u64 = 0x15;
     const EXPIRED_AUTH_TOKEN: u64 = 0x18;
@@ -58,9 +58,12 @@ fn of_application_code(code: u64) -> CauseKind {
 
 /// Why MoQ did not start, or stopped, on a connection. The connection's own reason comes first:
 /// on raw QUIC, a clean close can surface as a decode error of MoQ.
-pub(crate) fn of_session(connection: &quinn::Connection, error: &dyn std::fmt::Display) -> Cause {
+pub(crate) fn session_cause(
+    connection: &quinn::Connection,
+    error: &dyn std::fmt::Display,
+) -> Cause {
     match connection.close_reason() {
-        Some(reason) => of_connection(&reason),
+        Some(reason) => connection_cause(&reason),
         None => Cause::with_detail(CauseKind::ProtocolError, error.to_string()),
     }
 }
@@ -80,16 +83,16 @@ mod tests {
             (40, CauseKind::ProtocolError, CauseKind::ClosedByRelay),
         ] {
             let code = TransportErrorCode::crypto(alert);
-            assert_eq!((of_own_code(code), of_relays_code(code)), (own, relays), "alert {alert}");
+            assert_eq!((local_error(code), relay_error(code)), (own, relays), "alert {alert}");
         }
-        assert_eq!(of_own_code(TransportErrorCode::FLOW_CONTROL_ERROR), CauseKind::ProtocolError);
+        assert_eq!(local_error(TransportErrorCode::FLOW_CONTROL_ERROR), CauseKind::ProtocolError);
     }
 
     #[test]
     fn only_the_code_for_it_means_unauthorized() {
-        assert_eq!(of_application_code(0x2), CauseKind::Unauthorized);
-        assert_eq!(of_application_code(0x0), CauseKind::ClosedByRelay);
-        assert_eq!(of_application_code(0x15), CauseKind::VersionMismatch);
-        assert_eq!(of_application_code(0x18), CauseKind::CredentialExpired);
+        assert_eq!(termination_code(0x2), CauseKind::Unauthorized);
+        assert_eq!(termination_code(0x0), CauseKind::ClosedByRelay);
+        assert_eq!(termination_code(0x15), CauseKind::VersionMismatch);
+        assert_eq!(termination_code(0x18), CauseKind::CredentialExpired);
     }
 }

@@ -15,12 +15,12 @@ use crate::session::extension_headers;
 use crate::session::publish::PRIORITY;
 
 /// No frame is longer: lengths are a stranger's numbers.
-const LONGEST_FRAME: u64 = 16 * 1024 * 1024;
+const MAX_FRAME: u64 = 16 * 1024 * 1024;
 /// How much of a frame is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
 /// Which part of which track.
-pub(crate) struct Range {
+pub(crate) struct FetchRange {
     pub(crate) namespace: TrackNamespace,
     pub(crate) name: String,
     pub(crate) first: Location,
@@ -28,9 +28,9 @@ pub(crate) struct Range {
 }
 
 /// Asks for a part of a track and hands on what comes.
-pub(crate) async fn ask(
+pub(crate) async fn fetch(
     mut subscriber: Subscriber,
-    range: Range,
+    range: FetchRange,
     id: FetchId,
     inputs: mpsc::Sender<Input>,
 ) {
@@ -72,7 +72,7 @@ async fn read(
 ) -> Result<(), SessionError> {
     while let Some(record) = fetch.next().await? {
         let FetchRecord::Object(object) = record else { continue };
-        if object.payload_length > LONGEST_FRAME {
+        if object.payload_length > MAX_FRAME {
             return Err(SessionError::WrongSize);
         }
         let mut payload = BytesMut::new();
@@ -109,7 +109,7 @@ fn last_of(end: WireLocation) -> Location {
 }
 
 /// Hands on what listeners ask for.
-pub(crate) async fn listen(
+pub(crate) async fn receive_requests(
     mut publisher: Publisher,
     session: SessionId,
     fetches: mpsc::Sender<IncomingFetch>,
@@ -118,7 +118,7 @@ pub(crate) async fn listen(
     while let Some(request) = publisher.fetch_requested().await {
         match request.resolve().await {
             Ok(Some(range)) => {
-                let range = Range {
+                let range = FetchRange {
                     first: Location::new(
                         range.start_location.group_id,
                         range.start_location.object_id,
@@ -127,8 +127,8 @@ pub(crate) async fn listen(
                     name: String::from_utf8_lossy(range.track_name.as_bytes()).into_owned(),
                     namespace: range.track_namespace,
                 };
-                let asked = IncomingFetch { session, range, request };
-                if fetches.send(asked).await.is_err() {
+                let fetch = IncomingFetch { session, range, request };
+                if fetches.send(fetch).await.is_err() {
                     return;
                 }
             }
@@ -141,7 +141,7 @@ pub(crate) async fn listen(
 /// What somebody asks for.
 pub(crate) struct IncomingFetch {
     pub(crate) session: SessionId,
-    pub(crate) range: Range,
+    pub(crate) range: FetchRange,
     pub(crate) request: FetchRequested,
 }
 
@@ -162,38 +162,38 @@ impl IncomingFetch {
 }
 
 /// What goes into an answer.
-pub(crate) enum Part {
+pub(crate) enum ResponsePart {
     Object(Object),
     End,
 }
 
 /// Answers, with what comes through `parts`. If that breaks off, so does the answer.
-pub(crate) async fn answer(
-    asked: IncomingFetch,
+pub(crate) async fn respond(
+    fetch: IncomingFetch,
     last: Option<Location>,
-    mut parts: mpsc::UnboundedReceiver<Part>,
+    mut parts: mpsc::UnboundedReceiver<ResponsePart>,
     inputs: mpsc::Sender<Input>,
 ) {
-    let (session, request) = (asked.session, asked.request.id());
+    let (session, request) = (fetch.session, fetch.request.id());
     // An answer must reach as far as its beginning, even if there is nothing in it.
-    let end_location = after(last.unwrap_or(asked.range.first));
-    let answered = async {
+    let end_location = after(last.unwrap_or(fetch.range.first));
+    let responded = async {
         let info = FetchOkInfo {
             end_of_track: false,
             end_location,
             params: KeyValuePairs::default(),
             track_extensions: TrackExtensions::default(),
         };
-        let mut writer = asked.request.respond(info).await?;
+        let mut writer = fetch.request.respond(info).await?;
         loop {
             match parts.recv().await {
-                Some(Part::Object(object)) => write(&mut writer, &object).await?,
-                Some(Part::End) => return writer.finish().await,
+                Some(ResponsePart::Object(object)) => write(&mut writer, &object).await?,
+                Some(ResponsePart::End) => return writer.finish().await,
                 None => return Ok(()),
             }
         }
     };
-    if let Err(error) = answered.await {
+    if let Err(error) = responded.await {
         tracing::debug!(%error, "a FETCH is not wanted any more");
         let _ = inputs.send(Input::FetchCancelled { session, request }).await;
     }

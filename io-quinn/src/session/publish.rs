@@ -79,13 +79,13 @@ impl Publication {
 }
 
 /// The tracks of a session by name, for whoever subscribes.
-pub(crate) type Catalogue = Arc<Vec<(String, TrackReader)>>;
+pub(crate) type ServedTracks = Arc<Vec<(String, TrackReader)>>;
 
 /// Publishes a namespace and serves its tracks until the relay no longer wants it.
 pub(crate) async fn serve_namespace(
     mut publisher: Publisher,
     namespace: TrackNamespace,
-    catalogue: watch::Receiver<Catalogue>,
+    tracks: watch::Receiver<ServedTracks>,
     (session, epoch): (SessionId, u64),
     inputs: mpsc::Sender<Input>,
 ) {
@@ -98,17 +98,17 @@ pub(crate) async fn serve_namespace(
         if inputs.send(Input::NamespaceAccepted { session, epoch }).await.is_err() {
             return;
         }
-        serve_subscribers(&published, &catalogue).await;
+        serve_subscribers(&published, &tracks).await;
     }
     let _ = inputs.send(Input::NamespaceRefused { session, epoch }).await;
 }
 
-async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Receiver<Catalogue>) {
+async fn serve_subscribers(namespace: &PublishNamespace, tracks: &watch::Receiver<ServedTracks>) {
     let mut served = FuturesUnordered::new();
     loop {
         tokio::select! {
             subscriber = namespace.subscribed() => match subscriber {
-                Ok(Some(subscriber)) => served.push(serve_subscriber(subscriber, catalogue)),
+                Ok(Some(subscriber)) => served.push(serve_subscriber(subscriber, tracks)),
                 Ok(None) | Err(_) => return,
             },
             Some(()) = served.next() => {}
@@ -116,9 +116,9 @@ async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Rece
     }
 }
 
-async fn serve_subscriber(subscriber: Subscribed, catalogue: &watch::Receiver<Catalogue>) {
+async fn serve_subscriber(subscriber: Subscribed, tracks: &watch::Receiver<ServedTracks>) {
     let wanted = subscriber.info.track_name.as_bytes().to_vec();
-    let track = catalogue
+    let track = tracks
         .borrow()
         .iter()
         .find(|(name, _)| name.as_bytes() == wanted)

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::session::extension_headers;
 
 /// Follows a participant's namespaces until the relay no longer tells of them.
-pub(crate) async fn watch(
+pub(crate) async fn subscribe_namespace(
     mut subscriber: Subscriber,
     prefix: TrackNamespacePrefix,
     watch: WatchId,
