@@ -1,5 +1,5 @@
-//! Where relays and credentials come from: the application's providers. When they are asked, and
-//! what their answers mean, is the core's.
+//! The application's providers of relays and credentials. The core decides when they are queried,
+//! and what follows from their responses.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,29 +7,30 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdline_core::{Cause, CauseKind, Credential, Input, RequestId};
 
-/// Knows which relays there are.
+/// An application's source of the list of relays, such as a query to its own service.
 #[async_trait]
 pub trait RelayProvider: Debug + Send + Sync + 'static {
-    /// The relays' addresses (`moqt://host:port`), best first; at most 16 are used.
+    /// Returns the addresses of the relays (`moqt://host:port`), best first. At most 16 are used, and
+    /// invalid ones are left out.
     ///
     /// # Errors
     ///
-    /// If it cannot say now. The call goes on with what it knows.
+    /// If the list is unavailable now. The call continues with the relays that it knows.
     async fn relays(&self) -> Result<Vec<String>, Unavailable>;
 }
 
-/// Hands out what relays want to be shown.
+/// An application's source of the credentials that relays require.
 #[async_trait]
 pub trait CredentialProvider: Debug + Send + Sync + 'static {
-    /// A credential for the relay of that address.
+    /// Returns a credential for a relay. `relay` is its address without the URL query.
     ///
     /// # Errors
     ///
-    /// If there is none now, or the user is signed out.
+    /// If there is no credential now, or the user is signed out.
     async fn credential(&self, relay: &str) -> Result<Credential, NoCredential>;
 }
 
-/// The provider cannot answer now.
+/// The list of relays is unavailable now, with the reason for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
@@ -40,12 +41,12 @@ pub enum NoCredential {
     /// The user must sign in again: the call ends with `AUTH_EXPIRED`, unless it has a session.
     #[error("the user is signed out")]
     SignedOut,
-    /// Not now; the attempt has failed, the next one asks again.
+    /// It is unavailable now. The attempt fails, and the next attempt queries the provider again.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// What a call may ask.
+/// The providers of a call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Providers {
     pub(crate) relays: Option<Arc<dyn RelayProvider>>,

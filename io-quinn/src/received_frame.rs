@@ -1,26 +1,26 @@
-//! What a listener gets, and the error of a handle whose call is over.
+//! A received frame, and the error of a handle whose call has ended.
 
 use holdline_core::{Frame, FrameNumber, Gap, Location, Object};
 
-/// The call has ended, so nothing more can be asked of it.
+/// The error of an operation on a call that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the call has ended")]
 pub struct CallEnded;
 
-/// A frame with its place in the track.
+/// A received frame with its position in the track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedFrame {
-    /// Where it stands in the track, as MoQ has it.
+    /// The MoQ group and object that carried it.
     pub location: Location,
-    /// Which frame of the track it is.
+    /// Its number in the track, as its publisher counts.
     pub number: FrameNumber,
     /// When it was captured, in microseconds of the publisher's clock.
     pub captured_at: u64,
-    /// Whether it can be decoded without those before it.
+    /// Whether it can be decoded without the frames before it.
     pub keyframe: bool,
     /// The encoded media.
     pub payload: bytes::Bytes,
-    /// What is missing before it: `None` if it follows the last one.
+    /// The frames that are missing before it; `None` if it directly follows the previous frame.
     pub gap: Option<Gap>,
 }
 

@@ -1,4 +1,4 @@
-//! The application's handles to its tracks. They outlive every session of the call.
+//! The application's handles to its tracks. They stay valid through every recovery of the call.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::driver::command::{Command, Commands};
 use crate::driver::frame_queue;
 use crate::received_frame::{CallEnded, ReceivedFrame};
 
-/// How many frames may wait for the application, at least: about 10 s of audio. The oldest are
-/// dropped.
+/// The least number of frames that may wait for the application: about 10 s of audio. When the queue
+/// is full, the oldest are dropped.
 const FRAME_QUEUE: usize = 512;
 
-/// A track that the application publishes.
+/// A track that the application publishes. Clones are handles to the same track.
 #[derive(Clone, Debug)]
 pub struct PublishedTrack {
     pub(crate) id: TrackId,
@@ -30,11 +30,15 @@ impl PublishedTrack {
         self.id
     }
 
-    /// Sends one frame. Never blocks, and succeeds whatever the network does.
+    /// Sends one frame. Never blocks, and succeeds whatever state the network is in.
+    ///
+    /// [`Frame::captured_at`] must come from one running clock, in microseconds: subscribers judge by it
+    /// how late a frame is. While the call has no connection, the frame is retained and sent later,
+    /// within the bounds of the track's [`Retention`](crate::Retention).
     ///
     /// # Errors
     ///
-    /// Only when the call has ended.
+    /// [`CallEnded`] if the call has ended.
     pub fn send(&self, frame: Frame) -> Result<(), CallEnded> {
         if self.commands.queue.is_closed() {
             return Err(CallEnded);
@@ -46,23 +50,28 @@ impl PublishedTrack {
         self.commands.send(Command::Input(Input::Send { track: self.id, frame }))
     }
 
-    /// How many frames were dropped because the runtime gave the call no time to take them.
+    /// The number of frames that were dropped because 4096 commands were waiting for the call's task,
+    /// which happens only if the tokio runtime is overloaded.
     pub fn overrun(&self) -> u64 {
         self.overrun.load(Ordering::Relaxed)
     }
 
-    /// Says that nothing more will be sent. Listeners see the end of their stream.
+    /// Announces that no more frames will be sent on the track. After the last frame, the streams of
+    /// its subscribers end.
     ///
     /// # Errors
     ///
-    /// Only when the call has ended.
+    /// [`CallEnded`] if the call has ended.
     pub fn finish(&self) -> Result<(), CallEnded> {
         self.commands.send(Command::Input(Input::Finish { track: self.id }))
     }
 }
 
-/// A track that the application listens to: a stream of its frames, which ends when the publisher
-/// has finished the track or the call has ended. Dropping it ends the subscription.
+/// A track that the application subscribes to: a stream of its frames, in order and without
+/// duplicates.
+///
+/// The stream ends when the publisher has finished the track or the call has ended. Dropping it ends
+/// the subscription.
 #[derive(Debug)]
 pub struct SubscribedTrack {
     id: TrackId,
@@ -76,7 +85,7 @@ impl SubscribedTrack {
         commands: Commands,
         retention: &Retention,
     ) -> (Self, frame_queue::Sender) {
-        // When a gap is closed, all that waited behind it comes at once.
+        // When a gap is repaired, all frames that waited behind it are delivered at once.
         let retained = usize::try_from(retention.frames).unwrap_or(usize::MAX);
         let (sender, frames) = frame_queue::channel(retained.saturating_add(FRAME_QUEUE));
         (Self { id, frames, commands }, sender)
@@ -87,7 +96,8 @@ impl SubscribedTrack {
         self.id
     }
 
-    /// How many frames were dropped because the application did not take them in time.
+    /// The number of frames that were dropped because the application read them too slowly. The queue
+    /// holds 512 frames more than the track's retention; the oldest are dropped.
     pub fn overrun(&self) -> u64 {
         self.frames.dropped()
     }
@@ -103,7 +113,7 @@ impl Stream for SubscribedTrack {
 
 impl Drop for SubscribedTrack {
     fn drop(&mut self) {
-        // After the end of the call there is nothing to leave.
+        // After the end of the call there is no subscription to end.
         let _ = self.commands.send(Command::Input(Input::Unsubscribe { track: self.id }));
     }
 }

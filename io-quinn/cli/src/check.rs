@@ -24,7 +24,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
         let trust = Trust::pem_file(ca).map_err(|error| Failure::unusable("--ca", error))?;
         config = config.trust(trust);
     }
-    let summary = Call::test(config).await.map_err(|error| match error {
+    let summary = Call::pre_call_test(config).await.map_err(|error| match error {
         ConnectError::Trust(error) => Failure::unusable("--ca", error),
         other => Failure::Unusable(other.to_string()),
     })?;

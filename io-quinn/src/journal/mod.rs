@@ -1,7 +1,8 @@
-//! The journal of a call: what went into the core and what came out, as JSON Lines.
+//! The journal of a call: the inputs and the outputs of the core, as JSON Lines.
 //!
-//! Line 1 is the [`Header`]; each line after it is an [`Entry`]. Payloads are kept as length and
-//! digest only, relays without the query of their address, so a journal can be passed on.
+//! Line 1 is the [`Header`]; each line after it is an [`Entry`]. A payload is recorded as its length
+//! and digest, and a relay without the query of its address, so a journal holds no media and no
+//! tokens.
 
 mod format;
 mod record;
