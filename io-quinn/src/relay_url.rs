@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_is_a_host_and_a_port() {
+    fn an_address_has_a_host_and_a_port() {
         let parse = |given: &str| {
             let url = RelayUrl::from_str(given).expect(given);
             (url.host().to_owned(), url.port())
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_relay_is_refused_with_the_reason() {
+    fn an_invalid_address_is_refused_with_the_reason() {
         for (given, problem) in [
             ("127.0.0.1:4443", "no scheme"),
             ("relay.example", "no scheme"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_an_address_is_not_repeated() {
+    fn no_message_repeats_a_secret_in_an_address() {
         let error = RelayUrl::from_str("moqt://me:hunter2@relay.example").expect_err("a password");
         assert!(
             !error.to_string().contains("hunter2") && !format!("{error:?}").contains("hunter2")

@@ -1,4 +1,4 @@
-//! What the application's handles ask of the driver, and the way there.
+//! The commands of the application's handles, and the queue that carries them to the driver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,18 +9,21 @@ use tokio::sync::{mpsc, oneshot};
 use crate::driver::frame_queue;
 use crate::received_frame::CallEnded;
 
-/// How many commands may wait for the driver before frames are dropped instead of queued. It only
-/// fills when the runtime gives the driver no time.
+/// The number of waiting commands from which on frames are dropped instead of queued. So many wait
+/// only if the runtime does not schedule the driver.
 const COMMAND_QUEUE_LIMIT: usize = 4096;
 
-/// What the application's handles ask of the driver.
+/// A command of a handle to the driver.
 pub(crate) enum Command {
+    /// Hand an input to the core.
     Input(Input),
+    /// Deliver the frames of a subscribed track to this queue.
     OpenTrack { track: TrackId, frames: frame_queue::Sender },
+    /// Return a snapshot of the counters.
     Stats(oneshot::Sender<Stats>),
 }
 
-/// The way from the handles to the driver. Never blocks.
+/// The handles' end of the command queue. Sending never blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Commands {
     pub(crate) queue: mpsc::UnboundedSender<Command>,

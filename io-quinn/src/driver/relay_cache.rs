@@ -1,4 +1,4 @@
-//! A file that remembers the relays for the next call.
+//! The file that keeps the provider's list of relays for the next call.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdline_core::RememberedRelays;
 use serde::{Deserialize, Serialize};
 
-/// A file that remembers the relays, without the queries of their addresses.
+/// A file with the addresses of relays, without their queries.
 #[derive(Clone, Debug)]
 pub(crate) struct RelayCache(PathBuf);
 
@@ -26,7 +26,7 @@ impl RelayCache {
         Self(path)
     }
 
-    /// What it remembers. A file that cannot be used is as good as none.
+    /// Reads the list. A file that cannot be used counts as no file.
     pub(crate) fn load(&self, unix_millis: u64) -> Option<RememberedRelays> {
         let text = std::fs::read(&self.0).ok()?;
         let file: CacheFile = serde_json::from_slice(&text)
@@ -34,18 +34,18 @@ impl RelayCache {
                 tracing::warn!(file = %self.0.display(), %error, "the remembered relays are left out");
             })
             .ok()?;
-        // A list from the future says nothing about its age.
+        // A list from the future has no known age.
         let age = unix_millis.checked_sub(file.answered_at)?;
         let usable = file.holdline_relays == VERSION && !file.relays.is_empty();
         usable.then_some(RememberedRelays { relays: file.relays, age: Duration::from_millis(age) })
     }
 
-    /// Remembers a list. A file that cannot be written costs a question next time, no more.
+    /// Writes a list. If that fails, the next call queries the provider, no more.
     pub(crate) fn store(&self, relays: Vec<String>, unix_millis: u64) {
         let file = CacheFile { holdline_relays: VERSION, relays, answered_at: unix_millis };
         let stored =
             serde_json::to_vec_pretty(&file).map_err(std::io::Error::from).and_then(|text| {
-                // Written aside and moved, so that nobody ever reads half of it.
+                // Written to a second file and renamed, so that no reader sees half a list.
                 let aside = self.0.with_extension("new");
                 std::fs::write(&aside, text)?;
                 std::fs::rename(&aside, &self.0)
@@ -61,16 +61,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cache_remembers_with_its_age_and_is_not_trusted() {
+    fn the_cache_returns_lists_with_their_age_and_ignores_bad_files() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("relays.json");
         let cache = RelayCache::new(path.clone());
-        assert_eq!(cache.load(5_000), None, "there is none yet");
+        assert_eq!(cache.load(5_000), None, "there is no file yet");
         cache.store(vec!["moqt://a:1".into()], 2_000);
         let age = Duration::from_secs(3);
         let relays = vec!["moqt://a:1".into()];
         assert_eq!(cache.load(5_000), Some(RememberedRelays { relays, age }));
-        assert_eq!(cache.load(1_999), None, "from the future");
+        assert_eq!(cache.load(1_999), None, "the list is from the future");
         for text in ["", "{", "{\"holdline_relays\":2,\"relays\":[\"a\"],\"answered_at\":0}"] {
             std::fs::write(&path, text).expect("written");
             assert_eq!(cache.load(5_000), None, "{text}");

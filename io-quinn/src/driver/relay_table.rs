@@ -1,12 +1,12 @@
-//! The relays by the names that the core knows them by.
+//! The relays of a call, by the core's names for them.
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use crate::relay_url::{RelayUrl, RelayUrlError};
 
-/// The relays by the names that the core knows them by: their addresses without the query, which
-/// may carry a token.
+/// The addresses of the relays by the core's names for them. A name is the address without its
+/// query, which may carry a token.
 #[derive(Debug, Default)]
 pub(crate) struct RelayTable(BTreeMap<String, RelayUrl>);
 
@@ -15,7 +15,7 @@ impl RelayTable {
         self.0.get(name)
     }
 
-    /// Enters a list and names its relays, each differently.
+    /// Inserts a list of relays. Returns their names, each of them unique in the list.
     pub(crate) fn insert(&mut self, addresses: &[String]) -> Result<Vec<String>, RelayUrlError> {
         let mut names = Vec::new();
         for address in addresses {
@@ -34,7 +34,7 @@ impl RelayTable {
         Ok(names)
     }
 
-    /// Likewise, without what is no relay's address.
+    /// Inserts the valid addresses of a list, and leaves the others out.
     pub(crate) fn insert_usable(&mut self, addresses: Vec<String>) -> Vec<String> {
         let usable: Vec<String> = addresses
             .into_iter()
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn relays_are_named_without_their_query_and_each_differently() {
+    fn relays_have_unique_names_without_their_query() {
         let mut table = RelayTable::default();
         let addresses = ["moqt://a:1?jwt=secret", "moqt://a:1?jwt=other", "moqt://b:2"];
         let names = table.insert(&addresses.map(str::to_owned)).expect("addresses");

@@ -1,19 +1,19 @@
-//! What operators see (R28): logs and spans through `tracing`, metrics through the `metrics` facade.
-//! Without a subscriber or a recorder they cost next to nothing and go nowhere.
+//! Telemetry for operators (R28): logs and spans through `tracing`, metrics through the `metrics`
+//! facade. Without a subscriber and a recorder they are discarded at almost no cost.
 
 use std::collections::BTreeMap;
 
 use holdline_core::{Event, Outcome, SessionId, StateName, Telemetry};
 use tracing::Span;
 
-/// How many attempts to reconnect were made.
+/// The number of attempts to reconnect.
 const ATTEMPTS: &str = "reconnect_attempts_total";
-/// Which part of the call's incidents that are over was recovered from, from 0 to 1.
+/// The share of the call's ended incidents that were recovered, from 0 to 1.
 const SUCCESS_RATE: &str = "reconnect_success_rate";
-/// How long recoveries took, from detection, in milliseconds.
+/// The duration of recoveries since detection, in milliseconds.
 const TIME_TO_RECOVER: &str = "time_to_recover_ms";
 
-/// The spans of what is going on.
+/// The open spans: the incident, and its attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     incident: Option<Span>,
@@ -42,12 +42,12 @@ impl Observer {
             }
             Event::AttemptSucceeded { session, .. } => {
                 let winner = self.attempts.remove(session);
-                // The race is over: the spans of the others end without a word. The winner's goes
-                // on until its session carries the call, or fails to.
+                // The other attempts of the race are closed: their spans end without a log. The
+                // winner's span stays open until its session carries the call or fails.
                 self.attempts.clear();
                 self.attempts.extend(winner.map(|span| (*session, span)));
             }
-            // Comes after `Recovered`, and alone when the call was set up.
+            // Follows `Recovered`; it is the only event when the call has been set up.
             Event::StateChanged { to: StateName::Live, .. } => self.clear(),
             Event::Gap { track, gap } => {
                 let reason = tracing::field::debug(gap.reason);
@@ -104,7 +104,7 @@ impl Observer {
         }
     }
 
-    /// Nothing is going on any more.
+    /// Closes all spans.
     fn clear(&mut self) {
         self.incident = None;
         self.attempts.clear();

@@ -45,13 +45,13 @@ pub enum ReplayError {
 
 /// Feeds the inputs of a recorded call to the core and compares every output.
 ///
-/// A journal may break off anywhere, even within a line, as it does when its process was killed. Its
-/// complete lines are replayed.
+/// A journal may break off anywhere, even within a line, as it does when its process was killed.
+/// Its complete lines are replayed.
 ///
 /// # Errors
 ///
-/// [`ReplayError::Unreadable`] at the first line that cannot be parsed, [`ReplayError::Difference`] at
-/// the first output that differs.
+/// [`ReplayError::Unreadable`] at the first line that cannot be parsed, [`ReplayError::Difference`]
+/// at the first output that differs.
 pub fn replay(journal: impl BufRead) -> Result<Replayed, ReplayError> {
     let mut lines = Lines { journal, number: 0 };
     let first = lines.next()?.ok_or_else(|| lines.unreadable("the journal is empty"))?;

@@ -1,13 +1,15 @@
-//! quinn's own congestion controller, CUBIC (RFC 9438), told when its connection migrations, and listened to.
+//! quinn's CUBIC congestion controller (RFC 9438), made aware of connection migrations.
 //!
-//! **Moves.** What was sent on the old path says nothing of the new one (RFC 9000, section 9.4). quinn does
-//! not know that when it is the client that migrations: after an outage its window is full of what was lost, and it
-//! says nothing on a fresh socket until a probe timeout that has doubled several times. So each move makes
-//! room for as much as a probe (RFC 9002, section 6.2.4), and the first packet that arrives begins anew.
+//! **Migrations.** What was sent on the old path says nothing about the new one (RFC 9000, section
+//! 9.4), but quinn does not treat its own migration as a new path. After an outage its window is
+//! full of lost packets, and on a fresh socket it sends nothing until a probe timeout that has
+//! doubled several times. So each migration adds room for one probe (RFC 9002, section 6.2.4), and
+//! the first acknowledgement from the new path starts a fresh controller.
 //!
-//! **Acknowledgements.** QUIC implementations count the ACK frames that came, but a relay that hears nothing
-//! any more goes on saying what it heard last, in every packet of media it sends. What is acknowledged *anew*
-//! only the congestion controller is told, so it is counted there, of the path that the connection is on.
+//! **Acknowledgements.** QUIC implementations count the ACK frames that arrive. But a relay that
+//! receives nothing any more repeats its last ACK in every packet of media that it sends. Only the
+//! congestion controller learns what is acknowledged for the first time, so packets acknowledged on
+//! the current path are counted here.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,15 +20,15 @@ use quinn::congestion::{Controller, ControllerFactory, Cubic, CubicConfig};
 use quinn_proto::RttEstimator;
 use quinn_proto::congestion::ControllerMetrics;
 
-/// How many packets a probe may take.
+/// The number of packets that a probe may take.
 const PROBE_PACKETS: u64 = 2;
 
-/// How much may be sent on a new path before anything has arrived, in bytes: 32 packets, as in Chromium. quinn's
-/// ten (RFC 9002, section 7.2) grow too slowly for what is said again after an outage, beside what is said
-/// now, because quinn counts only what comes while it waits to send.
+/// The initial window of a path, in bytes: 32 packets, as in Chromium. quinn's ten (RFC 9002,
+/// section 7.2) grow too slowly for the frames retransmitted after an outage, sent beside the live
+/// ones, because quinn only counts acknowledgements while data waits for the window.
 const INITIAL_WINDOW: u64 = 32 * 1_200;
 
-/// Makes the controllers of new connections.
+/// Creates the controllers of new connections.
 #[derive(Debug)]
 pub(crate) struct Controllers {
     cubic: Arc<CubicConfig>,
@@ -48,61 +50,62 @@ impl ControllerFactory for Controllers {
             cubic: Box::new(cubic),
             mtu,
             migrations: Arc::default(),
-            last_sent: 0,
-            sent_since: now,
-            last_acknowledged: 0,
+            sent_path: 0,
+            sent_path_since: now,
+            acknowledged_path: 0,
             acknowledged: 0,
         })
     }
 }
 
-/// How many of our packets were acknowledged, each on the path that the connection was on then.
+/// The number of packets that were acknowledged on the path on which they were sent.
 pub(crate) fn acknowledged(connection: &quinn::Connection) -> u64 {
     controller(connection).map_or(0, |controller| controller.acknowledged)
 }
 
-/// The connection is about to move to another socket.
+/// Records that a connection is about to migrate to another socket.
 pub(crate) fn before_migration(connection: &quinn::Connection) {
     if let Some(controller) = controller(connection) {
         controller.migrations.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A copy of a connection's controller. What it shares with the original is how often it moved.
+/// A copy of a connection's controller. The copy shares only the number of migrations.
 fn controller(connection: &quinn::Connection) -> Option<Box<PathAwareCubic>> {
     connection.congestion_state().into_any().downcast().ok()
 }
 
+/// CUBIC for the current path of a connection. Paths are numbered by the migrations before them.
 struct PathAwareCubic {
     config: Arc<CubicConfig>,
     cubic: Box<dyn Controller>,
     mtu: u16,
-    /// How often the connection has moved: said from outside.
+    /// The number of migrations, which is the current path. Written through copies.
     migrations: Arc<AtomicU64>,
-    /// After how many migrations the last packet was sent, and when the first one was after so many.
-    last_sent: u64,
-    sent_since: Instant,
-    /// After how many migrations the last packet was sent that arrived.
-    last_acknowledged: u64,
-    /// How many of our packets were.
+    /// The path of the last packet sent, and when the first packet was sent on that path.
+    sent_path: u64,
+    sent_path_since: Instant,
+    /// The path of the last packet that was acknowledged on the current path.
+    acknowledged_path: u64,
+    /// The number of those packets.
     acknowledged: u64,
 }
 
 impl PathAwareCubic {
-    fn migrations(&self) -> u64 {
+    fn current_path(&self) -> u64 {
         self.migrations.load(Ordering::Relaxed)
     }
 
-    /// Whether a packet was sent on the path that the connection is on.
+    /// Whether a packet that was sent then was sent on the current path.
     fn is_on_current_path(&self, sent: Instant) -> bool {
-        self.last_sent == self.migrations() && sent >= self.sent_since
+        self.sent_path == self.current_path() && sent >= self.sent_path_since
     }
 
-    /// A packet has been acknowledged. Whether that says anything of the path.
-    fn on_path_ack(&mut self, now: Instant, sent: Instant) -> bool {
+    /// Counts an acknowledged packet. Returns whether it was sent on the current path.
+    fn on_acknowledged(&mut self, now: Instant, sent: Instant) -> bool {
         let counts = self.is_on_current_path(sent);
-        if counts && self.last_acknowledged != self.last_sent {
-            self.last_acknowledged = self.last_sent;
+        if counts && self.acknowledged_path != self.sent_path {
+            self.acknowledged_path = self.sent_path;
             self.cubic = Box::new(Cubic::new(Arc::clone(&self.config), now, self.mtu));
         }
         self.acknowledged += u64::from(counts);
@@ -112,9 +115,9 @@ impl PathAwareCubic {
 
 impl Controller for PathAwareCubic {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        let migrations = self.migrations();
-        if self.last_sent != migrations {
-            (self.last_sent, self.sent_since) = (migrations, now);
+        let current = self.current_path();
+        if self.sent_path != current {
+            (self.sent_path, self.sent_path_since) = (current, now);
         }
         self.cubic.on_sent(now, bytes, last_packet_number);
     }
@@ -127,7 +130,7 @@ impl Controller for PathAwareCubic {
         app_limited: bool,
         rtt: &RttEstimator,
     ) {
-        if self.on_path_ack(now, sent) {
+        if self.on_acknowledged(now, sent) {
             self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
         }
     }
@@ -160,7 +163,7 @@ impl Controller for PathAwareCubic {
     }
 
     fn window(&self) -> u64 {
-        let probes = self.migrations() - self.last_acknowledged;
+        let probes = self.current_path() - self.acknowledged_path;
         self.cubic.window() + probes * PROBE_PACKETS * u64::from(self.mtu)
     }
 
@@ -195,15 +198,15 @@ mod tests {
     const MTU: u16 = 1_200;
     const STEP: Duration = Duration::from_millis(100);
 
-    fn watched(now: Instant) -> Box<PathAwareCubic> {
+    fn controller_at(now: Instant) -> Box<PathAwareCubic> {
         let controller = Arc::new(Controllers::default()).build(now, MTU);
-        controller.into_any().downcast().expect("ours")
+        controller.into_any().downcast().expect("a PathAwareCubic")
     }
 
     #[test]
-    fn each_move_makes_room_for_a_probe_until_one_arrives() {
+    fn each_migration_adds_room_for_a_probe_until_one_is_acknowledged() {
         let start = Instant::now();
-        let mut path = watched(start);
+        let mut path = controller_at(start);
         path.on_sent(start, 1_000, 1);
         assert_eq!(path.window(), INITIAL_WINDOW);
         for migrations in 1..=3 {
@@ -211,45 +214,49 @@ mod tests {
             assert_eq!(path.window(), INITIAL_WINDOW + migrations * 2 * u64::from(MTU));
         }
         path.on_sent(start + STEP, 1_000, 2);
-        assert!(path.on_path_ack(start + STEP * 2, start + STEP));
+        assert!(path.on_acknowledged(start + STEP * 2, start + STEP));
         assert_eq!(path.window(), INITIAL_WINDOW);
     }
 
     #[test]
     fn what_was_sent_before_a_move_proves_nothing_and_costs_nothing() {
         let start = Instant::now();
-        let mut path = watched(start);
+        let mut path = controller_at(start);
         path.on_sent(start, 1_000, 1);
-        assert!(path.on_path_ack(start + STEP, start));
+        assert!(path.on_acknowledged(start + STEP, start));
         path.migrations.fetch_add(1, Ordering::Relaxed);
-        assert!(!path.on_path_ack(start + STEP * 2, start), "nothing was sent yet on the new path");
+        assert!(
+            !path.on_acknowledged(start + STEP * 2, start),
+            "no packet was sent on the new path yet"
+        );
         path.on_sent(start + STEP * 2, 1_000, 2);
-        assert!(!path.on_path_ack(start + STEP * 3, start));
+        assert!(!path.on_acknowledged(start + STEP * 3, start));
         path.on_congestion_event(start + STEP * 3, start, true, 1_000);
-        assert_eq!(path.window(), INITIAL_WINDOW + 2 * u64::from(MTU), "still only a probe");
+        assert_eq!(path.window(), INITIAL_WINDOW + 2 * u64::from(MTU), "room for probes only");
         assert_eq!(path.acknowledged, 1);
-        assert!(path.on_path_ack(start + STEP * 4, start + STEP * 2));
+        assert!(path.on_acknowledged(start + STEP * 4, start + STEP * 2));
         assert_eq!((path.acknowledged, path.window()), (2, INITIAL_WINDOW));
     }
 
     #[test]
-    fn a_path_that_was_narrow_is_forgotten_with_its_socket() {
+    fn the_window_of_the_old_path_ends_with_its_socket() {
         let start = Instant::now();
-        let mut path = watched(start);
+        let mut path = controller_at(start);
         path.on_sent(start, 1_000, 1);
         path.on_congestion_event(start + STEP, start, true, 1_000);
-        assert!(path.window() < INITIAL_WINDOW / 2, "it has effect on the path that it is of");
+        assert!(path.window() < INITIAL_WINDOW / 2, "congestion counts on its own path");
         path.migrations.fetch_add(1, Ordering::Relaxed);
         path.on_sent(start + STEP * 2, 1_000, 2);
-        assert!(path.on_path_ack(start + STEP * 3, start + STEP * 2));
+        assert!(path.on_acknowledged(start + STEP * 3, start + STEP * 2));
         assert_eq!(path.window(), INITIAL_WINDOW);
     }
 
     #[test]
-    fn a_copy_is_told_of_moves_of_the_original() {
-        let path = watched(Instant::now());
-        let copy: Box<PathAwareCubic> = path.clone_box().into_any().downcast().expect("ours");
+    fn a_copy_shares_the_number_of_migrations() {
+        let path = controller_at(Instant::now());
+        let copy: Box<PathAwareCubic> =
+            path.clone_box().into_any().downcast().expect("a PathAwareCubic");
         copy.migrations.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(path.migrations(), 1);
+        assert_eq!(path.current_path(), 1);
     }
 }

@@ -1,10 +1,10 @@
-//! What the transport's errors say, in the core's words. Facts only: what follows from a cause is
-//! the core's to decide.
+//! Maps the errors of QUIC and MoQ to the core's causes. The core decides what follows from a
+//! cause.
 
 use holdline_core::{Cause, CauseKind};
 use quinn::{ConnectionError, TransportErrorCode};
 
-/// Why a QUIC connection ended or was never made.
+/// The cause of the end of a QUIC connection, or of a dial that failed.
 pub(crate) fn connection_cause(error: &ConnectionError) -> Cause {
     let kind = match error {
         ConnectionError::VersionMismatch => CauseKind::VersionMismatch,
@@ -24,18 +24,19 @@ pub(crate) fn connection_cause(error: &ConnectionError) -> Cause {
 /// TLS alerts travel as QUIC error codes 0x100 + alert (RFC 9001 section 4.8, RFC 8446 section 6).
 const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 
-/// An error that we found.
+/// The cause of a QUIC error that this endpoint detected.
 fn local_error(code: TransportErrorCode) -> CauseKind {
     match u64::from(code) {
-        // bad, unsupported, revoked, expired, unknown certificate; unknown authority; a signature
-        // that does not verify (an impostor with the name of a trusted authority).
+        // Bad, unsupported, revoked, expired or unknown certificate; unknown authority; and
+        // decrypt_error, a bad signature (an impostor that uses the name of a trusted authority).
         0x12a..=0x12e | 0x130 | 0x133 => CauseKind::CertificateUntrusted,
         NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
         _ => CauseKind::ProtocolError,
     }
 }
 
-/// An error that the relay found. Its words about certificates would be about ours, and we have none.
+/// The cause of a QUIC error that the relay detected. Its certificate alerts are about a client
+/// certificate, which we do not have, so they are not special.
 fn relay_error(code: TransportErrorCode) -> CauseKind {
     match u64::from(code) {
         NO_APPLICATION_PROTOCOL => CauseKind::VersionMismatch,
@@ -43,7 +44,7 @@ fn relay_error(code: TransportErrorCode) -> CauseKind {
     }
 }
 
-/// Session termination codes of draft-ietf-moq-transport-18, section 15.10.1.
+/// The cause of a session termination code (draft-ietf-moq-transport-18, section 15.10.1).
 fn termination_code(code: u64) -> CauseKind {
     const UNAUTHORIZED: u64 = 0x2;
     const VERSION_NEGOTIATION_FAILED: u64 = 0x15;
@@ -56,8 +57,8 @@ fn termination_code(code: u64) -> CauseKind {
     }
 }
 
-/// Why MoQ did not start, or stopped, on a connection. The connection's own reason comes first:
-/// on raw QUIC, a clean close can surface as a decode error of MoQ.
+/// The cause of the end of a MoQ session, or of a SETUP that failed. The reason of the connection
+/// takes precedence: on raw QUIC, a clean close can surface as a decode error of MoQ.
 pub(crate) fn session_cause(
     connection: &quinn::Connection,
     error: &dyn std::fmt::Display,
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificate_alerts_are_told_from_other_errors() {
+    fn certificate_alerts_are_distinguished_from_other_errors() {
         for (alert, own, relays) in [
             (42, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
             (45, CauseKind::CertificateUntrusted, CauseKind::ClosedByRelay),
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_code_for_it_means_unauthorized() {
+    fn each_termination_code_has_its_own_cause() {
         assert_eq!(termination_code(0x2), CauseKind::Unauthorized);
         assert_eq!(termination_code(0x0), CauseKind::ClosedByRelay);
         assert_eq!(termination_code(0x15), CauseKind::VersionMismatch);

@@ -1,5 +1,5 @@
-//! Asking for a part of a track, and answering who asks (FETCH, draft-ietf-moq-transport-18,
-//! section 10.12).
+//! Sends FETCHes for a range of a track, and responds to those of subscribers
+//! (draft-ietf-moq-transport-18, section 10.12).
 
 use bytes::BytesMut;
 use holdline_core::{FetchEnd, FetchId, Frame, Input, Location, Object, SessionId};
@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use crate::session::extension_headers;
 use crate::session::publish::PRIORITY;
 
-/// No frame is longer: lengths are a stranger's numbers.
+/// The longest frame that is accepted, in bytes, because the length is a claim of the peer.
 const MAX_FRAME: u64 = 16 * 1024 * 1024;
-/// How much of a frame is read at once, in bytes.
+/// The number of bytes of a frame that are read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// Which part of which track.
+/// A range of a track, both ends included.
 pub(crate) struct FetchRange {
     pub(crate) namespace: TrackNamespace,
     pub(crate) name: String,
@@ -27,7 +27,7 @@ pub(crate) struct FetchRange {
     pub(crate) last: Location,
 }
 
-/// Asks for a part of a track and hands on what comes.
+/// Sends a FETCH and reports the objects that arrive, then its end.
 pub(crate) async fn fetch(
     mut subscriber: Subscriber,
     range: FetchRange,
@@ -63,8 +63,8 @@ pub(crate) async fn fetch(
     let _ = inputs.send(Input::FetchEnded { fetch: id, end }).await;
 }
 
-/// Reads the objects at once: whoever waits for FETCH_OK first may wait for ever, because a relay
-/// sends it when it has sent the body.
+/// Reads the objects without waiting for FETCH_OK, because a relay may send it after the last
+/// object.
 async fn read(
     fetch: &mut Fetch,
     id: FetchId,
@@ -93,22 +93,22 @@ async fn read(
             return Ok(());
         }
     }
-    // Dropped before it is answered, it would be cancelled.
+    // Dropping the FETCH before FETCH_OK would cancel it.
     fetch.ok().await?;
     Ok(())
 }
 
-/// The end of a range, as it is on the wire: the object after the last one, or 0 for the whole group.
+/// The end of a range on the wire: the object after the last one, or 0 for the whole group.
 fn after(last: Location) -> WireLocation {
     WireLocation::new(last.group, if last.object == u64::MAX { 0 } else { last.object + 1 })
 }
 
-/// The last location of a range, from how it is on the wire.
+/// The last location of a range, from its end on the wire.
 fn last_of(end: WireLocation) -> Location {
     Location::new(end.group_id, end.object_id.checked_sub(1).unwrap_or(u64::MAX))
 }
 
-/// Hands on what listeners ask for.
+/// Receives the FETCHes of subscribers and hands them on.
 pub(crate) async fn receive_requests(
     mut publisher: Publisher,
     session: SessionId,
@@ -133,12 +133,12 @@ pub(crate) async fn receive_requests(
                 }
             }
             Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "a FETCH cannot be understood"),
+            Err(error) => tracing::debug!(%error, "a FETCH cannot be parsed"),
         }
     }
 }
 
-/// What somebody asks for.
+/// A FETCH of a subscriber, which has no response yet.
 pub(crate) struct IncomingFetch {
     pub(crate) session: SessionId,
     pub(crate) range: FetchRange,
@@ -161,13 +161,14 @@ impl IncomingFetch {
     }
 }
 
-/// What goes into an answer.
+/// A part of the response to a FETCH.
 pub(crate) enum ResponsePart {
     Object(Object),
     End,
 }
 
-/// Answers, with what comes through `parts`. If that breaks off, so does the answer.
+/// Accepts a FETCH and sends the objects from `parts`. If `parts` is closed early, so is the
+/// response.
 pub(crate) async fn respond(
     fetch: IncomingFetch,
     last: Option<Location>,
@@ -175,7 +176,7 @@ pub(crate) async fn respond(
     inputs: mpsc::Sender<Input>,
 ) {
     let (session, request) = (fetch.session, fetch.request.id());
-    // An answer must reach as far as its beginning, even if there is nothing in it.
+    // The end of a response must not be before its start, even if it has no objects.
     let end_location = after(last.unwrap_or(fetch.range.first));
     let responded = async {
         let info = FetchOkInfo {
@@ -194,7 +195,7 @@ pub(crate) async fn respond(
         }
     };
     if let Err(error) = responded.await {
-        tracing::debug!(%error, "a FETCH is not wanted any more");
+        tracing::debug!(%error, "the subscriber cancelled its FETCH");
         let _ = inputs.send(Input::FetchCancelled { session, request }).await;
     }
 }
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_range_is_what_comes_after_it_or_the_whole_group() {
+    fn a_range_ends_after_its_last_object_or_with_the_group() {
         for last in [Location::new(3, 4), Location::new(3, 0), Location::new(3, u64::MAX)] {
             assert_eq!(last_of(after(last)), last);
         }

@@ -1,4 +1,4 @@
-//! Our side of a session as a publisher: a namespace, its tracks, and whoever subscribes to them.
+//! The publisher's side of a session: namespaces, their tracks, and the subscriptions to them.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::session::extension_headers;
 
-/// The priority of subgroups. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH have 0
-/// and a greater number goes first: with any other one, media that waits for a narrow line holds up every
-/// request behind it, and what is missing cannot be asked for.
+/// The priority of subgroups. moq-transport 0.17 passes it to QUIC unchanged, where requests and
+/// FETCH have 0 and a greater number is sent first. With a greater number, media that waits for a
+/// narrow path would hold up every request, and missing frames could not be fetched.
 pub(crate) const PRIORITY: u8 = 0;
-/// That of tracks that go before everything else, requests too.
+/// The priority of tracks that are sent before everything else, even before requests.
 const EXPEDITED: u8 = 1;
 
-/// One published track on one session.
+/// A published track on one session.
 pub(crate) struct Publication {
     groups: SubgroupsWriter,
     current: Option<SubgroupWriter>,
@@ -60,7 +60,7 @@ impl Publication {
     ) -> Result<(), ServeError> {
         let group = match self.current.take() {
             Some(current) if current.group_id == location.group => current,
-            // Dropping the one before ends its stream.
+            // Dropping the previous subgroup ends its stream.
             Some(_) | None => self.groups.create(Subgroup {
                 group_id: location.group,
                 subgroup_id: 0,
@@ -78,10 +78,10 @@ impl Publication {
     }
 }
 
-/// The tracks of a session by name, for whoever subscribes.
+/// The tracks of a session by name, which subscribers are served from.
 pub(crate) type ServedTracks = Arc<Vec<(String, TrackReader)>>;
 
-/// Publishes a namespace and serves its tracks until the relay no longer wants it.
+/// Publishes a namespace and serves its tracks until the relay refuses or cancels it.
 pub(crate) async fn serve_namespace(
     mut publisher: Publisher,
     namespace: TrackNamespace,
