@@ -1,4 +1,4 @@
-//! `holdline check`: the test before a call.
+//! `holdline check`: the pre-call test.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::exit::Failure;
 use crate::say::say;
 use crate::wording;
 
-/// Where the test meets itself. Its own name there is drawn, so that tests do not meet each other.
+/// The room of the test. Its participant has a unique name, so that tests do not receive each
+/// other.
 const ROOM: &str = "holdline-check";
 
 pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
