@@ -31,8 +31,8 @@ const EVENT_QUEUE: usize = 1024;
 /// A call in a room. The call and its tracks stay valid through any number of recoveries.
 ///
 /// The call closes when it is closed with [`Call::close`], when it is idle for too long
-/// ([`CallConfig::idle_timeout`]), when recovery fails for good, and when the application has dropped
-/// the call and all of its tracks.
+/// ([`CallConfig::idle_timeout`]), when recovery fails for good, and when the application has
+/// dropped the call and all of its tracks.
 #[derive(Debug)]
 pub struct Call {
     commands: Commands,
@@ -56,8 +56,8 @@ impl Call {
     ///
     /// - [`ConnectError::Config`]: a field of the configuration is invalid.
     /// - [`ConnectError::Relay`]: the address of a relay is invalid.
-    /// - [`ConnectError::Trust`]: the configuration gives no [`Trust`] and the host has no certificate
-    ///   authorities.
+    /// - [`ConnectError::Trust`]: the configuration gives no [`Trust`] and the host has no
+    ///   certificate authorities.
     /// - [`ConnectError::Cryptography`]: TLS or the system's randomness is unavailable.
     /// - [`ConnectError::Journal`]: the thread that writes the journal cannot be started.
     ///
@@ -267,8 +267,8 @@ impl Call {
         self.input(Input::MediaDeviceError { track, detail: detail.to_owned() })
     }
 
-    /// Raises a safety alert: the call emits it as [`Event::SafetyAlert`] and keeps it in its record
-    /// ([`CallRecord`](crate::CallRecord)).
+    /// Raises a safety alert: the call emits it as [`Event::SafetyAlert`] and keeps it in its
+    /// record ([`CallRecord`](crate::CallRecord)).
     ///
     /// # Errors
     ///

@@ -37,7 +37,8 @@ impl CallConfig {
     ///
     /// `relay` is an address in the form `moqt://host[:port][/path][?query]`, see [`RelayUrl`].
     /// `room` and `participant` are names as [`validate_name`](crate::validate_name) accepts them:
-    /// 1 to 128 bytes without `/` and without control characters. [`Call::connect`] checks all three.
+    /// 1 to 128 bytes without `/` and without control characters. [`Call::connect`] checks all
+    /// three.
     ///
     /// [`RelayUrl`]: crate::RelayUrl
     /// [`Call::connect`]: crate::Call::connect
@@ -106,7 +107,7 @@ impl CallConfig {
         self
     }
 
-    /// Sets the certificate authorities that a relay's certificate is verified against. The default is
+    /// Sets the certificate authorities that verify a relay's certificate. The default is
     /// [`Trust::host`].
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {

@@ -1,9 +1,9 @@
 //! Calls over MoQ (Media over QUIC) that survive their network.
 //!
-//! Holdline keeps a call alive while relays restart and paths break: it detects the loss, reconnects,
-//! publishes and subscribes again, and the application's handles stay valid. Every decision is taken
-//! by [`holdline_core`], a state machine without IO; this crate carries the decisions out over
-//! `quinn` and `moq-transport`.
+//! Holdline keeps a call alive while relays restart and paths break: it detects the loss,
+//! reconnects, publishes and subscribes again, and the application's handles stay valid. Every
+//! decision is taken by [`holdline_core`], a state machine without IO; this crate carries the
+//! decisions out over `quinn` and `moq-transport`.
 //!
 //! # Embedding
 //!
@@ -58,9 +58,9 @@
 //!
 //! # Where to start
 //!
-//! [`Call`] is the entry point. [`PublishedTrack`] and [`SubscribedTrack`] are its handles to media,
-//! [`Event`] reports what happens, and [`CallConfig`] holds every setting. A [`Network`] replaces the
-//! host's network, and a [`journal`] records a call for a replay.
+//! [`Call`] is the entry point. [`PublishedTrack`] and [`SubscribedTrack`] are its handles to
+//! media, [`Event`] reports what happens, and [`CallConfig`] holds every setting. A [`Network`]
+//! replaces the host's network, and a [`journal`] records a call for a replay.
 
 mod call;
 mod call_config;

@@ -11,12 +11,12 @@ use holdline_core::Timestamp;
 
 /// The network that a call runs on: sockets, name resolution, timers and clocks.
 ///
-/// [`HostNetwork`] is the host's own. An application can wrap it, for example to bind sockets to one
-/// interface, and pass its own implementation to [`Call::connect_on`](crate::Call::connect_on).
+/// [`HostNetwork`] is the host's own. An application can wrap it, for example to bind sockets to
+/// one interface, and pass its own implementation to [`Call::connect_on`](crate::Call::connect_on).
 #[async_trait]
 pub trait Network: Debug + Send + Sync + 'static {
-    /// Resolves the name of a relay to its addresses, best first. A dial tries the first four of them
-    /// in parallel.
+    /// Resolves the name of a relay to its addresses, best first. A dial tries the first four of
+    /// them in parallel.
     ///
     /// `host` is a domain name or an IP address without brackets.
     ///
@@ -46,8 +46,8 @@ pub trait Network: Debug + Send + Sync + 'static {
         quinn::EndpointConfig::default()
     }
 
-    /// Monotonic time, in microseconds since any fixed moment. It should keep counting while the host
-    /// is suspended, so that deadlines are due after the suspend.
+    /// Monotonic time, in microseconds since any fixed moment. It should keep counting while the
+    /// host is suspended, so that deadlines are due after the suspend.
     fn now(&self) -> Timestamp;
 
     /// The wall clock, in milliseconds since 1970-01-01 UTC.

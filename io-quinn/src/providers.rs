@@ -10,8 +10,8 @@ use holdline_core::{Cause, CauseKind, Credential, Input, RequestId};
 /// An application's source of the list of relays, such as a query to its own service.
 #[async_trait]
 pub trait RelayProvider: Debug + Send + Sync + 'static {
-    /// Returns the addresses of the relays (`moqt://host:port`), best first. At most 16 are used, and
-    /// invalid ones are left out.
+    /// Returns the addresses of the relays (`moqt://host:port`), best first. At most 16 are used,
+    /// and invalid ones are left out.
     ///
     /// # Errors
     ///

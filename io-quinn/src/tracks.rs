@@ -12,8 +12,8 @@ use crate::driver::command::{Command, Commands};
 use crate::driver::frame_queue;
 use crate::received_frame::{CallEnded, ReceivedFrame};
 
-/// The least number of frames that may wait for the application: about 10 s of audio. When the queue
-/// is full, the oldest are dropped.
+/// The least number of frames that may wait for the application: about 10 s of audio. When the
+/// queue is full, the oldest are dropped.
 const FRAME_QUEUE: usize = 512;
 
 /// A track that the application publishes. Clones are handles to the same track.
@@ -32,9 +32,9 @@ impl PublishedTrack {
 
     /// Sends one frame. Never blocks, and succeeds whatever state the network is in.
     ///
-    /// [`Frame::captured_at`] must come from one running clock, in microseconds: subscribers judge by it
-    /// how late a frame is. While the call has no connection, the frame is retained and sent later,
-    /// within the bounds of the track's [`Retention`](crate::Retention).
+    /// [`Frame::captured_at`] must come from one running clock, in microseconds: subscribers judge
+    /// by it how late a frame is. While the call has no connection, the frame is retained and sent
+    /// later, within the bounds of the track's [`Retention`](crate::Retention).
     ///
     /// # Errors
     ///
@@ -50,14 +50,14 @@ impl PublishedTrack {
         self.commands.send(Command::Input(Input::Send { track: self.id, frame }))
     }
 
-    /// The number of frames that were dropped because 4096 commands were waiting for the call's task,
-    /// which happens only if the tokio runtime is overloaded.
+    /// The number of frames that were dropped because 4096 commands were waiting for the call's
+    /// task, which happens only if the tokio runtime is overloaded.
     pub fn overrun(&self) -> u64 {
         self.overrun.load(Ordering::Relaxed)
     }
 
-    /// Announces that no more frames will be sent on the track. After the last frame, the streams of
-    /// its subscribers end.
+    /// Announces that no more frames will be sent on the track. After the last frame, the streams
+    /// of its subscribers end.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl PublishedTrack {
 /// A track that the application subscribes to: a stream of its frames, in order and without
 /// duplicates.
 ///
-/// The stream ends when the publisher has finished the track or the call has ended. Dropping it ends
-/// the subscription.
+/// The stream ends when the publisher has finished the track or the call has ended. Dropping it
+/// ends the subscription.
 #[derive(Debug)]
 pub struct SubscribedTrack {
     id: TrackId,
@@ -96,8 +96,8 @@ impl SubscribedTrack {
         self.id
     }
 
-    /// The number of frames that were dropped because the application read them too slowly. The queue
-    /// holds 512 frames more than the track's retention; the oldest are dropped.
+    /// The number of frames that were dropped because the application read them too slowly. The
+    /// queue holds 512 frames more than the track's retention; the oldest are dropped.
     pub fn overrun(&self) -> u64 {
         self.frames.dropped()
     }

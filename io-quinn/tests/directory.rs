@@ -55,6 +55,7 @@ fn guarded(validities: &[u64]) -> (Site, TokenService) {
     (site, TokenService { guard, stranger, validities: validities.into(), queries: Arc::default() })
 }
 
+/// A token that has expired since the first session is replaced before the next dial.
 #[tokio::test]
 async fn each_session_presents_a_token_that_is_still_valid() {
     // 4 s are enough for the first dial, and too short for the next dial some seconds later.
@@ -109,6 +110,8 @@ async fn a_session_does_not_outlive_its_token() {
     }
 }
 
+/// If the relay accepts the refreshed token, the call goes live; if not, it fails with
+/// `AUTH_REJECTED`.
 #[tokio::test]
 async fn a_refused_token_is_refreshed_once_then_the_call_fails() {
     for (validities, recovers) in [(&[0, 3_600][..], true), (&[0][..], false)] {

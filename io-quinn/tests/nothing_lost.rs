@@ -262,7 +262,7 @@ async fn no_frame_is_lost_in_outages_within_the_history_bounds() {
             let observations = observations.expect("the task did not panic");
             let (latest, recovered) = observations.timing();
             println!(
-                "run {run}, {outage:?} for {seconds} s: sent {}, received {} ({} asked for), live {} \
+                "run {run}, {outage:?} for {seconds} s: sent {}, received {} ({} fetched), live {} \
                  (skipped {}), new again after {} ms, live at most {} ms late",
                 observations.sent.len(),
                 observations.lossless.len(),

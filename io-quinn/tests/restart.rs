@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use common::{FrameSender, Site, receive, wait_for};
 use holdline_quinn::{Event, Outcome, Track};
 
+/// The relay restarts twice, so that the second recovery starts from the state after the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_directions_recover_on_the_same_handles_after_relay_restarts() {
     let mut site = Site::open();

@@ -32,6 +32,7 @@ impl Log {
 }
 
 // On one thread, because recorder and subscriber are thread-local.
+/// Their names are a promise to operators, so the test spells them out.
 #[tokio::test]
 async fn a_recovery_has_its_logs_spans_and_metrics() {
     let (recorder, log) = (DebuggingRecorder::new(), Log::default());

@@ -25,7 +25,7 @@ fn call<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_wav_that_cannot_be_sent_is_refused_by_its_name() {
+fn an_unusable_wav_is_refused_with_its_name() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name).to_str().expect("a path in UTF-8").to_owned();
     std::fs::write(at("words.wav"), "these are only words").expect("the file is written");
@@ -89,6 +89,7 @@ fn an_unusable_certificate_authority_is_refused() {
     );
 }
 
+/// `--out` must never overwrite the file that `--send` reads.
 #[test]
 fn an_unwritable_recording_is_refused_and_no_input_overwritten() {
     let folder = folder();

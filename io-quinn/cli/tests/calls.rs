@@ -158,6 +158,7 @@ fn a_recording_is_bit_exact_although_the_relay_was_killed() {
     assert_eq!(samples(&recording), samples(&speech("alice.wav")));
 }
 
+/// Standard error has one plain sentence with the code, the root cause and the number of attempts.
 #[test]
 fn a_lost_relay_ends_the_call_with_the_root_cause() {
     let state = folder();
@@ -206,6 +207,7 @@ fn an_untrusted_certificate_ends_the_call_at_once() {
     assert!(stderr.contains("TLS_UNTRUSTED") && stderr.contains("1 attempt"), "{stderr}");
 }
 
+/// The lossless track loses nothing; the live track skips late frames and reports them as gaps.
 #[test]
 fn the_demonstration_loses_only_late_live_frames_and_reports_them() {
     let output =

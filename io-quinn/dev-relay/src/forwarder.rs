@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rebinding_uses_a_new_port_and_drops_the_old_mapping() {
+    async fn a_rebinding_replaces_the_port_and_the_mapping() {
         let ends = Ends::new().await;
         let before = ends.up(b"one").await.expect("the packet arrives");
         ends.forwarder.rebind();

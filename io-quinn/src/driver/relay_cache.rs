@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cache_returns_lists_with_their_age_and_ignores_bad_files() {
+    fn cached_lists_have_their_age_and_bad_files_are_ignored() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("relays.json");
         let cache = RelayCache::new(path.clone());

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn each_migration_adds_room_for_a_probe_until_one_is_acknowledged() {
+    fn each_migration_adds_room_for_a_probe_until_an_acknowledgement() {
         let start = Instant::now();
         let mut path = controller_at(start);
         path.on_sent(start, 1_000, 1);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_before_a_move_proves_nothing_and_costs_nothing() {
+    fn old_path_packets_neither_count_nor_shrink_the_window() {
         let start = Instant::now();
         let mut path = controller_at(start);
         path.on_sent(start, 1_000, 1);

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_ends_after_its_last_object_or_with_the_group() {
+    fn a_range_ends_after_its_last_object_or_group() {
         for last in [Location::new(3, 4), Location::new(3, 0), Location::new(3, u64::MAX)] {
             assert_eq!(last_of(after(last)), last);
         }

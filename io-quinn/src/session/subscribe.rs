@@ -118,7 +118,7 @@ async fn read_group(
             continue;
         }
         let Some(number) = extension_headers::number(&object.extension_headers) else {
-            tracing::debug!(%subscription, "an object without a number: its publisher is not Holdline");
+            tracing::debug!(%subscription, "an object without a number, not from Holdline");
             continue;
         };
         let input = if extension_headers::is_end(&object.extension_headers) {

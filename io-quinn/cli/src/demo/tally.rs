@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_altered_or_invented_frame_is_not_bit_exact_and_not_delivered() {
+    fn an_altered_frame_is_neither_bit_exact_nor_delivered() {
         let sent = [sent(0)];
         for frame in [received(0, b"y"), received(7, b"x")] {
             let tally = Tally::count("audio", &sent, &[frame]);
