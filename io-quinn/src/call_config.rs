@@ -1,4 +1,4 @@
-//! Which call to make, and what can be wrong with it.
+//! The configuration of a call, and the errors of starting one.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use holdline_core::{Config, ConfigError, Policy};
 
-use crate::directory::{CredentialProvider, Providers, RelayCache, RelayProvider};
+use crate::providers::{CredentialProvider, Providers, RelayProvider};
 use crate::relay_url::RelayUrlError;
 use crate::trust::{Trust, TrustError};
 
-/// Which call to make, and how.
+/// The configuration of a call: its relays, its room, its participant, and how it recovers.
 pub struct CallConfig {
     pub(crate) config: Config,
     pub(crate) trust: Option<Trust>,
     pub(crate) seed: Option<u64>,
     pub(crate) journal: Option<Box<dyn Write + Send>>,
     pub(crate) providers: Providers,
+    pub(crate) relay_cache: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for CallConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not the relays: their addresses may carry tokens.
+        // The relays are left out, because their addresses may carry tokens.
         f.debug_struct("CallConfig")
             .field("room", &self.config.room)
             .field("participant", &self.config.participant)
@@ -32,28 +33,44 @@ impl std::fmt::Debug for CallConfig {
 }
 
 impl CallConfig {
-    /// A call in `room` as `participant` through the relay at `relay` (`moqt://host:port`), with
-    /// every default.
+    /// A call in `room` as `participant` through `relay`, with the default for every other field.
+    ///
+    /// `relay` is an address in the form `moqt://host[:port][/path][?query]`, see [`RelayUrl`].
+    /// `room` and `participant` are names as [`validate_name`](crate::validate_name) accepts them:
+    /// 1 to 128 bytes without `/` and without control characters. [`Call::connect`] checks all
+    /// three.
+    ///
+    /// [`RelayUrl`]: crate::RelayUrl
+    /// [`Call::connect`]: crate::Call::connect
     pub fn new(
         relay: impl Into<String>,
         room: impl Into<String>,
         participant: impl Into<String>,
     ) -> Self {
         let mut config = Config::new(relay, room, participant);
-        // Taken from the clock when the call is made.
+        // `Call::connect` takes it from the clock.
         config.first_epoch = 0;
-        Self { config, trust: None, seed: None, journal: None, providers: Providers::default() }
+        Self {
+            config,
+            trust: None,
+            seed: None,
+            journal: None,
+            providers: Providers::default(),
+            relay_cache: None,
+        }
     }
 
-    /// One more relay, tried in turn.
+    /// Adds a relay. The call tries its relays in the order in which they were added; at most 16.
     #[must_use]
     pub fn relay(mut self, relay: impl Into<String>) -> Self {
         self.config.relays.push(relay.into());
         self
     }
 
-    /// Whom to ask which relays there are. What it answers is used for an hour; the relays that were
-    /// named here remain the last resort.
+    /// Sets the provider of the list of relays.
+    ///
+    /// The call uses a list for one hour, then queries the provider again. The relays of this
+    /// configuration remain the last resort.
     #[must_use]
     pub fn relay_provider(mut self, provider: impl RelayProvider) -> Self {
         self.config.directory.provider = true;
@@ -61,17 +78,21 @@ impl CallConfig {
         self
     }
 
-    /// A file that remembers what the provider answered, for the next call. The queries of the
-    /// relays' addresses are left out, because they may carry tokens.
+    /// Sets a file that keeps the provider's list of relays for the next call.
+    ///
+    /// The file holds the addresses without their URL query, because it may carry a token. A file
+    /// that cannot be read or written is logged and otherwise ignored.
     #[must_use]
     pub fn relay_cache(mut self, file: impl Into<PathBuf>) -> Self {
-        self.providers.cache = Some(RelayCache::new(file.into()));
+        self.relay_cache = Some(file.into());
         self
     }
 
-    /// Whom to ask for what relays want to be shown. It is asked before a dial that would otherwise
-    /// show something that expires on the way, and half a minute before what a live session has shown
-    /// expires: then the session is replaced.
+    /// Sets the provider of the credentials that relays require.
+    ///
+    /// The call queries it before a dial if the credential that it holds would expire during the
+    /// dial, and 30 s before the credential of a live session expires: then a new session with
+    /// a new credential replaces the old one.
     #[must_use]
     pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
         self.config.directory.credentials = true;
@@ -79,43 +100,47 @@ impl CallConfig {
         self
     }
 
-    /// How hard and how long to try; [`Policy::interactive`] if not said.
+    /// Sets how often and for how long the call retries. The default is [`Policy::interactive`].
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.config.policy = policy;
         self
     }
 
-    /// Whose certificates to believe; the host's authorities if not said.
+    /// Sets the certificate authorities that verify a relay's certificate. The default is
+    /// [`Trust::host`].
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
         self
     }
 
-    /// The seed of the call's randomness; drawn from the system if not said.
+    /// Sets the seed of the call's randomness. By default it is drawn from the system.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The identifier of the call in its record; the room if not said.
+    /// Sets the identifier of the call in its record. The default is the name of the room.
     #[must_use]
     pub fn call_id(mut self, id: impl Into<String>) -> Self {
         self.config.call_id = id.into();
         self
     }
 
-    /// After how long without media either way the call closes itself; `None` for never, 6 minutes
-    /// if not said.
+    /// Sets after how long without media in either direction the call closes itself. `None` means
+    /// never; the default is 6 minutes.
     #[must_use]
     pub fn idle_timeout(mut self, idle: Option<Duration>) -> Self {
         self.config.idle_timeout = idle;
         self
     }
 
-    /// Records everything that decides the call, so that it can be replayed: see [`journal`](crate::journal).
+    /// Records the call's inputs and outputs to `file`, so that the call can be replayed: see
+    /// [`journal`](crate::journal).
+    ///
+    /// A thread of its own writes the file. A write error ends the journal, not the call.
     #[must_use]
     pub fn journal(mut self, file: impl Write + Send + 'static) -> Self {
         self.journal = Some(Box::new(file));
@@ -123,22 +148,22 @@ impl CallConfig {
     }
 }
 
-/// A call that cannot be made as asked.
+/// Why a call cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// A field of the configuration cannot work.
+    /// A field of the configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A relay's address is none.
+    /// The address of a relay is invalid.
     #[error(transparent)]
     Relay(#[from] RelayUrlError),
-    /// There are no certificates to believe.
+    /// There are no certificate authorities to verify relays against.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// TLS or the system's randomness cannot be used.
+    /// TLS or the system's randomness is unavailable.
     #[error("the cryptography of this host cannot be used: {0}")]
     Cryptography(String),
-    /// The journal cannot be written.
+    /// The thread that writes the journal cannot be started.
     #[error("the journal cannot be written: {0}")]
     Journal(String),
 }

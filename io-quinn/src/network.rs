@@ -1,5 +1,5 @@
-//! The world underneath: sockets, names, time and chance. The driver reaches all of them through
-//! one trait, so that a simulated network can stand in for the host's with nothing written twice.
+//! The network below a call: sockets, name resolution and clocks. The driver uses all of them
+//! through one trait, so that the same driver runs on the host's network and on a simulated one.
 
 use std::fmt::Debug;
 use std::io;
@@ -9,22 +9,36 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdline_core::Timestamp;
 
-/// What the driver needs of the world.
+/// The network that a call runs on: sockets, name resolution, timers and clocks.
+///
+/// [`HostNetwork`] is the host's own. An application can wrap it, for example to bind sockets to
+/// one interface, and pass its own implementation to [`Call::connect_on`](crate::Call::connect_on).
 #[async_trait]
 pub trait Network: Debug + Send + Sync + 'static {
-    /// The addresses of a relay.
+    /// Resolves the name of a relay to its addresses, best first. A dial tries the first four of
+    /// them in parallel.
+    ///
+    /// `host` is a domain name or an IP address without brackets.
+    ///
+    /// # Errors
+    ///
+    /// If the name cannot be resolved. The attempt fails and the call retries by its policy.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 
-    /// A fresh UDP socket that can reach `remote`.
+    /// Binds a fresh UDP socket that can reach `remote`. Each dial and each migration takes one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such socket. A dial fails; a migration keeps the old socket.
     async fn bind(&self, remote: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>>;
 
-    /// Whether UDP can be sent to hosts of the address family of `remote`. No packet is sent to find
-    /// out.
+    /// Whether the host can send UDP to addresses of the family of `remote`, for the pre-call test.
+    /// Sends no packet.
     async fn can_send_to(&self, remote: SocketAddr) -> bool {
         self.bind(remote).await.is_ok()
     }
 
-    /// Timers and tasks for QUIC.
+    /// The runtime that QUIC uses for its timers and tasks.
     fn runtime(&self) -> Arc<dyn quinn::Runtime>;
 
     /// The configuration of a new QUIC endpoint.
@@ -32,14 +46,15 @@ pub trait Network: Debug + Send + Sync + 'static {
         quinn::EndpointConfig::default()
     }
 
-    /// Monotonic time that goes on while the host is suspended.
+    /// Monotonic time, in microseconds since any fixed moment. It should keep counting while the
+    /// host is suspended, so that deadlines are due after the suspend.
     fn now(&self) -> Timestamp;
 
-    /// Milliseconds since 1970 by the wall clock.
+    /// The wall clock, in milliseconds since 1970-01-01 UTC.
     fn unix_millis(&self) -> u64;
 }
 
-/// The host's own network, on tokio.
+/// The host's own network, on tokio: a socket on an unspecified address, and the host's resolver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostNetwork;
 
@@ -54,7 +69,7 @@ impl Network for HostNetwork {
     }
 
     async fn can_send_to(&self, remote: SocketAddr) -> bool {
-        // Connecting a UDP socket looks up a route and sends nothing.
+        // `connect` on a UDP socket looks up a route and sends no packet.
         let socket = std::net::UdpSocket::bind(unspecified(remote));
         socket.and_then(|socket| socket.connect(remote)).is_ok()
     }
@@ -73,7 +88,7 @@ impl Network for HostNetwork {
     }
 }
 
-/// Any address of ours, of the family of `remote`.
+/// The unspecified address of the family of `remote`, with any port.
 fn unspecified(remote: SocketAddr) -> SocketAddr {
     match remote {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -81,7 +96,7 @@ fn unspecified(remote: SocketAddr) -> SocketAddr {
     }
 }
 
-/// `CLOCK_BOOTTIME` goes on in suspend, where `CLOCK_MONOTONIC` (and so `Instant`) stands still.
+/// `CLOCK_BOOTTIME` counts during a suspend, `CLOCK_MONOTONIC` (and so `Instant`) does not.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn monotonic() -> Timestamp {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -89,7 +104,7 @@ fn monotonic() -> Timestamp {
     Timestamp::from_micros(u64::try_from(micros).unwrap_or(0))
 }
 
-/// Elsewhere `Instant` is the best there is: on macOS it stands still in suspend.
+/// On other systems `Instant` is the best clock available: on macOS it stops during a suspend.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn monotonic() -> Timestamp {
     use std::sync::OnceLock;

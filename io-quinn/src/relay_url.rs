@@ -5,15 +5,18 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// `moqt://host[:port][/path]`: MoQ over QUIC without WebTransport
-/// (draft-ietf-moq-transport-18, section 3.1.2). The port is 443 if none is given.
+/// The address of a relay: `moqt://host[:port][/path][?query]`, for MoQ over QUIC without
+/// WebTransport (draft-ietf-moq-transport-18, section 3.1.2). The default port is 443.
+///
+/// [`Display`](fmt::Display) prints the whole address. [`Debug`](fmt::Debug) leaves the query out,
+/// because it may carry a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RelayUrl {
     url: Url,
     host: String,
 }
 
-/// An address that is not a relay's.
+/// Why a text is not the address of a relay. The message names the text without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{given}\" is not a relay's address: {problem}")]
 pub struct RelayUrlError {
@@ -22,12 +25,12 @@ pub struct RelayUrlError {
 }
 
 impl RelayUrl {
-    /// The host: a name, or an address without brackets.
+    /// The host: a domain name, or an IP address without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// The UDP port; 443 if the address gives none.
     pub fn port(&self) -> u16 {
         self.url.port().unwrap_or(443)
     }
@@ -41,7 +44,7 @@ impl FromStr for RelayUrl {
     type Err = RelayUrlError;
 
     fn from_str(given: &str) -> Result<Self, Self::Err> {
-        // Not the query: it may carry a token.
+        // The message leaves the query out, because it may carry a token.
         let plain = given.split('?').next().unwrap_or_default();
         let refuse = |problem| RelayUrlError { given: plain.to_owned(), problem };
         if !given.contains("://") {
@@ -53,7 +56,7 @@ impl FromStr for RelayUrl {
             return Err(refuse("its scheme is not moqt"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            // Not repeated in the message: it may be a secret.
+            // The message does not repeat the user name and password.
             let given = "moqt://…".to_owned();
             return Err(RelayUrlError {
                 given,
@@ -83,7 +86,7 @@ impl fmt::Display for RelayUrl {
     }
 }
 
-/// Without the query, which may carry a token.
+/// Prints the address without the query, which may carry a token.
 impl fmt::Debug for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.url.host_str().unwrap_or_default();
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_is_a_host_and_a_port() {
+    fn an_address_has_a_host_and_a_port() {
         let parse = |given: &str| {
             let url = RelayUrl::from_str(given).expect(given);
             (url.host().to_owned(), url.port())
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_relay_is_refused_with_the_reason() {
+    fn an_invalid_address_is_refused_with_the_reason() {
         for (given, problem) in [
             ("127.0.0.1:4443", "no scheme"),
             ("relay.example", "no scheme"),
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_an_address_is_not_repeated() {
+    fn no_message_repeats_a_secret_in_an_address() {
         let error = RelayUrl::from_str("moqt://me:hunter2@relay.example").expect_err("a password");
         assert!(
             !error.to_string().contains("hunter2") && !format!("{error:?}").contains("hunter2")

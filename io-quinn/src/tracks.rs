@@ -1,48 +1,22 @@
-//! The application's handles to its tracks. They outlive every session of the call.
+//! The application's handles to its tracks. They stay valid through every recovery of the call.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt as _};
-use holdline_core::{Frame, FrameNumber, Gap, Input, Location, Object, Retention, TrackId};
-use tokio::sync::mpsc;
+use holdline_core::{Frame, Input, Retention, TrackId};
 
-use crate::driver::Command;
-use crate::frame_queue;
+use crate::driver::command::{Command, Commands};
+use crate::driver::frame_queue;
+use crate::received_frame::{CallEnded, ReceivedFrame};
 
-/// How many commands may wait for the driver before frames are dropped instead of queued. It only
-/// fills when the runtime gives the driver no time.
-const COMMAND_QUEUE: usize = 4096;
-/// How many frames may wait for the application, at least: about 10 s of audio. The oldest are
-/// dropped.
-const DELIVERY_QUEUE: usize = 512;
+/// The least number of frames that may wait for the application: about 10 s of audio. When the
+/// queue is full, the oldest are dropped.
+const FRAME_QUEUE: usize = 512;
 
-/// The call has ended, so nothing more can be asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the call has ended")]
-pub struct CallEnded;
-
-/// The way from the handles to the driver. Never blocks.
-#[derive(Clone, Debug)]
-pub(crate) struct Commands {
-    pub(crate) queue: mpsc::UnboundedSender<Command>,
-    pub(crate) waiting: Arc<AtomicUsize>,
-}
-
-impl Commands {
-    pub(crate) fn send(&self, command: Command) -> Result<(), CallEnded> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.queue.send(command).map_err(|_| CallEnded)
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= COMMAND_QUEUE
-    }
-}
-
-/// A track that the application publishes.
+/// A track that the application publishes. Clones are handles to the same track.
 #[derive(Clone, Debug)]
 pub struct PublishedTrack {
     pub(crate) id: TrackId,
@@ -56,11 +30,15 @@ impl PublishedTrack {
         self.id
     }
 
-    /// Sends one frame. Never blocks, and succeeds whatever the network does.
+    /// Sends one frame. Never blocks, and succeeds whatever state the network is in.
+    ///
+    /// [`Frame::captured_at`] must come from one running clock, in microseconds: subscribers judge
+    /// by it how late a frame is. While the call has no connection, the frame is retained and sent
+    /// later, within the bounds of the track's [`Retention`](crate::Retention).
     ///
     /// # Errors
     ///
-    /// Only when the call has ended.
+    /// [`CallEnded`] if the call has ended.
     pub fn send(&self, frame: Frame) -> Result<(), CallEnded> {
         if self.commands.queue.is_closed() {
             return Err(CallEnded);
@@ -69,51 +47,31 @@ impl PublishedTrack {
             self.overrun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        self.commands.send(Command::Tell(Input::Send { track: self.id, frame }))
+        self.commands.send(Command::Input(Input::Send { track: self.id, frame }))
     }
 
-    /// How many frames were dropped because the runtime gave the call no time to take them.
+    /// The number of frames that were dropped because 4096 commands were waiting for the call's
+    /// task, which happens only if the tokio runtime is overloaded.
     pub fn overrun(&self) -> u64 {
         self.overrun.load(Ordering::Relaxed)
     }
 
-    /// Says that nothing more will be sent. Listeners see the end of their stream.
+    /// Announces that no more frames will be sent on the track. After the last frame, the streams
+    /// of its subscribers end.
     ///
     /// # Errors
     ///
-    /// Only when the call has ended.
+    /// [`CallEnded`] if the call has ended.
     pub fn finish(&self) -> Result<(), CallEnded> {
-        self.commands.send(Command::Tell(Input::Finish { track: self.id }))
+        self.commands.send(Command::Input(Input::Finish { track: self.id }))
     }
 }
 
-/// A frame with its place in the track.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceivedFrame {
-    /// Where it stands in the track, as MoQ has it.
-    pub location: Location,
-    /// Which frame of the track it is.
-    pub number: FrameNumber,
-    /// When it was captured, in microseconds of the publisher's clock.
-    pub captured_at: u64,
-    /// Whether it can be decoded without those before it.
-    pub keyframe: bool,
-    /// The encoded media.
-    pub payload: bytes::Bytes,
-    /// What is missing before it: `None` if it follows the last one.
-    pub gap: Option<Gap>,
-}
-
-impl ReceivedFrame {
-    pub(crate) fn new(object: Object, gap: Option<Gap>) -> Self {
-        let Object { location, number, frame } = object;
-        let Frame { captured_at, keyframe, payload } = frame;
-        Self { location, number, captured_at, keyframe, payload, gap }
-    }
-}
-
-/// A track that the application listens to: a stream of its frames, which ends when the publisher
-/// has finished the track or the call has ended. Dropping it ends the subscription.
+/// A track that the application subscribes to: a stream of its frames, in order and without
+/// duplicates.
+///
+/// The stream ends when the publisher has finished the track or the call has ended. Dropping it
+/// ends the subscription.
 #[derive(Debug)]
 pub struct SubscribedTrack {
     id: TrackId,
@@ -127,9 +85,9 @@ impl SubscribedTrack {
         commands: Commands,
         retention: &Retention,
     ) -> (Self, frame_queue::Sender) {
-        // When a gap is closed, all that waited behind it comes at once.
-        let waiting = usize::try_from(retention.frames).unwrap_or(usize::MAX);
-        let (sender, frames) = frame_queue::channel(waiting.saturating_add(DELIVERY_QUEUE));
+        // When a gap is repaired, all frames that waited behind it are delivered at once.
+        let retained = usize::try_from(retention.frames).unwrap_or(usize::MAX);
+        let (sender, frames) = frame_queue::channel(retained.saturating_add(FRAME_QUEUE));
         (Self { id, frames, commands }, sender)
     }
 
@@ -138,7 +96,8 @@ impl SubscribedTrack {
         self.id
     }
 
-    /// How many frames were dropped because the application did not take them in time.
+    /// The number of frames that were dropped because the application read them too slowly. The
+    /// queue holds 512 frames more than the track's retention; the oldest are dropped.
     pub fn overrun(&self) -> u64 {
         self.frames.dropped()
     }
@@ -154,7 +113,7 @@ impl Stream for SubscribedTrack {
 
 impl Drop for SubscribedTrack {
     fn drop(&mut self) {
-        // After the end of the call there is nothing to leave.
-        let _ = self.commands.send(Command::Tell(Input::Unsubscribe { track: self.id }));
+        // After the end of the call there is no subscription to end.
+        let _ = self.commands.send(Command::Input(Input::Unsubscribe { track: self.id }));
     }
 }

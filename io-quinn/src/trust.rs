@@ -1,4 +1,4 @@
-//! Whose certificates are believed. Verification itself cannot be switched off.
+//! The certificate authorities that a relay is verified against. Verification is always on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-/// The authorities that a relay's certificate may be signed by.
+/// The certificate authorities that may sign a relay's certificate.
 #[derive(Clone, Debug)]
 pub struct Trust {
     roots: Arc<RootCertStore>,
 }
 
-/// Certificates that cannot be used as authorities.
+/// Why certificates cannot be used as authorities.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The file cannot be read or holds no certificate in PEM.
+    /// The file cannot be read or holds no usable certificate in PEM.
     #[error("cannot read certificates from {path}: {problem}")]
     File {
         /// The file.
@@ -25,17 +25,23 @@ pub enum TrustError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The host has no list of authorities that could be read.
+    /// The text holds no usable certificate in PEM.
+    #[error("cannot read certificates: {problem}")]
+    Pem {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The host has no certificate authorities that can be read.
     #[error("cannot read the certificates that this host trusts: {0}")]
     Host(String),
 }
 
 impl Trust {
-    /// The authorities that the host trusts.
+    /// The certificate authorities that the host trusts.
     ///
     /// # Errors
     ///
-    /// If none can be read.
+    /// [`TrustError::Host`] if none can be read.
     pub fn host() -> Result<Self, TrustError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
@@ -49,24 +55,28 @@ impl Trust {
         Ok(Self { roots: Arc::new(roots) })
     }
 
-    /// Only the certificates in a PEM file: a private authority, or a development relay's own
-    /// certificate.
+    /// Only the certificates in a PEM file: those of a private authority, or the self-signed one of
+    /// a development relay.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or holds no certificate.
+    /// [`TrustError::File`] if the file cannot be read or holds no usable certificate.
     pub fn pem_file(path: &Path) -> Result<Self, TrustError> {
         let refuse = |problem: String| TrustError::File { path: path.to_owned(), problem };
         let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        Self::pem(&pem).map_err(refuse)
+        Self::from_pem(&pem).map_err(refuse)
     }
 
-    /// Only the certificates in this PEM text.
+    /// Only the certificates in a PEM text, which may hold several.
     ///
     /// # Errors
     ///
-    /// Says in words what is wrong with it.
-    pub fn pem(pem: &[u8]) -> Result<Self, String> {
+    /// [`TrustError::Pem`] if the text holds no certificate, or one that cannot be used.
+    pub fn pem(pem: &[u8]) -> Result<Self, TrustError> {
+        Self::from_pem(pem).map_err(|problem| TrustError::Pem { problem })
+    }
+
+    fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| error.to_string())?;
@@ -78,17 +88,17 @@ impl Trust {
         Ok(Self { roots: Arc::new(roots) })
     }
 
-    /// Nobody: no certificate verifies.
-    pub(crate) fn nobody() -> Self {
+    /// No authority at all: every verification fails.
+    pub(crate) fn none() -> Self {
         Self { roots: Arc::new(RootCertStore::empty()) }
     }
 
-    /// How many authorities there are.
+    /// The number of authorities.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.roots.len()).unwrap_or(u32::MAX)
     }
 
-    /// TLS 1.3 with these authorities, offering the versions of MoQ that we speak.
+    /// TLS 1.3 with these authorities, and the ALPN of each version of MoQ that we support.
     pub(crate) fn client_config(&self) -> Result<QuicClientConfig, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)

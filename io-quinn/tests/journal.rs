@@ -1,4 +1,4 @@
-//! A journal replays to the letter, tells nothing that it should not, and a changed one is found out.
+//! A journal replays exactly and holds no secret, and a replay detects every change of it.
 
 mod common;
 
@@ -7,24 +7,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Site, Speaker, hear, wait_for};
+use common::{FrameSender, Site, receive, wait_for};
 use holdline_quinn::journal::{ReplayError, Replayed, replay};
 use holdline_quinn::{Call, CallConfig, Event, Frame, Track};
 
-/// A file in memory, as slow to be complete as one on a busy disk.
+/// A file in memory that is as slow as one on a busy disk.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Memory {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+        String::from_utf8(self.0.lock().expect("the task did not panic").clone()).expect("text")
     }
 }
 
 impl Write for Memory {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         std::thread::sleep(Duration::from_millis(200));
-        self.0.lock().expect("no panic").write(bytes)
+        self.0.lock().expect("the task did not panic").write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -37,25 +37,26 @@ async fn recorded() -> String {
     let mut site = Site::open();
     let memory = Memory::default();
     let config = CallConfig::new(format!("{}/?jwt=open-sesame", site.url()), "room", "alice");
-    let alice = Call::connect(config.trust(site.trust()).journal(memory.clone())).expect("a call");
+    let alice = Call::connect(config.trust(site.trust()).journal(memory.clone()))
+        .expect("a valid configuration");
     let bob = Call::connect(
         CallConfig::new(format!("{}/?jwt=open-sesame", site.url()), "room", "bob")
             .trust(site.trust()),
     )
-    .expect("a call");
-    let track = alice.publish(Track::audio("audio")).expect("a name");
+    .expect("a valid configuration");
+    let track = alice.publish(Track::audio("audio")).expect("a valid track");
     let payload = Bytes::from_static(b"secret words");
-    track.send(Frame::new(1, payload)).expect("a live call");
-    let _speaking = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
-    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
+    track.send(Frame::new(1, payload)).expect("the call is live");
+    let _sending = FrameSender::start(bob.publish(Track::audio("audio")).expect("a valid track"));
+    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a valid track");
     let mut events = alice.events();
-    hear(&mut from_bob).await;
+    receive(&mut from_bob).await;
     site.crash();
     wait_for(&mut events, |event| matches!(event, Event::IncidentStarted { .. }).then_some(()))
         .await;
     site.restart();
     wait_for(&mut events, |event| matches!(event, Event::Recovered { .. }).then_some(())).await;
-    hear(&mut from_bob).await;
+    receive(&mut from_bob).await;
     alice.close().await;
     bob.close().await;
     memory.text()
@@ -67,14 +68,14 @@ async fn a_journal_replays_without_a_difference_and_keeps_no_secret() {
     let replayed = replay(journal.as_bytes()).expect("no difference");
     assert!(replayed.ended && replayed.inputs > 20 && replayed.outputs > 20, "{replayed:?}");
     assert!(!journal.contains("open-sesame"), "a token");
-    assert!(!journal.contains("secret words") && !journal.contains("115,101,99"), "what was said");
+    assert!(!journal.contains("secret words") && !journal.contains("115,101,99"), "a payload");
 
-    // Broken off in the middle of a line, it replays as far as it goes.
+    // A journal that breaks off in the middle of a line replays up to there.
     let part = &journal[..journal.len() / 2];
     let Replayed { inputs, ended, .. } = replay(part.as_bytes()).expect("no difference");
     assert!(inputs > 0 && inputs < replayed.inputs && !ended);
 
-    // Whatever is changed in what came out is found, in its line.
+    // A change of an output is detected at its line.
     let lines: Vec<&str> = journal.lines().collect();
     let out = lines.iter().position(|line| line.contains("\"dial\"")).expect("a dial");
     let changed = |with: &[&str]| {
@@ -84,17 +85,17 @@ async fn a_journal_replays_without_a_difference_and_keeps_no_secret() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(changed(&[]), out, "an output left out");
-    assert_eq!(changed(&[lines[out], lines[out]]), out + 1, "an output twice");
+    assert_eq!(changed(&[]), out, "a missing output");
+    assert_eq!(changed(&[lines[out], lines[out]]), out + 1, "a repeated output");
     let other = lines[out].replace("\"session\":", "\"session\":9");
     assert_eq!(changed(&[&other]), out, "another session");
 }
 
 #[test]
-fn a_journal_of_another_version_or_with_an_impossible_configuration_is_refused() {
+fn a_journal_of_another_version_or_invalid_configuration_is_refused() {
     let config =
         serde_json::to_string(&holdline_quinn::Config::new("moqt://relay", "room", "alice"));
-    let config = config.expect("serialises");
+    let config = config.expect("the configuration serialises");
     let header = |version: u32, config: &str| {
         format!(r#"{{"holdline_journal":{version},"config":{config},"seed":1,"now":0}}"#) + "\n"
     };

@@ -1,25 +1,27 @@
-//! R3, R4, R5: a two-way call through a real relay, which crashes and comes back.
+//! R3, R4, R5: a two-way call through a real relay that crashes and restarts.
 
 mod common;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{Site, Speaker, hear, wait_for};
+use common::{FrameSender, Site, receive, wait_for};
 use holdline_quinn::{Event, Outcome, Track};
 
+/// The relay restarts twice, so that the second recovery starts from the state after the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_restarts() {
+async fn both_directions_recover_on_the_same_handles_after_relay_restarts() {
     let mut site = Site::open();
     let before = unix_millis();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
     let initiated = before..=unix_millis();
-    let _alice_speaks = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
-    let _bob_speaks = Speaker::start(bob.publish(Track::audio("audio")).expect("a name"));
-    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a name");
-    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
+    let _alice_sends =
+        FrameSender::start(alice.publish(Track::audio("audio")).expect("a valid track"));
+    let _bob_sends = FrameSender::start(bob.publish(Track::audio("audio")).expect("a valid track"));
+    let mut from_bob = alice.subscribe("bob", Track::audio("audio")).expect("a valid track");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
     let (mut alice_events, mut bob_events) = (alice.events(), bob.events());
-    hear(&mut from_alice).await;
-    hear(&mut from_bob).await;
+    receive(&mut from_alice).await;
+    receive(&mut from_bob).await;
 
     for crash in 1..=2 {
         site.crash();
@@ -32,11 +34,11 @@ async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_re
             wait_for(&mut bob_events, recovered)
         );
 
-        // Whatever was still queued here is older than what is sent from now on.
+        // Frames in the queues are older than the frames that are sent from now on.
         let now = alice.stats().await.published[0].counters.accepted;
-        while hear(&mut from_alice).await < now {}
+        while receive(&mut from_alice).await < now {}
         let now = bob.stats().await.published[0].counters.accepted;
-        while hear(&mut from_bob).await < now {}
+        while receive(&mut from_bob).await < now {}
         assert_eq!(alice.stats().await.telemetry.incidents_recovered, crash);
     }
 
@@ -44,12 +46,12 @@ async fn both_sides_hear_each_other_again_on_the_same_handles_after_the_relay_re
     assert_eq!(summary.outcome, Outcome::Completed);
     assert!(initiated.contains(&summary.record.initiated_at), "{:?}", summary.record);
     assert_eq!(summary.stats.telemetry.incidents, 2);
-    let heard = summary.stats.subscribed[0].counters;
-    assert!(heard.delivered > 0 && heard.delivered + heard.repeated == heard.received);
+    let counters = summary.stats.subscribed[0].counters;
+    assert!(counters.delivered > 0 && counters.delivered + counters.repeated == counters.received);
     assert_eq!(bob.close().await.outcome, Outcome::Completed);
 }
 
 fn unix_millis() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set");
-    u64::try_from(now.as_millis()).expect("not for a long time")
+    u64::try_from(now.as_millis()).expect("milliseconds fit in 64 bits")
 }

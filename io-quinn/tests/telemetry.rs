@@ -1,16 +1,16 @@
-//! R28: what operators see of a recovery through a real relay.
+//! R28: the logs, spans and metrics of a recovery through a real relay.
 
 mod common;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::{Site, Speaker, hear, wait_for};
+use common::{FrameSender, Site, receive, wait_for};
 use holdline_quinn::{Event, Track};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Everything that was logged.
+/// A writer that collects the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -31,9 +31,10 @@ impl Log {
     }
 }
 
-// One thread: recorder and subscriber are those of the test's thread.
+// On one thread, because recorder and subscriber are thread-local.
+/// Their names are a promise to operators, so the test spells them out.
 #[tokio::test]
-async fn a_recovery_is_logged_traced_and_measured_by_the_names_that_were_promised() {
+async fn a_recovery_has_its_logs_spans_and_metrics() {
     let (recorder, log) = (DebuggingRecorder::new(), Log::default());
     let metrics = recorder.snapshotter();
     let _recorder = metrics::set_default_local_recorder(&recorder);
@@ -48,12 +49,12 @@ async fn a_recovery_is_logged_traced_and_measured_by_the_names_that_were_promise
 
     let mut site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _speaker = Speaker::start(alice.publish(Track::audio("mic")).expect("a track"));
-    let mut heard = bob.subscribe("alice", Track::audio("mic")).expect("a track");
+    let _sender = FrameSender::start(alice.publish(Track::audio("mic")).expect("a valid track"));
+    let mut received = bob.subscribe("alice", Track::audio("mic")).expect("a valid track");
     let mut events = bob.events();
-    hear(&mut heard).await;
+    receive(&mut received).await;
     let set_up = log.text();
-    assert_eq!(set_up.matches("attempt{").count(), 2, "an attempt each, over: {set_up}");
+    assert_eq!(set_up.matches("attempt{").count(), 2, "one closed span for each attempt: {set_up}");
     site.crash();
     let second = |e: &Event| matches!(e, Event::AttemptStarted { attempt: 2, .. });
     wait_for(&mut events, |e| second(e).then_some(())).await;
@@ -66,7 +67,10 @@ async fn a_recovery_is_logged_traced_and_measured_by_the_names_that_were_promise
     for name in ["reconnect.attempt", "reconnect.success", "path.migrate"] {
         let line = log.lines().find(|line| line.contains(name));
         let line = line.unwrap_or_else(|| panic!("no {name} in {log}"));
-        assert!(line.contains("incident{incident=incident-"), "outside of its span: {line}");
+        assert!(
+            line.contains("incident{incident=incident-"),
+            "not in the span of the incident: {line}"
+        );
     }
     assert!(!log.contains("reconnect.failure"));
     let closed = |span: &str| log.lines().any(|l| l.contains("close") && l.contains(span));
@@ -89,7 +93,7 @@ async fn a_recovery_is_logged_traced_and_measured_by_the_names_that_were_promise
 }
 
 #[tokio::test]
-async fn a_recovery_that_fails_is_logged_with_its_code_and_counts_against_the_rate() {
+async fn a_failed_recovery_is_logged_and_lowers_the_success_rate() {
     let (recorder, log) = (DebuggingRecorder::new(), Log::default());
     let metrics = recorder.snapshotter();
     let _recorder = metrics::set_default_local_recorder(&recorder);
@@ -101,8 +105,9 @@ async fn a_recovery_that_fails_is_logged_with_its_code_and_counts_against_the_ra
     let mut site = Site::open();
     let mut policy = holdline_quinn::Policy::interactive();
     policy.window = std::time::Duration::from_secs(2);
-    let call = holdline_quinn::Call::connect(site.config("alice").policy(policy)).expect("a call");
-    let _speaker = Speaker::start(call.publish(Track::audio("mic")).expect("a track"));
+    let call = holdline_quinn::Call::connect(site.config("alice").policy(policy))
+        .expect("a valid configuration");
+    let _sender = FrameSender::start(call.publish(Track::audio("mic")).expect("a valid track"));
     let live = |e: &Event| matches!(e, Event::StateChanged { to, .. } if to.to_string() == "live");
     wait_for(&mut call.events(), |e| live(e).then_some(())).await;
     site.crash();

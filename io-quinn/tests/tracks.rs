@@ -1,65 +1,67 @@
-//! R1, R4, R5, R10, R17, R19: tracks come and go while the session stays.
+//! R1, R4, R5, R10, R17, R19: tracks begin and end while the session stays.
 
 mod common;
 
-use common::{PATIENCE, Site, Speaker, hear, numbered, wait_for};
+use common::{FrameSender, STEP_TIMEOUT, Site, numbered, receive, wait_for};
 use futures::StreamExt as _;
 use holdline_quinn::{Event, Outcome, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_waits_for_a_speaker_who_comes_later_leaves_and_comes_back() {
+async fn a_subscriber_waits_for_a_publisher_that_leaves_and_returns() {
     let site = Site::open();
     let bob = site.join("bob");
     let mut events = bob.events();
-    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
     for _ in 0..2 {
         let alice = site.join("alice");
-        let speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
-        hear(&mut from_alice).await;
-        drop(speaking);
+        let sending =
+            FrameSender::start(alice.publish(Track::audio("audio")).expect("a valid track"));
+        receive(&mut from_alice).await;
+        drop(sending);
         alice.close().await;
         let left = |event: &Event| matches!(event, Event::ParticipantAway { .. }).then_some(());
         wait_for(&mut events, left).await;
     }
     let summary = bob.close().await;
-    assert_eq!(summary.stats.telemetry.incidents, 0, "the listener's session was never in doubt");
+    assert_eq!(summary.stats.telemetry.incidents, 0, "the subscriber's session has no incident");
     assert_eq!(summary.stats.telemetry.attempts, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_track_that_is_not_found_is_asked_for_until_it_is_published() {
+async fn a_missing_track_is_requested_again_until_it_is_published() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _audio = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
-    let mut audio = bob.subscribe("alice", Track::audio("audio")).expect("a name");
-    let mut screen = bob.subscribe("alice", Track::audio("screen")).expect("a name");
-    hear(&mut audio).await;
+    let _audio = FrameSender::start(alice.publish(Track::audio("audio")).expect("a valid track"));
+    let mut audio = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
+    let mut screen = bob.subscribe("alice", Track::audio("screen")).expect("a valid track");
+    receive(&mut audio).await;
     while bob.stats().await.subscribed[1].counters.resubscribed == 0 {
-        hear(&mut audio).await;
+        receive(&mut audio).await;
     }
-    let _screen = Speaker::start(alice.publish(Track::audio("screen")).expect("a name"));
-    hear(&mut screen).await;
+    let _screen = FrameSender::start(alice.publish(Track::audio("screen")).expect("a valid track"));
+    receive(&mut screen).await;
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);
     alice.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_finished_track_is_heard_to_its_last_frame_and_then_its_stream_ends() {
+async fn a_finished_track_ends_after_its_last_frame() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
-    let track = alice.publish(Track::audio("audio")).expect("a name");
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
+    let track = alice.publish(Track::audio("audio")).expect("a valid track");
     let mut events = bob.events();
     wait_for(&mut events, |event| matches!(event, Event::ParticipantJoined { .. }).then_some(()))
         .await;
     for number in 0..100 {
-        track.send(numbered(number)).expect("a live call");
+        track.send(numbered(number)).expect("the call is live");
     }
-    track.finish().expect("a live call");
+    track.finish().expect("the call is live");
     for number in 0..100 {
-        assert_eq!(hear(&mut from_alice).await, number);
+        assert_eq!(receive(&mut from_alice).await, number);
     }
-    let end = tokio::time::timeout(PATIENCE, from_alice.next()).await.expect("in time");
+    let end =
+        tokio::time::timeout(STEP_TIMEOUT, from_alice.next()).await.expect("before the timeout");
     assert_eq!(end, None);
     alice.close().await;
     bob.close().await;
@@ -70,9 +72,9 @@ async fn frames_are_accepted_from_the_first_moment_to_the_last() {
     let mut site = Site::open();
     site.crash();
     let alice = site.join("alice");
-    let track = alice.publish(Track::audio("audio")).expect("a name");
+    let track = alice.publish(Track::audio("audio")).expect("a valid track");
     for number in 0..10 {
-        track.send(numbered(number)).expect("never fails while the call lives");
+        track.send(numbered(number)).expect("send succeeds while the call is live");
     }
     assert_eq!(alice.stats().await.published[0].counters.accepted, 10);
     let summary = alice.close().await;
@@ -82,7 +84,7 @@ async fn frames_are_accepted_from_the_first_moment_to_the_last() {
 }
 
 #[tokio::test]
-async fn a_call_whose_handles_are_all_dropped_ends() {
+async fn a_call_ends_when_all_its_handles_are_dropped() {
     let mut site = Site::open();
     site.crash();
     let alice = site.join("alice");
@@ -93,40 +95,41 @@ async fn a_call_whose_handles_are_all_dropped_ends() {
         _ => None,
     };
     assert_eq!(wait_for(&mut events, ended).await, Outcome::Completed);
-    assert_eq!(events.next().await, None, "nothing after the end");
+    assert_eq!(events.next().await, None, "no event after the end");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reconnect_now_makes_a_new_session_under_the_same_handles() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
-    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
-    hear(&mut from_alice).await;
+    let _sending = FrameSender::start(alice.publish(Track::audio("audio")).expect("a valid track"));
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
+    receive(&mut from_alice).await;
     let mut events = alice.events();
-    alice.reconnect_now().expect("a live call");
+    alice.reconnect_now().expect("the call is live");
     wait_for(&mut events, |event| matches!(event, Event::Recovered { .. }).then_some(())).await;
     let now = alice.stats().await.published[0].counters.accepted;
-    while hear(&mut from_alice).await < now {}
+    while receive(&mut from_alice).await < now {}
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);
     alice.close().await;
 }
 
+/// The session is not replaced, no incident begins, and no frame is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_network_change_moves_the_session_to_a_fresh_socket_without_a_new_session() {
+async fn a_network_change_migrates_the_session_to_a_fresh_socket() {
     let site = Site::open();
     let (alice, bob) = (site.join("alice"), site.join("bob"));
-    let _speaking = Speaker::start(alice.publish(Track::audio("audio")).expect("a name"));
-    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a name");
-    let first = hear(&mut from_alice).await;
+    let _sending = FrameSender::start(alice.publish(Track::audio("audio")).expect("a valid track"));
+    let mut from_alice = bob.subscribe("alice", Track::audio("audio")).expect("a valid track");
+    let first = receive(&mut from_alice).await;
     let mut events = alice.events();
     for call in [&alice, &bob] {
-        call.network_changed().expect("a live call");
+        call.network_changed().expect("the call is live");
     }
-    let moving = |event: &Event| matches!(event, Event::PathMigrating { .. }).then_some(());
-    wait_for(&mut events, moving).await;
+    let migrating = |event: &Event| matches!(event, Event::PathMigrating { .. }).then_some(());
+    wait_for(&mut events, migrating).await;
     for number in first + 1..first + 100 {
-        assert_eq!(hear(&mut from_alice).await, number, "nothing is lost");
+        assert_eq!(receive(&mut from_alice).await, number, "no frame is lost");
     }
     for call in [alice, bob] {
         let telemetry = call.close().await.stats.telemetry;
@@ -135,15 +138,17 @@ async fn a_network_change_moves_the_session_to_a_fresh_socket_without_a_new_sess
 }
 
 #[tokio::test]
-async fn the_stream_of_events_ends_with_the_call_even_while_its_handle_is_held() {
+async fn the_event_stream_ends_with_a_call_still_held() {
     let (site, stranger) = (Site::open(), Site::open());
     let config = site.config("alice").trust(stranger.trust());
-    let call = holdline_quinn::Call::connect(config).expect("a call");
+    let call = holdline_quinn::Call::connect(config).expect("a valid configuration");
     let (mut first, mut second) = (call.events(), call.events());
     call.ended().await;
     for events in [&mut first, &mut second] {
         wait_for(events, |e| matches!(e, Event::Ended { .. }).then_some(())).await;
-        let after = tokio::time::timeout(PATIENCE, events.next()).await.expect("no waiting");
+        let after = tokio::time::timeout(STEP_TIMEOUT, events.next())
+            .await
+            .expect("the stream ends at once");
         assert_eq!(after, None);
     }
     drop(call);

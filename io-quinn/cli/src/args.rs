@@ -22,7 +22,7 @@ struct Args {
 pub(crate) enum Command {
     /// Run a relay for development.
     Relay(RelayArgs),
-    /// Take part in a call: send a WAV at real speed, record what is heard.
+    /// Take part in a call: send a WAV at real speed, record the other side.
     Call(CallArgs),
     /// Feed a recorded call through the core, and compare every decision.
     Replay(ReplayArgs),
@@ -59,13 +59,13 @@ pub(crate) struct CallArgs {
     /// Your name in the room.
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) name: String,
-    /// Say this: a WAV of 16-bit PCM, mono or stereo, any sample rate.
+    /// Send this: a WAV of 16-bit PCM, mono or stereo, any sample rate.
     #[arg(long, value_name = "FILE.wav")]
     pub(crate) send: Option<PathBuf>,
     /// Listen to this participant.
     #[arg(long, value_name = "PEER", value_parser = name)]
     pub(crate) from: Option<String>,
-    /// Record what is heard to this WAV.
+    /// Record the other side to this WAV.
     #[arg(long, value_name = "FILE.wav", requires = "from")]
     pub(crate) out: Option<PathBuf>,
     /// How hard and how long to try to come back.
@@ -112,7 +112,7 @@ pub(crate) struct DemoArgs {
     pub(crate) json: bool,
 }
 
-/// Parses the command line, or says in one line what is wrong with it.
+/// Parses the command line, or prints in one line what is wrong with it.
 pub(crate) fn parse() -> Result<Command, ExitCode> {
     match Args::try_parse() {
         Ok(args) => Ok(args.command),
@@ -129,7 +129,7 @@ pub(crate) fn parse() -> Result<Command, ExitCode> {
     }
 }
 
-/// The part of clap's message that says what is wrong, without the usage below it.
+/// The part of clap's message that names the problem, without the usage below it.
 fn one_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let wrong = message.split("\n\nUsage:").next().unwrap_or(message);

@@ -1,4 +1,4 @@
-//! `holdline call`: take part in a call.
+//! `holdline call`: takes part in a call.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,12 +16,12 @@ use crate::args::CallArgs;
 use crate::exit::Failure;
 use crate::pcm::{Recording, Speech};
 use crate::say::say;
-use crate::{signals, talk, wording};
+use crate::{publish, signals, wording};
 
-/// What the other parts of the command need to know about the call.
+/// The progress of the call, as the other parts of the command need it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    /// Whether the call is live just now.
+struct Progress {
+    /// Whether the call is live now.
     live: bool,
     peer_is_here: bool,
 }
@@ -52,44 +52,44 @@ pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
         other => Failure::Unusable(other.to_string()),
     })?;
 
-    let (tell, seen) = watch::channel(Seen::default());
-    let told = tokio::spawn(follow(call.events(), tell, !args.json));
-    let heard = args
+    let (report_progress, progress) = watch::channel(Progress::default());
+    let following = tokio::spawn(follow(call.events(), report_progress, !args.json));
+    let subscribed = args
         .from
         .as_deref()
-        .map(|peer| call.subscribe(peer, Track::audio(talk::TRACK).lossless()))
+        .map(|peer| call.subscribe(peer, Track::audio(publish::TRACK).lossless()))
         .transpose();
-    let heard = heard.map_err(|error| Failure::unusable("--from", error))?;
+    let subscribed = subscribed.map_err(|error| Failure::unusable("--from", error))?;
     let track = call
-        .publish(Track::audio(talk::TRACK).lossless())
+        .publish(Track::audio(publish::TRACK).lossless())
         .map_err(|error| Failure::Unusable(error.to_string()))?;
 
-    let saying = async {
+    let sending = async {
         if let Some(speech) = &speech {
-            wait_to_speak(seen.clone(), args.from.is_some()).await;
-            let _ = talk::speak(std::slice::from_ref(&track), &speech.frames).await;
+            wait_until_ready(progress.clone(), args.from.is_some()).await;
+            let _ = publish::send_at_real_speed(std::slice::from_ref(&track), &speech.frames).await;
         }
     };
     let conversation = async {
-        let ((), recorded) = futures::join!(saying, record(heard, recording));
+        let ((), recorded) = futures::join!(sending, record(subscribed, recording));
         if speech.is_none() && args.from.is_none() {
             std::future::pending::<()>().await;
         }
-        // Whoever stops while the connection is lost has not been heard: first it must come back.
-        let _ = seen.clone().wait_for(|seen| seen.live).await;
+        // The last frames of a lost connection are not delivered before it is restored.
+        let _ = progress.clone().wait_for(|progress| progress.live).await;
         recorded
     };
     let recorded = tokio::select! {
         recorded = conversation => recorded,
         _ = call.ended() => Ok(()),
-        () = signals::stop() => Ok(()),
+        () = signals::wait_for_stop() => Ok(()),
     };
-    // Whoever listens learns that this was the end, not a loss.
+    // Subscribers learn that the track has ended and was not lost.
     if track.finish().is_ok() {
-        tokio::time::sleep(talk::LINGER).await;
+        tokio::time::sleep(publish::LINGER).await;
     }
     let summary = call.close().await;
-    let _ = told.await;
+    let _ = following.await;
     report(&args, &summary)?;
     recorded
 }
@@ -99,36 +99,36 @@ fn same_file(a: Option<&Path>, b: Option<&Path>) -> bool {
     real(a).is_some() && real(a) == real(b)
 }
 
-/// Nobody speaks before the call is up, or into the absence of the one they listen to.
-async fn wait_to_speak(mut seen: watch::Receiver<Seen>, for_peer: bool) {
-    let ready = |seen: &Seen| seen.live && (seen.peer_is_here || !for_peer);
-    // When the call has ended, speaking ends at its first frame.
-    let _ = seen.wait_for(ready).await;
+/// Waits until the call is live and, if there is a peer to record, until the peer is here.
+async fn wait_until_ready(mut progress: watch::Receiver<Progress>, for_peer: bool) {
+    let ready = |progress: &Progress| progress.live && (progress.peer_is_here || !for_peer);
+    // After the end of the call, sending fails at the first frame.
+    let _ = progress.wait_for(ready).await;
 }
 
-/// Tells the person what happens, and the other parts of the command what they wait for.
-async fn follow(mut events: Events, tell: watch::Sender<Seen>, aloud: bool) {
+/// Prints the events of the call, and reports its progress to the other parts of the command.
+async fn follow(mut events: Events, report_progress: watch::Sender<Progress>, print: bool) {
     let start = Instant::now();
     while let Some(event) = events.next().await {
-        tell.send_modify(|seen| match &event {
-            Event::StateChanged { to, .. } => seen.live = *to == StateName::Live,
-            Event::ParticipantJoined { .. } => seen.peer_is_here = true,
+        report_progress.send_modify(|progress| match &event {
+            Event::StateChanged { to, .. } => progress.live = *to == StateName::Live,
+            Event::ParticipantJoined { .. } => progress.peer_is_here = true,
             _ => {}
         });
-        if aloud && let Some(sentence) = wording::of_event(&event) {
+        if print && let Some(sentence) = wording::of_event(&event) {
             say!("{:8.3}  {sentence}", start.elapsed().as_secs_f64());
         }
     }
 }
 
-/// Records what is heard until the other side has finished.
+/// Records the received frames until the peer has finished its track.
 async fn record(
-    heard: Option<SubscribedTrack>,
+    subscribed: Option<SubscribedTrack>,
     mut recording: Option<Recording>,
 ) -> Result<(), Failure> {
     let mut failed = Ok(());
-    if let Some(mut heard) = heard {
-        while let Some(frame) = heard.next().await {
+    if let Some(mut track) = subscribed {
+        while let Some(frame) = track.next().await {
             if let Some(recording) = &mut recording
                 && failed.is_ok()
             {

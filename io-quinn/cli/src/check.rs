@@ -1,4 +1,4 @@
-//! `holdline check`: the test before a call.
+//! `holdline check`: the pre-call test.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::exit::Failure;
 use crate::say::say;
 use crate::wording;
 
-/// Where the test meets itself. Its own name there is drawn, so that tests do not meet each other.
+/// The room of the test. Its participant has a unique name, so that tests do not receive each
+/// other.
 const ROOM: &str = "holdline-check";
 
 pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub(crate) async fn run(args: CheckArgs) -> Result<(), Failure> {
         let trust = Trust::pem_file(ca).map_err(|error| Failure::unusable("--ca", error))?;
         config = config.trust(trust);
     }
-    let summary = Call::test(config).await.map_err(|error| match error {
+    let summary = Call::pre_call_test(config).await.map_err(|error| match error {
         ConnectError::Trust(error) => Failure::unusable("--ca", error),
         other => Failure::Unusable(other.to_string()),
     })?;

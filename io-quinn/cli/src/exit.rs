@@ -1,4 +1,5 @@
-//! How a command ends: 0, what was asked held; 1, it did not; 2, unusable arguments or files.
+//! The exit codes: 0, the command did what was asked; 1, it did not; 2, an argument or a file
+//! cannot be used.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// An argument or a file cannot be used: exit code 2.
     Unusable(String),
-    /// What was asked did not hold: exit code 1.
+    /// The call, the test or the demonstration failed: exit code 1.
     DidNotHold(String),
 }
 

@@ -1,4 +1,5 @@
-//! `holdline`: a development relay, a call, the test before one, and a demonstration of one that survives its relay.
+//! The command `holdline`: a development relay, a call, the test before a call, and a demonstration
+//! of a call that survives its relay.
 
 mod args;
 mod call;
@@ -6,11 +7,11 @@ mod check;
 mod demo;
 mod exit;
 mod pcm;
+mod publish;
 mod relay;
 mod replay;
 mod say;
 mod signals;
-mod talk;
 mod wording;
 
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(code) => return code,
     };
-    // Silent unless RUST_LOG asks for it: what people need to know is said in plain sentences.
+    // Logs are off unless RUST_LOG turns them on: users read plain sentences on standard output.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(

@@ -1,4 +1,4 @@
-//! Speech: WAV files of 16-bit PCM, and the frames of 20 ms that carry them.
+//! WAV files of 16-bit PCM, and the frames of 20 ms that carry their samples.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -9,12 +9,12 @@ use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::exit::Failure;
 
-/// How many frames make a second.
+/// The number of frames in a second.
 pub(crate) const FRAMES_PER_SECOND: u64 = 50;
-/// How long a frame is, in microseconds.
+/// The duration of a frame, in microseconds.
 pub(crate) const FRAME_MICROS: u64 = 1_000_000 / FRAMES_PER_SECOND;
 
-/// How the samples of a frame are to be understood.
+/// The format of the samples of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) sample_rate: u32,
@@ -34,10 +34,10 @@ impl Format {
     }
 }
 
-/// Everything that a WAV says, cut into frames.
+/// The samples of a WAV, divided into frames.
 ///
-/// Each frame carries its format before its samples (sample rate as u32, channels as u16, samples as
-/// i16, all little-endian), so that a listener can begin anywhere.
+/// Each frame carries its format before its samples (sample rate as u32, channels as u16, samples
+/// as i16, all little-endian), so that a recording can start at any frame.
 pub(crate) struct Speech {
     pub(crate) frames: Vec<Bytes>,
 }
@@ -76,13 +76,13 @@ impl Speech {
         let format = Format { sample_rate: spec.sample_rate, channels: spec.channels };
         let samples: Result<Vec<i16>, _> = wav.into_samples().collect();
         let samples = samples.map_err(|error| format!("it breaks off ({error})"))?;
-        Ok(Self { frames: cut(format, &samples) })
+        Ok(Self { frames: divide(format, &samples) })
     }
 }
 
-/// Frame `n` ends at the last whole sample before `n + 1` times 20 ms, so that a sample rate that is
-/// no multiple of 50 drifts by less than one sample.
-fn cut(format: Format, samples: &[i16]) -> Vec<Bytes> {
+/// Frame `n` ends at the last whole sample before `n + 1` times 20 ms, so that a sample rate that
+/// is no multiple of 50 drifts by less than one sample.
+fn divide(format: Format, samples: &[i16]) -> Vec<Bytes> {
     let channels = usize::from(format.channels);
     let instants = samples.len() / channels;
     let boundary = |frame: u64| {
@@ -108,8 +108,10 @@ fn cut(format: Format, samples: &[i16]) -> Vec<Bytes> {
     frames
 }
 
-/// Reads a frame from the network: its format and its samples, or what is wrong with it.
-pub(crate) fn open(frame: &[u8]) -> Result<(Format, impl Iterator<Item = i16> + '_), &'static str> {
+/// Parses a frame from the network: its format and its samples, or the problem with it.
+pub(crate) fn parse(
+    frame: &[u8],
+) -> Result<(Format, impl Iterator<Item = i16> + '_), &'static str> {
     let (header, samples) = frame.split_at_checked(Format::HEADER).ok_or("it is too short")?;
     let [r0, r1, r2, r3, c0, c1] = header.try_into().unwrap_or([0; Format::HEADER]);
     let format = Format {
@@ -125,7 +127,7 @@ pub(crate) fn open(frame: &[u8]) -> Result<(Format, impl Iterator<Item = i16> + 
     Ok((format, samples.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]))))
 }
 
-/// A WAV file of what is heard. Its format is that of the first frame.
+/// A WAV file of the received frames. Its format is that of the first frame.
 pub(crate) struct Recording {
     path: PathBuf,
     state: State,
@@ -137,7 +139,7 @@ enum State {
 }
 
 impl Recording {
-    /// Makes sure that the file can be written. What it held before is kept until something is heard.
+    /// Opens the file for writing. Its old content stays until the first frame is written.
     pub(crate) fn create(argument: &str, path: &Path) -> Result<Self, Failure> {
         let file =
             File::options().write(true).create(true).truncate(false).open(path).map_err(
@@ -146,7 +148,7 @@ impl Recording {
         Ok(Self { path: path.to_owned(), state: State::Empty(file) })
     }
 
-    /// Adds a frame. What cannot be written is said; the recording stays as it was.
+    /// Appends a frame. If that fails, the recording stays as it was.
     pub(crate) fn write(&mut self, frame: &[u8]) -> Result<(), Failure> {
         let refuse = |path: &Path, problem: &dyn std::fmt::Display| {
             Failure::DidNotHold(format!(
@@ -154,7 +156,7 @@ impl Recording {
                 path.display()
             ))
         };
-        let (format, samples) = open(frame).map_err(|problem| refuse(&self.path, &problem))?;
+        let (format, samples) = parse(frame).map_err(|problem| refuse(&self.path, &problem))?;
         if let State::Empty(file) = &self.state {
             file.set_len(0)?;
             let file = BufWriter::new(file.try_clone()?);
@@ -171,15 +173,15 @@ impl Recording {
             wav.write_sample(sample).map_err(|error| refuse(&self.path, &error))?;
         }
         *frames += 1;
-        // The header is true once a second, whatever happens to this process.
+        // The header is brought up to date once a second, in case this process is killed.
         if *frames % FRAMES_PER_SECOND == 0 {
             wav.flush().map_err(|error| refuse(&self.path, &error))?;
         }
         Ok(())
     }
 
-    /// Completes the file. If nothing was heard, a new file is a valid, empty WAV, and an old one
-    /// stays what it was.
+    /// Completes the file. If no frame was written, a new file becomes a valid, empty WAV, and an
+    /// old file stays as it was.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let incomplete = |error: hound::Error| {
             Failure::DidNotHold(format!("{} cannot be completed: {error}", self.path.display()))
@@ -208,11 +210,11 @@ mod tests {
         {
             let format = Format { sample_rate, channels };
             let samples: Vec<i16> = (0..20_011 * i32::from(channels)).map(|n| n as i16).collect();
-            let frames = cut(format, &samples);
+            let frames = divide(format, &samples);
             let mut back = Vec::new();
             for frame in &frames {
-                let (opened, samples) = open(frame).expect("a frame of ours");
-                assert_eq!(opened, format);
+                let (parsed, samples) = parse(frame).expect("a valid frame");
+                assert_eq!(parsed, format);
                 back.extend(samples);
             }
             assert_eq!(back, samples, "{format:?}");
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_cannot_be_is_refused() {
+    fn an_invalid_frame_is_refused() {
         for (frame, problem) in [
             (&[][..], "too short"),
             (&[0, 0, 0, 0, 1, 0], "format"),
@@ -232,7 +234,7 @@ mod tests {
             (&[1, 0, 0, 0, 1, 0, 7], "middle of a sample"),
             (&[1, 0, 0, 0, 2, 0, 7, 7], "middle of a sample"),
         ] {
-            let error = open(frame).err().expect("refused");
+            let error = parse(frame).err().expect("refused");
             assert!(error.contains(problem), "{frame:?}: {error}");
         }
     }

@@ -1,4 +1,4 @@
-//! `holdline relay`: a real relay for development.
+//! `holdline relay`: runs a real relay for development.
 
 use std::io::Read as _;
 use std::net::UdpSocket;
@@ -12,25 +12,25 @@ use crate::exit::Failure;
 use crate::say::say;
 use crate::signals;
 
-/// How the line begins that says where the relay listens. The demo reads it.
+/// The start of the line that announces the address of the relay. The demo reads it.
 pub(crate) const LISTENING: &str = "relay listening on ";
 
 pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
-    let (files, own) = match (args.cert, args.key) {
+    let (files, given) = match (args.cert, args.key) {
         (Some(certificate), Some(key)) => (CertificateFiles { certificate, key }, true),
-        _ => (kept_certificate()?, false),
+        _ => (saved_certificate()?, false),
     };
     for (argument, file) in [("--cert", &files.certificate), ("--key", &files.key)] {
         std::fs::File::open(file)
             .map_err(|error| Failure::unusable(argument, format!("{}: {error}", file.display())))?;
     }
-    // Asked first, so that the answer names the argument; the relay binds it right after.
+    // Bound first, so that the error names the argument; the relay binds it right after.
     UdpSocket::bind(args.bind)
         .map_err(|error| Failure::unusable("--bind", format!("{}: {error}", args.bind)))?;
     let relay = Relay::start(args.bind, &files)
         .map_err(|error| Failure::Unusable(format!("the relay cannot start: {error:#}")))?;
     say!("{LISTENING}moqt://{}", relay.address());
-    if !own {
+    if !given {
         say!("give callers its certificate: --ca {}", files.certificate.display());
     }
     let join = tokio::task::spawn_blocking(|| relay.join());
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: RelayArgs) -> Result<(), Failure> {
             Ok(ended) => ended.map_err(|error| Failure::DidNotHold(format!("the relay failed: {error:#}"))),
             Err(error) => Err(Failure::DidNotHold(error.to_string())),
         },
-        () = signals::stop() => std::process::exit(0),
+        () = signals::wait_for_stop() => std::process::exit(0),
         () = end_of_stdin(args.while_stdin) => std::process::exit(0),
     }
 }
@@ -49,7 +49,7 @@ async fn end_of_stdin(wanted: bool) {
         return std::future::pending().await;
     }
     let (closed, wait) = tokio::sync::oneshot::channel::<()>();
-    // A thread of its own: a blocking read cannot be taken back when the relay ends first.
+    // A thread of its own, because a blocking read cannot be cancelled when the relay ends first.
     std::thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         drop(closed);
@@ -57,8 +57,8 @@ async fn end_of_stdin(wanted: bool) {
     let _ = wait.await;
 }
 
-/// The certificate of the last time, so that callers need not be told anew after a restart.
-fn kept_certificate() -> Result<CertificateFiles, Failure> {
+/// The certificate of the last run, so that callers keep using the same file after a restart.
+fn saved_certificate() -> Result<CertificateFiles, Failure> {
     let folder = state_folder().join("relay");
     let files = CertificateFiles::in_folder(&folder);
     if files.exist() {
@@ -68,7 +68,7 @@ fn kept_certificate() -> Result<CertificateFiles, Failure> {
     Ok(made.context("cannot keep a certificate; give one with --cert and --key")?)
 }
 
-/// Where a program keeps what should outlive it (XDG Base Directory Specification).
+/// The folder for state that outlives the program (XDG Base Directory Specification).
 fn state_folder() -> PathBuf {
     let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     given("XDG_STATE_HOME")

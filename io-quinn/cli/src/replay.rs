@@ -1,4 +1,4 @@
-//! `holdline replay`: feed a recorded call through the core.
+//! `holdline replay`: replays a recorded call through the core.
 
 use std::fs::File;
 use std::io::BufReader;

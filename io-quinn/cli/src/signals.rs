@@ -1,7 +1,7 @@
-//! The wish to stop, by Ctrl-C or SIGTERM.
+//! The signals that stop the command: Ctrl-C and SIGTERM.
 
-/// Waits for it.
-pub(crate) async fn stop() {
+/// Waits for one of the two signals.
+pub(crate) async fn wait_for_stop() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -1,10 +1,10 @@
-//! What happens to a call, in plain sentences.
+//! The events and the summary of a call, in plain sentences.
 
 use std::time::Duration;
 
 use holdline_quinn::{Event, GapReason, Outcome, QualityOf, Rating, StateName, Summary};
 
-/// The sentence for an event; `None` for what only a developer wants to know.
+/// The sentence for an event; `None` for an event that only a developer needs.
 pub(crate) fn of_event(event: &Event) -> Option<String> {
     Some(match event {
         Event::StateChanged { to: StateName::Joining, .. } => "reached the relay".into(),
@@ -43,7 +43,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             format!("the connection is {}", of_rating(*to))
         }
         Event::Gap { gap, .. } => match gap.reason {
-            // Nobody misses what was said before they came.
+            // Frames from before the subscription are not missing.
             GapReason::BeforeJoining => return None,
             GapReason::TooLate => format!("skipped {} frames that came too late", gap.frames),
             GapReason::PublisherRestarted => "the other side began anew".into(),

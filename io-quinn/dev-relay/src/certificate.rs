@@ -1,4 +1,4 @@
-//! A development relay's certificate.
+//! The certificate of a development relay.
 
 use std::fs;
 use std::io::Write as _;
@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// The names that a development relay is reached by.
+/// The names under which callers reach a development relay.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// A self-signed certificate for loopback, and its key, in PEM.
+/// A self-signed certificate for loopback, and its key, both in PEM.
 pub struct Certificate {
     certificate: String,
     key: String,
 }
 
-/// Where a certificate and its key are kept.
+/// The paths of a certificate and its key.
 #[derive(Clone, Debug)]
 pub struct CertificateFiles {
-    /// The certificate, in PEM: what callers give as their authority.
+    /// The certificate, in PEM. Callers use it as their certificate authority.
     pub certificate: PathBuf,
     /// Its key, in PEM.
     pub key: PathBuf,
 }
 
 impl Certificate {
-    /// A fresh one.
+    /// Creates a fresh certificate with a fresh key.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Certificate {
         &self.certificate
     }
 
-    /// Writes `cert.pem` and `key.pem` into a folder; the key for its owner's eyes only.
+    /// Writes `cert.pem` and `key.pem` into a folder. Only the owner of the file can read the key.
     ///
     /// # Errors
     ///
@@ -58,12 +58,12 @@ impl Certificate {
 }
 
 impl CertificateFiles {
-    /// The names that [`Certificate::save`] uses.
+    /// The paths that [`Certificate::save`] writes to.
     pub fn in_folder(folder: &Path) -> Self {
         Self { certificate: folder.join("cert.pem"), key: folder.join("key.pem") }
     }
 
-    /// Whether both are there.
+    /// Whether both files exist.
     pub fn exist(&self) -> bool {
         self.certificate.is_file() && self.key.is_file()
     }

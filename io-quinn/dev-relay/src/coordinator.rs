@@ -1,4 +1,5 @@
-//! A relay that stands alone: it routes what its own sessions publish, and knows no other relay.
+//! The coordinator of a standalone relay: it routes between its own sessions, and knows no other
+//! relay.
 
 use async_trait::async_trait;
 use moq_native_ietf::Client;
@@ -10,20 +11,20 @@ use moq_transport::coding::TrackNamespace;
 
 use crate::guard::Guard;
 
-/// Whom it lets in is the same for every path.
+/// A coordinator without other relays. Every path has the same scope, and so the same access rules.
 #[derive(Default)]
-pub(crate) struct Alone {
+pub(crate) struct StandaloneCoordinator {
     scope: ScopeConfig,
 }
 
-impl Alone {
+impl StandaloneCoordinator {
     pub(crate) fn guarded(guard: &Guard) -> Self {
         Self { scope: guard.scope_config() }
     }
 }
 
 #[async_trait]
-impl Coordinator for Alone {
+impl Coordinator for StandaloneCoordinator {
     async fn get_scope_config(&self, _scope: Option<&str>) -> CoordinatorResult<ScopeConfig> {
         Ok(self.scope.clone())
     }

@@ -1,4 +1,4 @@
-//! A network between a participant and a relay, on loopback, that breaks when it is told to.
+//! A network between a participant and a relay, on loopback, whose faults a test controls.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,29 +11,29 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-/// What a network does to the packets that go one way.
+/// The conditions for packets in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Way {
-    /// A partition: nothing comes through, and nobody is told.
+pub struct Direction {
+    /// Whether all packets are dropped silently.
     pub partitioned: bool,
-    /// How long each packet takes.
+    /// The delay of each packet.
     pub latency: Duration,
 }
 
-/// What a network does to packets.
+/// The conditions for packets in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// On their way to the relay.
-    pub up: Way,
-    /// On their way to the participant.
-    pub down: Way,
-    /// How often the NAT on the way has forgotten whom it forwards for. Each time, the relay sees the
-    /// participant come from another port.
+    /// From the participant to the relay.
+    pub up: Direction,
+    /// From the relay to the participant.
+    pub down: Direction,
+    /// The number of NAT rebindings so far. After each of them, the relay receives the
+    /// participant's packets from another port.
     pub rebindings: u64,
 }
 
 impl Conditions {
-    /// A partition both ways.
+    /// Drops, or no longer drops, the packets of both directions.
     #[must_use]
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.up.partitioned = partitioned;
@@ -42,7 +42,7 @@ impl Conditions {
     }
 }
 
-/// Forwards UDP between whoever sends to its address and a relay. Ends when it is dropped.
+/// Forwards UDP between the participants that send to its address and a relay. Dropping it ends it.
 #[derive(Debug)]
 pub struct Forwarder {
     address: SocketAddr,
@@ -50,15 +50,15 @@ pub struct Forwarder {
     forwarding: JoinHandle<()>,
 }
 
-/// The longest datagram that there is.
-const LONGEST: usize = 65_536;
+/// The size of the longest datagram, in bytes.
+const MAX_DATAGRAM: usize = 65_536;
 
 impl Forwarder {
-    /// Stands in front of a relay, on a port of its own.
+    /// Starts a forwarder to `relay`, on a port of its own.
     ///
     /// # Errors
     ///
-    /// If there is no port.
+    /// If there is no free port.
     pub async fn start(relay: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind(SocketAddr::new(relay.ip(), 0)).await?;
         let address = socket.local_addr()?;
@@ -67,22 +67,22 @@ impl Forwarder {
         Ok(Self { address, conditions, forwarding })
     }
 
-    /// Where to send what is meant for the relay.
+    /// The address to use in place of the relay's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on the network is like that.
+    /// Changes the conditions from now on.
     pub fn set(&self, change: impl FnOnce(&mut Conditions)) {
         self.conditions.send_modify(change);
     }
 
-    /// Cuts the participant off, both ways, or ends that.
+    /// Starts or ends a partition in both directions.
     pub fn partition(&self, partitioned: bool) {
         self.set(|conditions| *conditions = conditions.partitioned(partitioned));
     }
 
-    /// The NAT forgets whom it forwards for.
+    /// Rebinds the NAT: it drops its mappings and uses new ports.
     pub fn rebind(&self) {
         self.set(|conditions| conditions.rebindings += 1);
     }
@@ -94,7 +94,7 @@ impl Drop for Forwarder {
     }
 }
 
-/// A participant as the relay sees it.
+/// The NAT mapping of a participant.
 struct Mapping {
     rebindings: u64,
     up: mpsc::UnboundedSender<(Instant, Vec<u8>)>,
@@ -106,9 +106,9 @@ async fn forward(
     conditions: watch::Receiver<Conditions>,
 ) {
     let mut mappings: HashMap<SocketAddr, Mapping> = HashMap::new();
-    // Of mappings that were forgotten as well: they stay, and what comes back on them goes nowhere.
+    // The tasks of dropped mappings stay too, and discard the packets that arrive there.
     let mut tasks = JoinSet::new();
-    let mut buffer = vec![0; LONGEST];
+    let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
         let Ok((length, participant)) = socket.recv_from(&mut buffer).await else { continue };
         let now = *conditions.borrow();
@@ -134,7 +134,7 @@ async fn forward(
     }
 }
 
-/// Sends packets, in order, when they are due.
+/// Sends packets in order, each at its due time.
 async fn send(
     socket: Arc<UdpSocket>,
     to: SocketAddr,
@@ -146,7 +146,7 @@ async fn send(
     }
 }
 
-/// Brings back what the relay sends to a mapping.
+/// Returns the packets of the relay to the participant of a mapping.
 async fn receive(
     upstream: Arc<UdpSocket>,
     socket: Arc<UdpSocket>,
@@ -155,7 +155,7 @@ async fn receive(
 ) {
     let (down, sending) = mpsc::unbounded_channel();
     let back = async {
-        let mut buffer = vec![0; LONGEST];
+        let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             let Ok((length, _)) = upstream.recv_from(&mut buffer).await else { continue };
             let now = *conditions.borrow();
@@ -188,29 +188,32 @@ mod tests {
             Self { participant, relay, forwarder }
         }
 
-        /// Where the relay sees it come from; `None` if it does not come.
+        /// Sends a packet to the relay. Returns the address that it arrives from, or `None`.
         async fn up(&self, payload: &[u8]) -> Option<SocketAddr> {
             self.participant.send(payload).await.expect("sent");
             let mut buffer = [0; 100];
-            let came = self.relay.recv_from(&mut buffer);
-            let (length, from) =
-                tokio::time::timeout(Duration::from_millis(300), came).await.ok()?.expect("read");
+            let arrived = self.relay.recv_from(&mut buffer);
+            let (length, from) = tokio::time::timeout(Duration::from_millis(300), arrived)
+                .await
+                .ok()?
+                .expect("read");
             assert_eq!(&buffer[..length], payload);
             Some(from)
         }
 
+        /// Sends a packet to the participant. Returns whether it arrives.
         async fn down(&self, to: SocketAddr, payload: &[u8]) -> bool {
             self.relay.send_to(payload, to).await.expect("sent");
             let mut buffer = [0; 100];
-            let came = self.participant.recv(&mut buffer);
-            tokio::time::timeout(Duration::from_millis(300), came).await.is_ok()
+            let arrived = self.participant.recv(&mut buffer);
+            tokio::time::timeout(Duration::from_millis(300), arrived).await.is_ok()
         }
     }
 
     #[tokio::test]
-    async fn packets_come_through_both_ways_unless_the_way_is_partitioned() {
+    async fn packets_pass_in_each_direction_unless_it_is_partitioned() {
         let ends = Ends::new().await;
-        let seen = ends.up(b"one").await.expect("comes through");
+        let seen = ends.up(b"one").await.expect("the packet arrives");
         assert!(ends.down(seen, b"two").await);
         ends.forwarder.set(|conditions| conditions.down.partitioned = true);
         assert_eq!(ends.up(b"three").await, Some(seen));
@@ -218,28 +221,32 @@ mod tests {
         ends.forwarder.partition(true);
         assert_eq!(ends.up(b"five").await, None);
         ends.forwarder.partition(false);
-        assert_eq!(ends.up(b"six").await, Some(seen), "and what was cut off stays so");
+        assert_eq!(
+            ends.up(b"six").await,
+            Some(seen),
+            "packets of the partition are not delivered later"
+        );
         assert!(ends.down(seen, b"seven").await);
     }
 
     #[tokio::test]
-    async fn a_packet_takes_as_long_as_its_way() {
+    async fn a_packet_is_delayed_by_the_latency_of_its_direction() {
         let ends = Ends::new().await;
-        ends.up(b"one").await.expect("comes through");
+        ends.up(b"one").await.expect("the packet arrives");
         let latency = Duration::from_millis(100);
         ends.forwarder.set(|conditions| conditions.up.latency = latency);
         let sent = Instant::now();
-        ends.up(b"two").await.expect("comes through");
+        ends.up(b"two").await.expect("the packet arrives");
         assert!(sent.elapsed() >= latency);
     }
 
     #[tokio::test]
-    async fn a_rebinding_gives_another_port_and_forgets_the_one_before() {
+    async fn a_rebinding_replaces_the_port_and_the_mapping() {
         let ends = Ends::new().await;
-        let before = ends.up(b"one").await.expect("comes through");
+        let before = ends.up(b"one").await.expect("the packet arrives");
         ends.forwarder.rebind();
-        assert!(!ends.down(before, b"two").await, "nobody is there any more");
-        let after = ends.up(b"three").await.expect("comes through");
+        assert!(!ends.down(before, b"two").await, "the old mapping is gone");
+        let after = ends.up(b"three").await.expect("the packet arrives");
         assert_ne!(before, after);
         assert!(ends.down(after, b"four").await);
         assert!(!ends.down(before, b"five").await);

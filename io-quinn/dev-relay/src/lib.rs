@@ -1,8 +1,8 @@
-//! A real MoQ relay in this process, for development and tests: `moq-relay-ietf` as a library; and a
-//! network in front of it that breaks when it is told to.
+//! A real MoQ relay in this process (`moq-relay-ietf` as a library), and a network in front of it
+//! whose faults a test controls.
 //!
-//! Kept apart from the library that applications embed, because a relay pulls in much that a call
-//! does not need.
+//! This crate is apart from the library that applications embed, because a relay has many
+//! dependencies that a call does not need.
 
 mod certificate;
 mod coordinator;
@@ -11,6 +11,6 @@ mod guard;
 mod relay;
 
 pub use certificate::{Certificate, CertificateFiles};
-pub use forwarder::{Conditions, Forwarder, Way};
+pub use forwarder::{Conditions, Direction, Forwarder};
 pub use guard::Guard;
 pub use relay::Relay;

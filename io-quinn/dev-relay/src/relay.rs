@@ -1,4 +1,4 @@
-//! The relay on a thread of its own.
+//! The relay, which runs on a thread of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use moq_relay_ietf::{RelayConfig, SessionConfig};
 use tokio::sync::oneshot;
 
 use crate::certificate::CertificateFiles;
-use crate::coordinator::Alone;
+use crate::coordinator::StandaloneCoordinator;
 use crate::guard::Guard;
 
-/// A relay that serves until it is stopped or dropped.
+/// A running relay. Dropping it stops it at once, as a crash would.
 pub struct Relay {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -21,37 +21,38 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts a relay on `bind`, with a certificate from files. It is listening when this returns.
+    /// Starts a relay on `bind`, with a certificate from files. It accepts connections when this
+    /// returns.
     ///
     /// # Errors
     ///
     /// If the certificate cannot be used, or the address is in use.
     pub fn start(bind: SocketAddr, files: &CertificateFiles) -> anyhow::Result<Self> {
-        Self::start_with(bind, files, Alone::default())
+        Self::start_with(bind, files, StandaloneCoordinator::default())
     }
 
-    /// Likewise, letting in only who shows a token that `guard` has signed.
+    /// Starts a relay that only accepts sessions with a token signed by `guard`.
     ///
     /// # Errors
     ///
-    /// See [`Relay::start`].
+    /// The same as [`Relay::start`].
     pub fn start_guarded(
         bind: SocketAddr,
         files: &CertificateFiles,
         guard: &Guard,
     ) -> anyhow::Result<Self> {
-        Self::start_with(bind, files, Alone::guarded(guard))
+        Self::start_with(bind, files, StandaloneCoordinator::guarded(guard))
     }
 
     fn start_with(
         bind: SocketAddr,
         files: &CertificateFiles,
-        coordinator: Alone,
+        coordinator: StandaloneCoordinator,
     ) -> anyhow::Result<Self> {
         let tls = tls::Args {
             cert: vec![files.certificate.clone()],
             key: vec![files.key.clone()],
-            // A relay that stands alone dials nobody; without a root the host's would be read.
+            // A standalone relay dials no other. Without a root, those of the host would be read.
             root: vec![files.certificate.clone()],
             disable_verify: false,
         }
@@ -59,7 +60,7 @@ impl Relay {
         .context("cannot use the certificate")?;
         let (started, wait) = std::sync::mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
-        // The relay's future cannot move between threads, so it gets one.
+        // The relay's future is not `Send`, so it gets a thread of its own.
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
@@ -83,16 +84,16 @@ impl Relay {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address on which the relay accepts connections.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until the relay ends by itself, which it only does when it fails.
+    /// Waits until the relay ends by itself, which happens only if it fails.
     ///
     /// # Errors
     ///
-    /// What it failed with.
+    /// The failure of the relay.
     pub fn join(mut self) -> anyhow::Result<()> {
         let keep = self.stop.take();
         let ended = self.thread.take().map(JoinHandle::join);
@@ -104,7 +105,7 @@ impl Relay {
     }
 }
 
-/// Stops at once, without a word to anybody, as a crash would.
+/// Stops the relay at once, without closing its sessions, as a crash would.
 impl Drop for Relay {
     fn drop(&mut self) {
         drop(self.stop.take());
@@ -117,7 +118,7 @@ impl Drop for Relay {
 fn listen(
     bind: SocketAddr,
     tls: tls::Config,
-    coordinator: Alone,
+    coordinator: StandaloneCoordinator,
 ) -> anyhow::Result<(moq_relay_ietf::Relay, SocketAddr)> {
     let config = quic::Config::new(bind, None, tls.clone())
         .with_context(|| format!("cannot listen on {bind}"))?;

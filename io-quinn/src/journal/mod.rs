@@ -1,39 +1,13 @@
-//! The journal of a call: what went into the core and what came out, as JSON Lines.
+//! The journal of a call: the inputs and the outputs of the core, as JSON Lines.
 //!
-//! Line 1 is the [`Header`]; each line after it is an [`Entry`]. Payloads are kept as length and
-//! digest only, relays without the query of their address, so a journal can be passed on.
+//! Line 1 is the [`Header`]; each line after it is an [`Entry`]. A payload is recorded as its
+//! length and digest, and a relay without the query of its address, so a journal holds no media and
+//! no tokens.
 
+mod format;
 mod record;
 mod replay;
 
-use holdline_core::{Config, Input, Output, Timestamp};
-use serde::{Deserialize, Serialize};
-
+pub use format::{Entry, Header, VERSION};
 pub(crate) use record::Journal;
 pub use replay::{ReplayError, Replayed, replay};
-
-/// The version of the format that this crate writes, and the only one that it reads.
-pub const VERSION: u32 = 1;
-
-/// The first line: how the call was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The format's version.
-    pub holdline_journal: u32,
-    /// The core's configuration.
-    pub config: Config,
-    /// The seed of its randomness.
-    pub seed: u64,
-    /// When it was made.
-    pub now: Timestamp,
-}
-
-/// Each further line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Entry {
-    /// What the core was told, and when.
-    In(Timestamp, Input),
-    /// What it answered to the last input.
-    Out(Output),
-}

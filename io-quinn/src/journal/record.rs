@@ -1,4 +1,4 @@
-//! Writing a journal without holding up the call.
+//! Writes a journal without holding up the call.
 
 use std::io::{BufWriter, Write};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -7,13 +7,14 @@ use std::thread::JoinHandle;
 use holdline_core::{Input, Output, Timestamp};
 use serde::Serialize;
 
-use crate::journal::{Entry, Header};
+use crate::journal::format::{Entry, Header};
 
-/// How many lines may wait for the disk. If it falls further behind, the journal ends there: a call
-/// does not wait for its journal, and a gap would be worse than an end.
+/// The number of lines that may wait for the disk. If the disk falls further behind, the journal
+/// ends, because a call does not wait for its journal, and a journal with a gap could not be
+/// replayed.
 const QUEUE: usize = 16_384;
 
-/// A journal being written, by a thread of its own.
+/// A journal that a thread of its own writes.
 #[derive(Debug)]
 pub(crate) struct Journal {
     lines: Option<SyncSender<Vec<u8>>>,
@@ -54,7 +55,7 @@ impl Journal {
             Ok(Err(TrySendError::Full(_))) => {
                 tracing::warn!("the disk is too slow: the journal ends here")
             }
-            // The writer has said why.
+            // The writer has logged why.
             Ok(Err(TrySendError::Disconnected(_))) => {}
             Err(error) => tracing::warn!(%error, "the journal ends here"),
         }
@@ -62,7 +63,7 @@ impl Journal {
     }
 }
 
-/// Completes the file.
+/// Waits until the file is complete.
 impl Drop for Journal {
     fn drop(&mut self) {
         self.lines = None;

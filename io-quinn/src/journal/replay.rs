@@ -1,56 +1,57 @@
-//! Feeding a journal back through the core.
+//! Replays a journal through the core.
 
 use std::io::BufRead;
 
 use holdline_core::{Output, Supervisor};
 
-use crate::journal::{Entry, Header, VERSION};
+use crate::journal::format::{Entry, Header, VERSION};
 
-/// No line is longer: a journal is a stranger's file.
-const LONGEST_LINE: u64 = 64 * 1024 * 1024;
+/// The longest line that is read, in bytes, because a journal may come from anywhere.
+const MAX_LINE: u64 = 64 * 1024 * 1024;
 
-/// What a replay went through without finding a difference.
+/// How far a replay got. It found no difference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Inputs fed to the core.
+    /// The number of inputs that were handed to the core.
     pub inputs: u64,
-    /// Outputs compared.
+    /// The number of outputs that were compared.
     pub outputs: u64,
-    /// Whether the journal goes on to the end of the call.
+    /// Whether the journal reaches the end of the call.
     pub ended: bool,
 }
 
-/// Why a replay did not come to an end.
+/// Why a replay stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The journal cannot be read.
     #[error("line {line}: {problem}")]
     Unreadable {
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: u64,
         /// What is wrong with it.
         problem: String,
     },
-    /// The core of today decides otherwise than the journal says.
+    /// This core decides differently than the journal records.
     #[error("line {line}: the journal has {recorded}, the core says {replayed}")]
     Difference {
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What was recorded.
+        /// The recorded output.
         recorded: String,
-        /// What the core says now.
+        /// The output of this core.
         replayed: String,
     },
 }
 
-/// Feeds a recorded call through the core and compares every output.
+/// Feeds the inputs of a recorded call to the core and compares every output.
 ///
-/// A journal may break off anywhere, even within a line, as it does when its writer was killed: what
-/// there is of it is replayed.
+/// A journal may break off anywhere, even within a line, as it does when its process was killed.
+/// Its complete lines are replayed.
 ///
 /// # Errors
 ///
-/// At the first line that cannot be understood or that differs.
+/// [`ReplayError::Unreadable`] at the first line that cannot be parsed, [`ReplayError::Difference`]
+/// at the first output that differs.
 pub fn replay(journal: impl BufRead) -> Result<Replayed, ReplayError> {
     let mut lines = Lines { journal, number: 0 };
     let first = lines.next()?.ok_or_else(|| lines.unreadable("the journal is empty"))?;
@@ -102,14 +103,14 @@ struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next whole line. One without an end is where the journal breaks off.
+    /// The next complete line. A line without a newline is where the journal breaks off.
     fn next(&mut self) -> Result<Option<Vec<u8>>, ReplayError> {
         self.number += 1;
         let mut line = Vec::new();
-        std::io::Read::take(&mut self.journal, LONGEST_LINE)
+        std::io::Read::take(&mut self.journal, MAX_LINE)
             .read_until(b'\n', &mut line)
             .map_err(|error| self.unreadable(&error.to_string()))?;
-        if line.len() as u64 == LONGEST_LINE {
+        if line.len() as u64 == MAX_LINE {
             return Err(self.unreadable("too long for a line of a journal"));
         }
         Ok((line.pop() == Some(b'\n')).then_some(line))

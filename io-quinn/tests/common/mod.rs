@@ -12,8 +12,8 @@ use holdline_quinn::{
     Call, CallConfig, Event, Events, Frame, PublishedTrack, SubscribedTrack, Trust,
 };
 
-/// Long enough for any step on a busy machine; nothing measures it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of any step of a test. No test measures it, so it is long enough for a busy machine.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Site {
     pub folder: tempfile::TempDir,
@@ -24,10 +24,10 @@ pub struct Site {
 
 impl Site {
     pub fn open() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let files =
             Certificate::generate().and_then(|c| c.save(folder.path())).expect("a certificate");
-        let relay = Relay::start(([127, 0, 0, 1], 0).into(), &files).expect("a relay");
+        let relay = Relay::start(([127, 0, 0, 1], 0).into(), &files).expect("the relay starts");
         Self { folder, files, address: relay.address(), relay: Some(relay) }
     }
 
@@ -43,9 +43,9 @@ impl Site {
         CallConfig::new(self.url(), "room", participant).trust(self.trust())
     }
 
-    /// A network of the participant's own, on the way to the relay.
+    /// A network between one participant and the relay.
     pub async fn forwarder(&self) -> Forwarder {
-        Forwarder::start(self.address).await.expect("a port")
+        Forwarder::start(self.address).await.expect("a free port")
     }
 
     pub fn config_through(&self, forwarder: &Forwarder, participant: &str) -> CallConfig {
@@ -54,24 +54,26 @@ impl Site {
     }
 
     pub fn join(&self, participant: &str) -> Call {
-        Call::connect(self.config(participant)).expect("a call")
+        Call::connect(self.config(participant)).expect("a valid configuration")
     }
 
-    /// Stops the relay without a word, as a crash would.
+    /// Stops the relay without closing its sessions, as a crash would.
     pub fn crash(&mut self) {
         self.relay = None;
     }
 
-    /// Starts it again on the same port.
+    /// Starts the relay again on the same port.
     pub fn restart(&mut self) {
-        self.relay = Some(Relay::start(self.address, &self.files).expect("the same port"));
+        self.relay = Some(
+            Relay::start(self.address, &self.files).expect("the relay starts on the same port"),
+        );
     }
 }
 
 /// Sends a numbered frame every 20 ms until the call ends or this is dropped.
-pub struct Speaker(tokio::task::JoinHandle<()>);
+pub struct FrameSender(tokio::task::JoinHandle<()>);
 
-impl Speaker {
+impl FrameSender {
     pub fn start(track: PublishedTrack) -> Self {
         Self(tokio::spawn(async move {
             let mut tick = tokio::time::interval(Duration::from_millis(20));
@@ -85,7 +87,7 @@ impl Speaker {
     }
 }
 
-impl Drop for Speaker {
+impl Drop for FrameSender {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -95,18 +97,18 @@ pub fn numbered(number: u64) -> Frame {
     Frame::new(number * 20_000, Bytes::copy_from_slice(&number.to_be_bytes()))
 }
 
-/// The number of the next frame.
-pub async fn hear(track: &mut SubscribedTrack) -> u64 {
-    let frame = tokio::time::timeout(PATIENCE, track.next())
+/// Receives the next frame and returns its number.
+pub async fn receive(track: &mut SubscribedTrack) -> u64 {
+    let frame = tokio::time::timeout(STEP_TIMEOUT, track.next())
         .await
-        .expect("a frame in time")
+        .expect("a frame before the timeout")
         .expect("a frame");
     let number = u64::from_be_bytes(frame.payload[..].try_into().expect("eight bytes"));
     assert_eq!(frame.captured_at, number * 20_000, "the publisher's timestamp");
     number
 }
 
-/// Waits for an event that `pick` wants.
+/// Waits for the first event for which `pick` returns a value.
 pub async fn wait_for<T>(events: &mut Events, pick: impl Fn(&Event) -> Option<T>) -> T {
     let wait = async {
         while let Some(event) = events.next().await {
@@ -114,7 +116,7 @@ pub async fn wait_for<T>(events: &mut Events, pick: impl Fn(&Event) -> Option<T>
                 return found;
             }
         }
-        panic!("the call ended without it");
+        panic!("the call ended without the event");
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("in time")
+    tokio::time::timeout(STEP_TIMEOUT, wait).await.expect("before the timeout")
 }

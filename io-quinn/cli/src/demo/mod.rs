@@ -1,5 +1,5 @@
-//! `holdline demo`: a real two-way call through a real relay that crashes and comes back, and over
-//! networks that cut one participant off and then the other.
+//! `holdline demo`: a real two-way call through a real relay that crashes and restarts, over
+//! networks that cut off one participant and then the other.
 
 mod participant;
 mod relay_process;
@@ -25,20 +25,20 @@ use crate::{pcm::Speech, signals};
 const ALICE: &[u8] = include_bytes!("../../assets/alice.wav");
 const BOB: &[u8] = include_bytes!("../../assets/bob.wav");
 
-/// How long the relay stays away, and how long each participant is cut off.
-const AWAY: Duration = Duration::from_secs(2);
-/// How long everything works before something is broken.
-const PEACE: Duration = Duration::from_millis(2_500);
+/// How long the relay is down, and how long each participant is cut off.
+const OUTAGE: Duration = Duration::from_secs(2);
+/// How long everything works before each fault.
+const CALM: Duration = Duration::from_millis(2_500);
 /// The longest that the whole demonstration may take: speech, and the longest recovery.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let report = tokio::select! {
-        report = tokio::time::timeout(PATIENCE, play(&args)) => match report {
+        report = tokio::time::timeout(TIME_LIMIT, play(&args)) => match report {
             Ok(report) => report?,
             Err(_) => return Err(Failure::DidNotHold("the demonstration did not end in time".into())),
         },
-        () = signals::stop() => return Err(Failure::DidNotHold("stopped".into())),
+        () = signals::wait_for_stop() => return Err(Failure::DidNotHold("stopped".into())),
     };
     if args.json {
         say!("{}", serde_json::to_string(&report).map_err(anyhow::Error::from)?);
@@ -59,7 +59,7 @@ async fn play(args: &DemoArgs) -> Result<Report, Failure> {
 
     let mut relay = RelayProcess::start(&files).await?;
     let (address, id) = (relay.address(), relay.id());
-    timeline.say("relay", &format!("listening on {address}, as process {id}"));
+    timeline.log("relay", &format!("listening on {address}, as process {id}"));
     let alices_network = Forwarder::start(address).await?;
     let bobs_network = Forwarder::start(address).await?;
 
@@ -84,32 +84,32 @@ async fn play(args: &DemoArgs) -> Result<Report, Failure> {
     let (mut alice, mut bob) = futures::try_join!(alice, bob)?;
 
     let mut faults = Vec::new();
-    // A fault comes at another moment for each seed: early or late in a word, a group, a probe.
-    tokio::time::sleep(PEACE + Duration::from_millis(args.seed % 1_000)).await;
+    // Each seed has its own moment for the first fault: early or late in a word, a group, a probe.
+    tokio::time::sleep(CALM + Duration::from_millis(args.seed % 1_000)).await;
     let at = Instant::now();
     relay.kill().await?;
-    timeline.say("relay", "killed (SIGKILL)");
-    tokio::time::sleep(AWAY).await;
+    timeline.log("relay", "killed (SIGKILL)");
+    tokio::time::sleep(OUTAGE).await;
     relay.restart(&files).await?;
     let name = "relay killed";
-    faults.push(Fault { name, befalls: &["alice", "bob"], at, healed: Instant::now() });
-    timeline.say("relay", &format!("listening again, as process {}", relay.id()));
+    faults.push(Fault { name, affects: &["alice", "bob"], at, healed: Instant::now() });
+    timeline.log("relay", &format!("listening again, as process {}", relay.id()));
 
     let cuts: [(_, _, &[_]); 2] =
         [("alice cut off", &alices_network, &["alice"]), ("bob cut off", &bobs_network, &["bob"])];
-    for (name, network, befalls) in cuts {
-        tokio::time::sleep(PEACE).await;
+    for (name, network, affects) in cuts {
+        tokio::time::sleep(CALM).await;
         let at = Instant::now();
         network.partition(true);
-        timeline.say("net", &format!("{name}: nothing comes through, either way"));
-        tokio::time::sleep(AWAY).await;
+        timeline.log("net", &format!("{name}: nothing comes through, either way"));
+        tokio::time::sleep(OUTAGE).await;
         network.partition(false);
-        faults.push(Fault { name, befalls, at, healed: Instant::now() });
-        timeline.say("net", "everything comes through again");
+        faults.push(Fault { name, affects, at, healed: Instant::now() });
+        timeline.log("net", "everything comes through again");
     }
 
-    futures::join!(alice.talk_to_the_end(), bob.talk_to_the_end());
+    futures::join!(alice.wait_until_done(), bob.wait_until_done());
     let (alice, bob) = futures::join!(alice.leave(), bob.leave());
-    timeline.say("relay", "no longer needed");
+    timeline.log("relay", "no longer needed");
     Ok(Report::new(&[alice, bob], &faults))
 }

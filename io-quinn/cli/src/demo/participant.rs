@@ -1,4 +1,4 @@
-//! One side of the demonstration: speaks, listens, and notes when what happened.
+//! A participant of the demonstration: sends, receives, and records what it observes.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,24 @@ use tokio::task::JoinHandle;
 
 use crate::demo::timeline::Timeline;
 use crate::pcm::Speech;
-use crate::{talk, wording};
+use crate::{publish, wording};
 
-/// A frame that was said, and when.
-pub(crate) struct Said {
+/// A frame that was sent, and when.
+pub(crate) struct Sent {
     pub(crate) at: Instant,
     pub(crate) captured_at: u64,
     pub(crate) payload: bytes::Bytes,
 }
 
-/// A frame that was heard, and when.
-pub(crate) struct Heard {
+/// A frame that was received, and when.
+pub(crate) struct Received {
     pub(crate) at: Instant,
     pub(crate) frame: ReceivedFrame,
 }
 
-/// An incident as the application was told of it.
+/// An incident as its events reported it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct IncidentSeen {
+pub(crate) struct ObservedIncident {
     pub(crate) detected: Instant,
     pub(crate) attempts: Option<u32>,
 }
@@ -38,33 +38,33 @@ pub(crate) struct IncidentSeen {
 pub(crate) struct Participant {
     name: &'static str,
     call: Call,
-    speaking: JoinHandle<Vec<Said>>,
-    /// To the track without loss, and to the live one.
-    listening: [JoinHandle<Vec<Heard>>; 2],
-    watching: JoinHandle<Vec<IncidentSeen>>,
+    sending: JoinHandle<Vec<Sent>>,
+    /// From the lossless track, and from the live one.
+    receiving: [JoinHandle<Vec<Received>>; 2],
+    observing: JoinHandle<Vec<ObservedIncident>>,
 }
 
-/// What a participant knows when the call is over.
-pub(crate) struct Account {
+/// Everything that a participant observed in the call.
+pub(crate) struct Observations {
     pub(crate) name: &'static str,
-    /// What it put in.
-    pub(crate) said: Vec<Said>,
-    /// Of the track without loss, and of the live one.
-    pub(crate) heard: [Vec<Heard>; 2],
-    pub(crate) incidents: Vec<IncidentSeen>,
+    /// The frames that it sent, on both tracks alike.
+    pub(crate) sent: Vec<Sent>,
+    /// The frames of the lossless track, and those of the live one.
+    pub(crate) received: [Vec<Received>; 2],
+    pub(crate) incidents: Vec<ObservedIncident>,
     pub(crate) outcome: Outcome,
 }
 
-impl Account {
-    /// When a frame of that capture timestamp was said.
-    pub(crate) fn said_at(&self, captured_at: u64) -> Option<Instant> {
-        let index = self.said.binary_search_by_key(&captured_at, |said| said.captured_at);
-        index.ok().map(|index| self.said[index].at)
+impl Observations {
+    /// When the frame with that capture timestamp was sent.
+    pub(crate) fn sent_at(&self, captured_at: u64) -> Option<Instant> {
+        let index = self.sent.binary_search_by_key(&captured_at, |sent| sent.captured_at);
+        index.ok().map(|index| self.sent[index].at)
     }
 }
 
 impl Participant {
-    /// Joins the call now; the future is done when the first frame of the other side was heard.
+    /// Joins the call at once. The future completes when the first frame of the peer has arrived.
     pub(crate) fn join(
         (name, peer): (&'static str, &str),
         speech: Speech,
@@ -76,33 +76,35 @@ impl Participant {
         let relay = format!("moqt://{}", network.address());
         let config = CallConfig::new(relay, "demo", name).trust(trust.clone()).seed(seed);
         let call = Call::connect(config)?;
-        let wanted = [Track::audio(talk::TRACK).lossless(), Track::audio(talk::LIVE_TRACK)];
+        let wanted = [Track::audio(publish::TRACK).lossless(), Track::audio(publish::LIVE_TRACK)];
         let tracks = wanted.iter().map(|track| call.publish(track.clone()));
         let tracks = tracks.collect::<Result<Vec<_>, _>>()?;
         let [lossless, live] = wanted.map(|track| call.subscribe(peer, track));
         let (here, peer_is_here) = oneshot::channel();
-        let (first, heard_first) = oneshot::channel();
+        let (first, first_received) = oneshot::channel();
         let participant = Self {
             name,
-            speaking: tokio::spawn(say(tracks, speech, peer_is_here)),
-            listening: [
-                tokio::spawn(listen(lossless?, Some(first))),
-                tokio::spawn(listen(live?, None)),
+            sending: tokio::spawn(send(tracks, speech, peer_is_here)),
+            receiving: [
+                tokio::spawn(receive(lossless?, Some(first))),
+                tokio::spawn(receive(live?, None)),
             ],
-            watching: tokio::spawn(watch(name, call.events(), timeline.clone(), here)),
+            observing: tokio::spawn(observe(name, call.events(), timeline.clone(), here)),
             call,
         };
         Ok(async move {
-            heard_first.await.map_err(|_| anyhow::anyhow!("{name} never heard the other side"))?;
+            first_received
+                .await
+                .map_err(|_| anyhow::anyhow!("{name} never heard the other side"))?;
             Ok(participant)
         })
     }
 
-    /// Waits until both have said everything, or the call has ended.
-    pub(crate) async fn talk_to_the_end(&mut self) {
+    /// Waits until both participants have finished their tracks, or the call has ended.
+    pub(crate) async fn wait_until_done(&mut self) {
         let conversation = async {
-            let listening = |this: &Self| this.listening.iter().any(|ear| !ear.is_finished());
-            while !self.speaking.is_finished() || listening(self) {
+            let receiving = |this: &Self| this.receiving.iter().any(|task| !task.is_finished());
+            while !self.sending.is_finished() || receiving(self) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -112,60 +114,63 @@ impl Participant {
         }
     }
 
-    pub(crate) async fn leave(self) -> Account {
+    pub(crate) async fn leave(self) -> Observations {
         let outcome = self.call.close().await.outcome;
-        let [lossless, live] = self.listening;
-        Account {
+        let [lossless, live] = self.receiving;
+        Observations {
             name: self.name,
-            said: self.speaking.await.unwrap_or_default(),
-            heard: [lossless.await.unwrap_or_default(), live.await.unwrap_or_default()],
-            incidents: self.watching.await.unwrap_or_default(),
+            sent: self.sending.await.unwrap_or_default(),
+            received: [lossless.await.unwrap_or_default(), live.await.unwrap_or_default()],
+            incidents: self.observing.await.unwrap_or_default(),
             outcome,
         }
     }
 }
 
-async fn say(
+async fn send(
     tracks: Vec<PublishedTrack>,
     speech: Speech,
     peer_is_here: oneshot::Receiver<()>,
-) -> Vec<Said> {
+) -> Vec<Sent> {
     if peer_is_here.await.is_err() {
         return Vec::new();
     }
-    let said = talk::speak(&tracks, &speech.frames).await.unwrap_or_default();
-    said.into_iter()
+    let sent = publish::send_at_real_speed(&tracks, &speech.frames).await.unwrap_or_default();
+    sent.into_iter()
         .zip(speech.frames)
-        .map(|((captured_at, at), payload)| Said { at, captured_at, payload })
+        .map(|((captured_at, at), payload)| Sent { at, captured_at, payload })
         .collect()
 }
 
-async fn listen(mut track: SubscribedTrack, mut first: Option<oneshot::Sender<()>>) -> Vec<Heard> {
-    let mut heard = Vec::new();
+async fn receive(
+    mut track: SubscribedTrack,
+    mut first: Option<oneshot::Sender<()>>,
+) -> Vec<Received> {
+    let mut received = Vec::new();
     while let Some(frame) = track.next().await {
-        heard.push(Heard { at: Instant::now(), frame });
+        received.push(Received { at: Instant::now(), frame });
         if let Some(first) = first.take() {
             let _ = first.send(());
         }
     }
-    heard
+    received
 }
 
-async fn watch(
+async fn observe(
     name: &'static str,
     mut events: Events,
     timeline: Timeline,
     here: oneshot::Sender<()>,
-) -> Vec<IncidentSeen> {
+) -> Vec<ObservedIncident> {
     let mut here = Some(here);
-    let mut incidents: Vec<IncidentSeen> = Vec::new();
+    let mut incidents: Vec<ObservedIncident> = Vec::new();
     while let Some(event) = events.next().await {
         match &event {
             Event::ParticipantJoined { .. } => {
                 here.take().map(|here| here.send(()));
             }
             Event::IncidentStarted { .. } => {
-                incidents.push(IncidentSeen { detected: Instant::now(), attempts: None });
+                incidents.push(ObservedIncident { detected: Instant::now(), attempts: None });
             }
             Event::Recovered { attempts, .. } => {
                 if let Some(incident) = incidents.last_mut() {
@@ -175,7 +180,7 @@ async fn watch(
             _ => {}
         }
         if let Some(sentence) = wording::of_event(&event) {
-            timeline.say(name, &sentence);
+            timeline.log(name, &sentence);
         }
     }
     incidents

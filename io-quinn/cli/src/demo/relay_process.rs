@@ -1,4 +1,4 @@
-//! A relay as a process of its own, so that it can be killed.
+//! A relay that runs as a process of its own, so that it can be killed.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Stdio;
@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 
 use crate::relay::LISTENING;
 
-/// Ports below the range from which the system gives sockets their own: were the relay's among
-/// those, a caller's socket could take it while the relay is away.
+/// Ports below the range of ephemeral ports. From that range, a caller's socket could get the
+/// relay's port while the relay is down.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 pub(crate) struct RelayProcess {
@@ -34,7 +34,7 @@ impl RelayProcess {
         self.child.id().unwrap_or_default()
     }
 
-    /// SIGKILL: no goodbye, no state kept.
+    /// Kills the relay with SIGKILL: it closes no connection and keeps no state.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("the relay cannot be killed")
     }
@@ -45,7 +45,7 @@ impl RelayProcess {
     }
 }
 
-/// Starts the relay and waits until it says that it listens.
+/// Starts the relay and waits until it announces its address.
 async fn spawn(port: u16, files: &CertificateFiles) -> anyhow::Result<Child> {
     let program =
         std::env::current_exe().context("cannot find this program to run as the relay")?;

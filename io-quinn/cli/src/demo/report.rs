@@ -1,4 +1,4 @@
-//! What the demonstration showed.
+//! The report of the demonstration.
 
 use std::fmt;
 use std::time::Instant;
@@ -6,15 +6,15 @@ use std::time::Instant;
 use holdline_quinn::Outcome;
 use serde::Serialize;
 
-use crate::demo::participant::Account;
+use crate::demo::participant::Observations;
 use crate::demo::tally::Tally;
-use crate::talk;
+use crate::publish;
 
-/// What was done to the call, when, and when it was undone.
+/// A fault of the demonstration: when it began and when it was repaired.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
-    /// Who is cut off by it. The other one only misses them.
-    pub(crate) befalls: &'static [&'static str],
+    /// The participants that it cuts off. For the others, only a peer is silent.
+    pub(crate) affects: &'static [&'static str],
     pub(crate) at: Instant,
     pub(crate) healed: Instant,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Report {
     problems: Vec<String>,
 }
 
-/// One participant and the tracks that it listened to.
+/// A participant and the tracks that it received.
 #[derive(Debug, Serialize)]
 struct ParticipantReport {
     name: &'static str,
@@ -40,29 +40,29 @@ struct ParticipantReport {
 struct IncidentReport {
     participant: &'static str,
     fault: &'static str,
-    /// After the fault, until the application was told; `null` if it was not.
+    /// From the fault until the application received the event; `null` if it received none.
     detected_ms: Option<u64>,
-    /// After everything worked again, until the first new frame was heard; `null` if none was.
+    /// From the repair of the fault until the first new frame arrived; `null` if none did.
     recovered_ms: Option<u64>,
-    /// Attempts to reconnect; `null` if there was no incident, or no end to it.
+    /// Attempts to reconnect; `null` if there was no incident, or if it did not end.
     attempts: Option<u32>,
 }
 
 impl Report {
-    pub(crate) fn new(accounts: &[Account; 2], faults: &[Fault]) -> Self {
-        let [alice, bob] = accounts;
+    pub(crate) fn new(observations: &[Observations; 2], faults: &[Fault]) -> Self {
+        let [alice, bob] = observations;
         let mut report = Self {
             outcome: "completed",
             participants: Vec::new(),
             incidents: Vec::new(),
             problems: Vec::new(),
         };
-        for (listener, speaker) in [(alice, bob), (bob, alice)] {
-            report.add_tracks(listener, speaker);
+        for (subscriber, publisher) in [(alice, bob), (bob, alice)] {
+            report.add_tracks(subscriber, publisher);
         }
         for fault in faults {
-            for (listener, speaker) in [(alice, bob), (bob, alice)] {
-                report.add_incident(listener, speaker, fault);
+            for (subscriber, publisher) in [(alice, bob), (bob, alice)] {
+                report.add_incident(subscriber, publisher, fault);
             }
         }
         if !report.problems.is_empty() {
@@ -71,27 +71,27 @@ impl Report {
         report
     }
 
-    /// Why the call did not hold; `None` if it did.
+    /// What went wrong in the call; `None` if nothing did.
     pub(crate) fn problem(&self) -> Option<String> {
         (!self.problems.is_empty()).then(|| self.problems.join("; "))
     }
 
-    fn add_tracks(&mut self, listener: &Account, speaker: &Account) {
-        let name = listener.name;
-        if let Outcome::Failed(error) = &listener.outcome {
+    fn add_tracks(&mut self, subscriber: &Observations, publisher: &Observations) {
+        let name = subscriber.name;
+        if let Outcome::Failed(error) = &subscriber.outcome {
             self.problems.push(format!("{name}'s call failed with {error}"));
         }
-        if speaker.said.is_empty() {
-            self.problems.push(format!("{} did not say everything", speaker.name));
+        if publisher.sent.is_empty() {
+            self.problems.push(format!("{} did not say everything", publisher.name));
         }
-        let [lossless, live] = &listener.heard;
+        let [lossless, live] = &subscriber.received;
         let mut tracks = Vec::new();
-        for (heard, track) in [(lossless, talk::TRACK), (live, talk::LIVE_TRACK)] {
-            let track = format!("{}/{track}", speaker.name);
-            let frames = heard.iter().map(|heard| &heard.frame);
-            let tally = Tally::count(&track, &speaker.said, frames);
+        for (received, track) in [(lossless, publish::TRACK), (live, publish::LIVE_TRACK)] {
+            let track = format!("{}/{track}", publisher.name);
+            let frames = received.iter().map(|received| &received.frame);
+            let tally = Tally::count(&track, &publisher.sent, frames);
             if !tally.bit_exact {
-                self.problems.push(format!("{name} heard on {track} what was not said"));
+                self.problems.push(format!("{name} heard frames on {track} that were not said"));
             }
             if tally.duplicated + tally.out_of_order > 0 {
                 self.problems.push(format!("{name} heard {track} twice, or out of order"));
@@ -105,23 +105,23 @@ impl Report {
         self.participants.push(ParticipantReport { name, tracks });
     }
 
-    fn add_incident(&mut self, listener: &Account, speaker: &Account, fault: &Fault) {
-        let name = listener.name;
-        let [_, live] = &listener.heard;
-        // New is what was said after everything worked again: nothing that waited in a queue.
+    fn add_incident(&mut self, subscriber: &Observations, publisher: &Observations, fault: &Fault) {
+        let name = subscriber.name;
+        let [_, live] = &subscriber.received;
+        // A new frame was sent after the repair, and did not wait in a queue.
         let healed = fault.healed;
-        let first_new = live.iter().find(|heard| {
-            heard.at >= healed && speaker.said_at(heard.frame.captured_at) >= Some(healed)
+        let first_new = live.iter().find(|received| {
+            received.at >= healed && publisher.sent_at(received.frame.captured_at) >= Some(healed)
         });
-        let recovered_ms = first_new.map(|heard| millis(healed, heard.at));
+        let recovered_ms = first_new.map(|received| millis(healed, received.at));
         if recovered_ms.is_none() {
-            self.problems.push(format!("{name} did not hear {} again", speaker.name));
+            self.problems.push(format!("{name} did not hear {} again", publisher.name));
         }
-        let incident = listener
+        let incident = subscriber
             .incidents
             .iter()
             .find(|incident| (fault.at..healed).contains(&incident.detected));
-        if incident.is_none() && fault.befalls.contains(&name) {
+        if incident.is_none() && fault.affects.contains(&name) {
             self.problems.push(format!("{name} was not told of the fault: {}", fault.name));
         }
         self.incidents.push(IncidentReport {

@@ -1,4 +1,4 @@
-//! What was heard against what was said, frame by frame, by capture timestamp.
+//! Compares the received frames of a track with the sent ones, by capture timestamp.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,42 +6,42 @@ use bytes::Bytes;
 use holdline_quinn::ReceivedFrame;
 use serde::Serialize;
 
-use crate::demo::participant::Said;
+use crate::demo::participant::Sent;
 
-/// The count of one track at its listening end.
+/// The counts of one track at its receiving end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
     pub(crate) name: String,
-    /// Frames that the speaker put in.
+    /// Frames that were sent.
     pub(crate) sent: usize,
-    /// Of those, heard at least once.
+    /// Of those, frames that were received at least once.
     pub(crate) delivered: usize,
-    /// Of those, never heard.
+    /// Of those, frames that were never received.
     pub(crate) lost: usize,
-    /// Of those, told to the listener as missing, in front of the next frame.
+    /// Of those, frames that were reported as a gap before the next frame.
     pub(crate) told: u64,
-    /// Heard again after the first time.
+    /// Frames that were received again.
     pub(crate) duplicated: usize,
-    /// Heard after one that was captured later.
+    /// Frames that were received after a frame that was captured later.
     pub(crate) out_of_order: usize,
-    /// Whether every frame that was heard is, byte for byte, one that was said.
+    /// Whether every received frame is, byte for byte, a frame that was sent.
     pub(crate) bit_exact: bool,
 }
 
 impl Tally {
     pub(crate) fn count<'a>(
         name: &str,
-        said: &[Said],
-        heard: impl IntoIterator<Item = &'a ReceivedFrame>,
+        sent: &[Sent],
+        received: impl IntoIterator<Item = &'a ReceivedFrame>,
     ) -> Self {
-        let said: BTreeMap<u64, &Bytes> =
-            said.iter().map(|said| (said.captured_at, &said.payload)).collect();
+        let sent: BTreeMap<u64, &Bytes> =
+            sent.iter().map(|sent| (sent.captured_at, &sent.payload)).collect();
         let mut delivered = BTreeSet::new();
         let (mut duplicated, mut out_of_order, mut bit_exact) = (0, 0, true);
         let (mut latest, mut told) = (None, 0);
-        for frame in heard {
+        for frame in received {
             told += frame.gap.map_or(0, |gap| gap.frames);
-            if said.get(&frame.captured_at).is_none_or(|payload| **payload != frame.payload) {
+            if sent.get(&frame.captured_at).is_none_or(|payload| **payload != frame.payload) {
                 bit_exact = false;
                 continue;
             }
@@ -54,9 +54,9 @@ impl Tally {
         }
         Self {
             name: name.to_owned(),
-            sent: said.len(),
+            sent: sent.len(),
             delivered: delivered.len(),
-            lost: said.len() - delivered.len(),
+            lost: sent.len() - delivered.len(),
             told,
             duplicated,
             out_of_order,
@@ -71,11 +71,11 @@ mod tests {
     use holdline_quinn::{FrameNumber, Location};
     use std::time::Instant;
 
-    fn said(captured_at: u64) -> Said {
-        Said { at: Instant::now(), captured_at, payload: Bytes::from_static(b"x") }
+    fn sent(captured_at: u64) -> Sent {
+        Sent { at: Instant::now(), captured_at, payload: Bytes::from_static(b"x") }
     }
 
-    fn heard(captured_at: u64, payload: &'static [u8]) -> ReceivedFrame {
+    fn received(captured_at: u64, payload: &'static [u8]) -> ReceivedFrame {
         ReceivedFrame {
             location: Location::new(0, 0),
             number: FrameNumber::new(1, 0),
@@ -87,19 +87,19 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_fault_is_counted_as_what_it_is() {
-        let said: Vec<Said> = (0..6).map(said).collect();
-        let frames = [0, 2, 1, 1, 4].map(|at| heard(at, b"x"));
-        let tally = Tally::count("audio", &said, &frames);
+    fn lost_duplicated_and_reordered_frames_are_counted_separately() {
+        let sent: Vec<Sent> = (0..6).map(sent).collect();
+        let frames = [0, 2, 1, 1, 4].map(|at| received(at, b"x"));
+        let tally = Tally::count("audio", &sent, &frames);
         assert_eq!((tally.sent, tally.delivered, tally.lost), (6, 4, 2));
         assert_eq!((tally.duplicated, tally.out_of_order, tally.bit_exact), (1, 1, true));
     }
 
     #[test]
-    fn an_altered_or_invented_frame_is_not_bit_exact_and_not_delivered() {
-        let said = [said(0)];
-        for frame in [heard(0, b"y"), heard(7, b"x")] {
-            let tally = Tally::count("audio", &said, &[frame]);
+    fn an_altered_frame_is_neither_bit_exact_nor_delivered() {
+        let sent = [sent(0)];
+        for frame in [received(0, b"y"), received(7, b"x")] {
+            let tally = Tally::count("audio", &sent, &[frame]);
             assert_eq!((tally.delivered, tally.lost, tally.bit_exact), (0, 1, false));
         }
     }

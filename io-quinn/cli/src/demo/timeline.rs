@@ -1,28 +1,28 @@
-//! What happened when, as it happens.
+//! Prints what happens in the demonstration, with the time.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::say::say;
 
-/// A clock that everybody in the demonstration shares, and a place to say things.
+/// The clock that all parts of the demonstration share, and the log that they print to.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     start: Instant,
-    aloud: bool,
+    prints: bool,
 }
 
 impl Timeline {
-    pub(crate) fn start(aloud: bool) -> Self {
-        Self(Arc::new(Inner { start: Instant::now(), aloud }))
+    pub(crate) fn start(prints: bool) -> Self {
+        Self(Arc::new(Inner { start: Instant::now(), prints }))
     }
 
-    pub(crate) fn say(&self, who: &str, what: &str) {
-        if self.0.aloud {
-            say!("{:7.3} s  {who:<6} {what}", self.0.start.elapsed().as_secs_f64());
+    pub(crate) fn log(&self, source: &str, sentence: &str) {
+        if self.0.prints {
+            say!("{:7.3} s  {source:<6} {sentence}", self.0.start.elapsed().as_secs_f64());
         }
     }
 }

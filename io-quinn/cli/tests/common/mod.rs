@@ -1,4 +1,4 @@
-//! The command as a user runs it.
+//! The command `holdline`, run as a user runs it.
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
@@ -13,11 +13,11 @@ pub fn holdline() -> Command {
 }
 
 pub fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a folder")
+    tempfile::tempdir().expect("a temporary folder")
 }
 
 pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 /// One second of silence with a click in it.
@@ -36,12 +36,12 @@ pub fn write_wav(path: &str, bits: u16, format: hound::SampleFormat, channels: u
             }
             hound::SampleFormat::Int => wav.write_sample(if sample == 99 { 77_i32 } else { 0 }),
         }
-        .expect("written");
+        .expect("the file is written");
     }
     wav.finalize().expect("completed");
 }
 
-/// Sample speech of this repository.
+/// The path of a sample of speech in this repository.
 pub fn speech(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
 }
@@ -54,7 +54,7 @@ pub fn samples(wav: &Path) -> (hound::WavSpec, Vec<i16>) {
 /// `holdline relay` as a process of its own, killed when dropped.
 pub struct RelayProcess {
     child: Child,
-    /// The relay ends with it, even if this process is killed.
+    /// The relay ends when it is closed, even if this process is killed.
     _stdin: Option<ChildStdin>,
     pub url: String,
     pub ca: String,
@@ -70,21 +70,23 @@ impl RelayProcess {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the relay starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut line = || lines.next().expect("a line").expect("text");
-        let url =
-            line().strip_prefix("relay listening on ").expect("says where it listens").to_owned();
-        let ca = line().rsplit_once("--ca ").expect("says where its certificate is").1.to_owned();
+        let mut lines = BufReader::new(child.stdout.take().expect("the stream is piped")).lines();
+        let mut line = || lines.next().expect("a line").expect("UTF-8");
+        let url = line()
+            .strip_prefix("relay listening on ")
+            .expect("the line with the address")
+            .to_owned();
+        let ca = line().rsplit_once("--ca ").expect("the line with the certificate").1.to_owned();
         Self { _stdin: child.stdin.take(), child, url, ca, state: state.to_owned() }
     }
 
-    /// SIGKILL.
+    /// Kills the relay with SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("gone");
+        self.child.kill().expect("the relay is killed");
+        self.child.wait().expect("the relay has ended");
     }
 
-    /// On the same port, with the same certificate.
+    /// Starts the relay again on the same port, with the same certificate.
     pub fn restart(&mut self) {
         let bind = self.url.trim_start_matches("moqt://").to_owned();
         *self = Self::start(&self.state.clone(), &bind);
@@ -108,13 +110,13 @@ impl Drop for RelayProcess {
     }
 }
 
-/// A port for a relay that is to come back on it, below the range from which the system gives
-/// callers their own.
+/// A port on which a relay can restart: below the range of ephemeral ports, so that no caller gets
+/// it meanwhile.
 pub fn lasting_port(offset: u16) -> String {
     let start = 20_000 + (std::process::id() % 1_000) as u16 * 10 + offset;
     (0..)
         .map(|n| start + n * 17)
         .find(|port| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok())
         .map(|port| format!("127.0.0.1:{port}"))
-        .expect("a port")
+        .expect("a free port")
 }

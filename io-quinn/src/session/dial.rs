@@ -1,4 +1,4 @@
-//! From a relay's address to a MoQ session: names, sockets, QUIC, TLS, SETUP.
+//! Dials a relay: resolves its name, binds a socket, and sets up QUIC, TLS and MoQ.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,25 +10,26 @@ use holdline_core::{Cause, CauseKind, Token};
 use moq_transport::session::{Publisher, Session, Subscriber, Transport};
 use moq_transport::setup::AuthorizationToken;
 
-use crate::cause;
-use crate::congestion::Controllers;
 use crate::network::Network;
 use crate::relay_url::RelayUrl;
+use crate::session::congestion::Controllers;
+use crate::session::error_mapping;
 
-/// How many of a name's addresses are tried, side by side (RFC 8305 without its delays: a dial is
-/// a few packets).
-const MOST_ADDRESSES: usize = 4;
-/// The connection outlives every outage that the core may want to migrate it out of; the core sees
-/// silence long before.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A guess nearer to a relay in reach than QUIC's 333 ms: the first retransmission comes sooner.
+/// The number of a name's addresses that are tried in parallel (RFC 8305 without its delays,
+/// because a dial is only a few packets).
+const MAX_ADDRESSES: usize = 4;
+/// The idle timeout of a connection. It is longer than any outage that the core migrates a
+/// connection out of; the core detects silence much earlier.
+const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The assumed round trip before the first sample. It is closer to that of a typical relay than
+/// QUIC's 333 ms, so the first retransmission is sent earlier.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 
-/// How much the relay may send before we have taken it: far more than a call carries in a round
-/// trip. It is finite only so that a probe can widen it (see `Link::probe_path`).
+/// The connection's initial receive window, in bytes: far more than a call carries in a round trip.
+/// It is finite only so that a probe can widen it (see `RelaySession::probe_path`).
 pub(crate) const RECEIVE_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// A MoQ session on its own QUIC endpoint.
+/// A MoQ session that is up, on a QUIC endpoint of its own.
 pub(crate) struct Established {
     pub(crate) endpoint: quinn::Endpoint,
     pub(crate) connection: quinn::Connection,
@@ -37,7 +38,7 @@ pub(crate) struct Established {
     pub(crate) subscriber: Subscriber,
 }
 
-/// What every dial of a call shares.
+/// The network and the QUIC configuration of every dial of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     network: Arc<dyn Network>,
@@ -52,20 +53,20 @@ impl Dialer {
     ) -> Self {
         let mut transport = quinn::TransportConfig::default();
         transport
-            .max_idle_timeout(quinn::IdleTimeout::try_from(IDLE_TIMEOUT).ok())
-            // Packets must come back even when no media flows: silence is how a loss is seen.
+            .max_idle_timeout(quinn::IdleTimeout::try_from(QUIC_IDLE_TIMEOUT).ok())
+            // Packets must return even when no media flows, because silence means a lost path.
             .keep_alive_interval(Some(probe_interval))
             .receive_window(RECEIVE_WINDOW.into())
             .initial_rtt(INITIAL_RTT)
             .congestion_controller_factory(Arc::new(Controllers::default()))
-            // A path that has grown its packets may not fit the next one (TURN, a tunnel).
+            // Packets that grew on one path may not fit the next one (TURN, a tunnel).
             .mtu_discovery_config(None);
         let mut client = quinn::ClientConfig::new(Arc::new(tls));
         client.transport_config(Arc::new(transport));
         Self { network, client }
     }
 
-    /// Reaches a relay on a fresh endpoint, up to the end of MoQ SETUP.
+    /// Connects to a relay on a fresh endpoint, up to the end of MoQ SETUP.
     pub(crate) async fn dial(
         &self,
         relay: &RelayUrl,
@@ -75,13 +76,13 @@ impl Dialer {
             self.network.resolve(relay.host(), relay.port()).await.map_err(|error| {
                 Cause::with_detail(CauseKind::NameNotResolved, error.to_string())
             })?;
-        let mut tries: FuturesUnordered<_> = addresses
+        let mut connecting: FuturesUnordered<_> = addresses
             .into_iter()
-            .take(MOST_ADDRESSES)
+            .take(MAX_ADDRESSES)
             .map(|address| self.connect(relay.host(), address))
             .collect();
         let mut failure = Cause::new(CauseKind::NameNotResolved);
-        while let Some(outcome) = tries.next().await {
+        while let Some(outcome) = connecting.next().await {
             match outcome {
                 Ok((endpoint, connection)) => {
                     return setup(relay, endpoint, connection, token).await;
@@ -108,11 +109,11 @@ impl Dialer {
             self.network.runtime(),
         )
         .map_err(unavailable)?;
-        let connecting =
+        let attempt =
             endpoint.connect_with(self.client.clone(), address, host).map_err(|error| {
                 Cause::with_detail(CauseKind::NetworkUnavailable, error.to_string())
             })?;
-        let connection = connecting.await.map_err(|error| cause::of_connection(&error))?;
+        let connection = attempt.await.map_err(|error| error_mapping::connection_cause(&error))?;
         Ok((endpoint, connection))
     }
 }
@@ -135,6 +136,6 @@ async fn setup(
     let (session, publisher, subscriber) =
         Session::connect_with_tokens(transport.into(), None, Transport::RawQuic, tokens)
             .await
-            .map_err(|error| cause::of_session(&connection, &error))?;
+            .map_err(|error| error_mapping::session_cause(&connection, &error))?;
     Ok(Established { endpoint, connection, session, publisher, subscriber })
 }

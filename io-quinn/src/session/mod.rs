@@ -1,4 +1,12 @@
-//! A session on the wire, and what runs on it.
+//! A MoQ session with a relay, and the tasks that run on it.
+
+mod congestion;
+pub(crate) mod dial;
+mod error_mapping;
+mod extension_headers;
+pub(crate) mod fetch;
+pub(crate) mod publish;
+mod subscribe;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,77 +16,74 @@ use holdline_core::{
     FetchId, Input, Location, Object, PublicationId, SessionId, SubscriptionId, WatchId,
 };
 use moq_transport::coding::{TrackNamespace, TrackNamespacePrefix, TupleField};
-use moq_transport::serve::{ServeError, Track};
+use moq_transport::serve::{self, ServeError};
 use moq_transport::session::{Publisher, Session, Subscriber};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::cause;
-use crate::congestion;
-use crate::dial::{Established, RECEIVE_WINDOW};
-use crate::driver::Arrival;
-use crate::fetch::{self, Asked, Part, Range};
 use crate::network::Network;
-use crate::publication::{self, Catalogue, Publication};
-use crate::subscription;
+use crate::session::dial::{Established, RECEIVE_WINDOW};
+use crate::session::fetch::{FetchRange, IncomingFetch, ResponsePart};
+use crate::session::publish::{Publication, ServedTracks};
 
-/// How long a closed connection may take to say so to its relay.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a closed connection may take to inform its relay and to drain.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A session that is up. Dropping it ends everything that runs on it.
-pub(crate) struct Link {
+/// A session that is up. Dropping it ends every task that runs on it.
+pub(crate) struct RelaySession {
     id: SessionId,
     endpoint: quinn::Endpoint,
     connection: quinn::Connection,
     publisher: Publisher,
     subscriber: Subscriber,
-    catalogue: watch::Sender<Catalogue>,
+    served_tracks: watch::Sender<ServedTracks>,
     publications: BTreeMap<PublicationId, Publication>,
     subscriptions: BTreeMap<SubscriptionId, AbortHandle>,
-    /// What we have asked for.
+    /// FETCHes that we have sent.
     fetches: BTreeMap<FetchId, AbortHandle>,
-    /// What we were asked for, by its Request ID: not answered yet, and being answered.
-    asked: BTreeMap<u64, Asked>,
-    answers: BTreeMap<u64, mpsc::UnboundedSender<Part>>,
+    /// FETCHes that the core has neither accepted nor refused yet, by Request ID.
+    incoming_fetches: BTreeMap<u64, IncomingFetch>,
+    /// Responses that are being sent, by the Request ID of their FETCH.
+    fetch_responses: BTreeMap<u64, mpsc::UnboundedSender<ResponsePart>>,
     tasks: JoinSet<()>,
     /// The connection's receive window, in bytes.
-    window: u64,
+    receive_window: u64,
     inputs: mpsc::Sender<Input>,
 }
 
-impl Link {
+impl RelaySession {
     pub(crate) fn start(
         id: SessionId,
         up: Established,
         inputs: mpsc::Sender<Input>,
-        arrivals: mpsc::Sender<Arrival>,
+        fetches: mpsc::Sender<IncomingFetch>,
     ) -> Self {
         let mut tasks = JoinSet::new();
         tasks.spawn(run(id, up.connection.clone(), up.session, inputs.clone()));
-        tasks.spawn(fetch::listen(up.publisher.clone(), id, arrivals));
+        tasks.spawn(fetch::receive_requests(up.publisher.clone(), id, fetches));
         Self {
             id,
             endpoint: up.endpoint,
             connection: up.connection,
             publisher: up.publisher,
             subscriber: up.subscriber,
-            catalogue: watch::Sender::default(),
+            served_tracks: watch::Sender::default(),
             publications: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             fetches: BTreeMap::new(),
-            asked: BTreeMap::new(),
-            answers: BTreeMap::new(),
+            incoming_fetches: BTreeMap::new(),
+            fetch_responses: BTreeMap::new(),
             tasks,
-            window: RECEIVE_WINDOW.into(),
+            receive_window: RECEIVE_WINDOW.into(),
             inputs,
         }
     }
 
-    /// What the path's counters say. Also sends something that must be acknowledged: a wider
-    /// receive window, because QUIC implementations offer no ping of their own (quinn has none).
+    /// Reports the path's counters, and sends a frame that the relay must acknowledge: a wider
+    /// receive window, because quinn has no way to send a PING.
     pub(crate) fn probe_path(&mut self) -> Input {
-        self.window = self.window.saturating_add(1);
-        if let Ok(window) = quinn::VarInt::from_u64(self.window) {
+        self.receive_window = self.receive_window.saturating_add(1);
+        if let Ok(window) = quinn::VarInt::from_u64(self.receive_window) {
             self.connection.set_receive_window(window);
         }
         let stats = self.connection.stats();
@@ -96,7 +101,7 @@ impl Link {
         self.tasks.spawn(async move {
             let moved = match network.bind(connection.remote_address()).await {
                 Ok(socket) => {
-                    congestion::moves(&connection);
+                    congestion::before_migration(&connection);
                     endpoint.rebind_abstract(socket)
                 }
                 Err(error) => Err(error),
@@ -113,35 +118,35 @@ impl Link {
         name: String,
         expedited: bool,
     ) -> Result<(), ServeError> {
-        // The namespace of a local track is only ever logged; subscribers name their own.
-        let (writer, reader) = Track::new(TrackNamespace::new(), name.clone()).produce();
+        // moq-transport only logs the namespace of a local track; a SUBSCRIBE carries its own.
+        let (writer, reader) = serve::Track::new(TrackNamespace::new(), name.clone()).produce();
         let groups = writer.subgroups()?;
         self.publications.insert(id, Publication::new(groups, expedited));
-        self.catalogue.send_modify(|catalogue| {
-            let catalogue = Arc::make_mut(catalogue);
-            catalogue.retain(|(other, _)| *other != name);
-            catalogue.push((name, reader));
+        self.served_tracks.send_modify(|tracks| {
+            let tracks = Arc::make_mut(tracks);
+            tracks.retain(|(other, _)| *other != name);
+            tracks.push((name, reader));
         });
         Ok(())
     }
 
     pub(crate) fn publish_namespace(&mut self, fields: &[String], epoch: u64) {
-        self.tasks.spawn(publication::serve_namespace(
+        self.tasks.spawn(publish::serve_namespace(
             self.publisher.clone(),
             TrackNamespace { fields: tuple(fields) },
-            self.catalogue.subscribe(),
+            self.served_tracks.subscribe(),
             (self.id, epoch),
             self.inputs.clone(),
         ));
     }
 
-    /// The publication, if it is on this link.
+    /// The publication, if it belongs to this session.
     pub(crate) fn publication(&mut self, id: PublicationId) -> Option<&mut Publication> {
         self.publications.get_mut(&id)
     }
 
-    pub(crate) fn watch(&mut self, watch: WatchId, prefix: &[String]) {
-        self.tasks.spawn(subscription::watch(
+    pub(crate) fn subscribe_namespace(&mut self, watch: WatchId, prefix: &[String]) {
+        self.tasks.spawn(subscribe::subscribe_namespace(
             self.subscriber.clone(),
             TrackNamespacePrefix { fields: tuple(prefix) },
             watch,
@@ -150,7 +155,7 @@ impl Link {
     }
 
     pub(crate) fn subscribe(&mut self, id: SubscriptionId, namespace: &[String], name: String) {
-        let task = self.tasks.spawn(subscription::subscribe(
+        let task = self.tasks.spawn(subscribe::subscribe(
             self.subscriber.clone(),
             TrackNamespace { fields: tuple(namespace) },
             name,
@@ -161,13 +166,14 @@ impl Link {
         self.subscriptions.insert(id, task);
     }
 
-    /// Ends a subscription if it is on this link.
+    /// Ends a subscription if it belongs to this session.
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         if let Some(task) = self.subscriptions.remove(&id) {
             task.abort();
         }
     }
 
+    /// Sends a FETCH for the objects of a track from the first to the last location.
     pub(crate) fn fetch(
         &mut self,
         id: FetchId,
@@ -176,75 +182,76 @@ impl Link {
     ) {
         let (name, first, last) = range;
         let namespace = TrackNamespace { fields: tuple(namespace) };
-        let range = Range { namespace, name, first, last };
+        let range = FetchRange { namespace, name, first, last };
         let task =
-            self.tasks.spawn(fetch::ask(self.subscriber.clone(), range, id, self.inputs.clone()));
+            self.tasks.spawn(fetch::fetch(self.subscriber.clone(), range, id, self.inputs.clone()));
         self.fetches.retain(|_, task| !task.is_finished());
         self.fetches.insert(id, task);
     }
 
-    /// Gives up a FETCH if it is on this link.
+    /// Cancels a FETCH of ours if it belongs to this session.
     pub(crate) fn cancel_fetch(&mut self, id: FetchId) {
         if let Some(task) = self.fetches.remove(&id) {
             task.abort();
         }
     }
 
-    /// Somebody asks for something.
-    pub(crate) fn asked(&mut self, asked: Asked) -> Input {
-        let input = asked.input();
-        self.asked.insert(asked.request.id(), asked);
+    /// Holds a FETCH from a subscriber until the core accepts or refuses it.
+    pub(crate) fn on_fetch_requested(&mut self, fetch: IncomingFetch) -> Input {
+        let input = fetch.input();
+        self.incoming_fetches.insert(fetch.request.id(), fetch);
         input
     }
 
     pub(crate) fn accept_fetch(&mut self, request: u64, last: Option<Location>) {
-        if let Some(asked) = self.asked.remove(&request) {
+        if let Some(fetch) = self.incoming_fetches.remove(&request) {
             let (parts, from_driver) = mpsc::unbounded_channel();
-            self.answers.insert(request, parts);
-            self.tasks.spawn(fetch::answer(asked, last, from_driver, self.inputs.clone()));
+            self.fetch_responses.insert(request, parts);
+            self.tasks.spawn(fetch::respond(fetch, last, from_driver, self.inputs.clone()));
         }
     }
 
-    /// What goes into an answer is bounded by the core: nothing piles up here that was not to be said.
-    pub(crate) fn fetch_object(&self, request: u64, object: Object) {
-        if let Some(answer) = self.answers.get(&request) {
-            // Whoever does not want it any more says so.
-            let _ = answer.send(Part::Object(object));
+    /// Sends an object in the response to a FETCH. The core bounds how many objects it hands out
+    /// ahead, so the unbounded channel stays short.
+    pub(crate) fn send_fetched_object(&self, request: u64, object: Object) {
+        if let Some(response) = self.fetch_responses.get(&request) {
+            // The channel is closed when the subscriber has cancelled, which is reported elsewhere.
+            let _ = response.send(ResponsePart::Object(object));
         }
     }
 
     pub(crate) fn end_fetch(&mut self, request: u64) {
-        if let Some(answer) = self.answers.remove(&request) {
-            let _ = answer.send(Part::End);
+        if let Some(response) = self.fetch_responses.remove(&request) {
+            let _ = response.send(ResponsePart::End);
         }
     }
 
     pub(crate) fn refuse_fetch(&mut self, request: u64) {
-        if let Some(asked) = self.asked.remove(&request) {
-            asked.refuse();
+        if let Some(fetch) = self.incoming_fetches.remove(&request) {
+            fetch.refuse();
         }
     }
 
-    /// A listener does not want an answer any more.
+    /// Drops a FETCH that its subscriber has cancelled.
     pub(crate) fn forget_fetch(&mut self, request: u64) {
-        self.asked.remove(&request);
-        self.answers.remove(&request);
+        self.incoming_fetches.remove(&request);
+        self.fetch_responses.remove(&request);
     }
 
-    /// Closes the session, and waits until the relay was told or cannot be.
+    /// Ends the tasks and closes the connection.
     pub(crate) async fn close(mut self) {
         self.tasks.shutdown().await;
-        farewell(&self.connection, &self.endpoint).await;
+        close(&self.connection, &self.endpoint).await;
     }
 }
 
-/// Closes a connection that nothing runs on.
-pub(crate) async fn farewell(connection: &quinn::Connection, endpoint: &quinn::Endpoint) {
+/// Closes a connection that no task uses, and waits until the relay was informed or cannot be.
+pub(crate) async fn close(connection: &quinn::Connection, endpoint: &quinn::Endpoint) {
     connection.close(0_u32.into(), b"");
-    let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, endpoint.wait_idle()).await;
 }
 
-/// Keeps a session going until it ends, and says why it did.
+/// Drives a session until it ends, and reports why it ended.
 async fn run(
     id: SessionId,
     connection: quinn::Connection,
@@ -253,10 +260,10 @@ async fn run(
 ) {
     let cause = tokio::select! {
         ended = session.run() => match ended {
-            Ok(()) => cause::of_session(&connection, &"the session ended"),
-            Err(error) => cause::of_session(&connection, &error),
+            Ok(()) => error_mapping::session_cause(&connection, &"the session ended"),
+            Err(error) => error_mapping::session_cause(&connection, &error),
         },
-        reason = connection.closed() => cause::of_connection(&reason),
+        reason = connection.closed() => error_mapping::connection_cause(&reason),
     };
     let _ = inputs.send(Input::SessionClosed { session: id, cause }).await;
 }

@@ -1,4 +1,4 @@
-//! What this host can do (R31): facts for the core to judge.
+//! The check of the host for the pre-call test (R31). The core judges the facts that it reports.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,12 +6,13 @@ use holdline_core::{HostReport, Input};
 
 use crate::network::Network;
 
-/// Addresses for documentation (RFC 5737, RFC 3849): routed like every address of the Internet.
+/// Addresses for documentation (RFC 5737, RFC 3849). The host routes them like any Internet
+/// address.
 const ANY_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const ANY_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-/// Looks at the network. A relay on this very host needs no route to others, so loopback will do
-/// for IPv4.
+/// Checks which address families the host can send to. For IPv4 loopback is enough, because a relay
+/// on this host needs no route to the Internet.
 pub(crate) async fn check(network: &dyn Network, trust_roots: u32) -> Input {
     let ipv4 = network.can_send_to((ANY_IPV4, 443).into()).await
         || network.can_send_to((Ipv4Addr::LOCALHOST, 443).into()).await;

@@ -1,19 +1,19 @@
-//! What operators see (R28): logs and spans through `tracing`, metrics through the `metrics` facade.
-//! Without a subscriber or a recorder they cost next to nothing and go nowhere.
+//! Telemetry for operators (R28): logs and spans through `tracing`, metrics through the `metrics`
+//! facade. Without a subscriber and a recorder they are discarded at almost no cost.
 
 use std::collections::BTreeMap;
 
 use holdline_core::{Event, Outcome, SessionId, StateName, Telemetry};
 use tracing::Span;
 
-/// How many attempts to reconnect were made.
+/// The number of attempts to reconnect.
 const ATTEMPTS: &str = "reconnect_attempts_total";
-/// Which part of the call's incidents that are over was recovered from, from 0 to 1.
+/// The share of the call's ended incidents that were recovered, from 0 to 1.
 const SUCCESS_RATE: &str = "reconnect_success_rate";
-/// How long recoveries took, from detection, in milliseconds.
+/// The duration of recoveries since detection, in milliseconds.
 const TIME_TO_RECOVER: &str = "time_to_recover_ms";
 
-/// The spans of what is going on.
+/// The open spans: the incident, and its attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     incident: Option<Span>,
@@ -41,14 +41,14 @@ impl Observer {
                 span.in_scope(|| tracing::debug!(%cause, "attempt failed"));
             }
             Event::AttemptSucceeded { session, .. } => {
-                let won = self.attempts.remove(session);
-                // The race is over: the spans of the others end without a word. The winner's goes
-                // on until its session carries the call, or fails to.
+                let winner = self.attempts.remove(session);
+                // The other attempts of the race are closed: their spans end without a log. The
+                // winner's span stays open until its session carries the call or fails.
                 self.attempts.clear();
-                self.attempts.extend(won.map(|span| (*session, span)));
+                self.attempts.extend(winner.map(|span| (*session, span)));
             }
-            // Comes after `Recovered`, and alone when the call was set up.
-            Event::StateChanged { to: StateName::Live, .. } => self.rest(),
+            // Follows `Recovered`; it is the only event when the call has been set up.
+            Event::StateChanged { to: StateName::Live, .. } => self.clear(),
             Event::Gap { track, gap } => {
                 let reason = tracing::field::debug(gap.reason);
                 tracing::info!(%track, frames = gap.frames, reason, "track.gap");
@@ -68,14 +68,14 @@ impl Observer {
             Event::Recovered { incident, duration, attempts } => {
                 let milliseconds = duration.as_secs_f64() * 1_000.0;
                 metrics::histogram!(TIME_TO_RECOVER).record(milliseconds);
-                self.rate(telemetry);
+                self.record_success_rate(telemetry);
                 self.in_incident(|| {
                     tracing::info!(%incident, milliseconds, attempts, "reconnect.success");
                 });
             }
             Event::Ended { summary } => {
                 if self.incident.is_some() {
-                    self.rate(telemetry);
+                    self.record_success_rate(telemetry);
                 }
                 if let Outcome::Failed(error) = &summary.outcome {
                     let (code, attempts) = (error.code.as_str(), error.attempts);
@@ -83,29 +83,29 @@ impl Observer {
                         tracing::info!(code, attempts, cause = %error.root_cause, "reconnect.failure");
                     });
                 }
-                self.rest();
+                self.clear();
             }
             _ => {}
         }
     }
 
-    fn rate(&self, telemetry: &Telemetry) {
-        let over = telemetry.incidents_recovered + telemetry.incidents_failed;
-        if over > 0 {
-            let rate = telemetry.incidents_recovered as f64 / over as f64;
+    fn record_success_rate(&self, telemetry: &Telemetry) {
+        let ended = telemetry.incidents_recovered + telemetry.incidents_failed;
+        if ended > 0 {
+            let rate = telemetry.incidents_recovered as f64 / ended as f64;
             metrics::gauge!(SUCCESS_RATE).set(rate);
         }
     }
 
-    fn in_incident<T>(&self, tell: impl FnOnce() -> T) -> T {
+    fn in_incident<T>(&self, log: impl FnOnce() -> T) -> T {
         match &self.incident {
-            Some(incident) => incident.in_scope(tell),
-            None => tell(),
+            Some(incident) => incident.in_scope(log),
+            None => log(),
         }
     }
 
-    /// Nothing is going on any more.
-    fn rest(&mut self) {
+    /// Closes all spans.
+    fn clear(&mut self) {
         self.incident = None;
         self.attempts.clear();
     }

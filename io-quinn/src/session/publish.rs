@@ -1,4 +1,4 @@
-//! Our side of a session as a publisher: a namespace, its tracks, and whoever subscribes to them.
+//! The publisher's side of a session: namespaces, their tracks, and the subscriptions to them.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use moq_transport::serve::{ServeError, Subgroup, SubgroupWriter, SubgroupsWriter
 use moq_transport::session::{PublishNamespace, Publisher, Subscribed};
 use tokio::sync::{mpsc, watch};
 
-use crate::headers;
+use crate::session::extension_headers;
 
-/// The priority of subgroups. moq-transport 0.17 hands it to QUIC as it is, where requests and FETCH have 0
-/// and a greater number goes first: with any other one, media that waits for a narrow line holds up every
-/// request behind it, and what is missing cannot be asked for.
+/// The priority of subgroups. moq-transport 0.17 passes it to QUIC unchanged, where requests and
+/// FETCH have 0 and a greater number is sent first. With a greater number, media that waits for a
+/// narrow path would hold up every request, and missing frames could not be fetched.
 pub(crate) const PRIORITY: u8 = 0;
-/// That of tracks that go before everything else, requests too.
+/// The priority of tracks that are sent before everything else, even before requests.
 const EXPEDITED: u8 = 1;
 
-/// One published track on one session.
+/// A published track on one session.
 pub(crate) struct Publication {
     groups: SubgroupsWriter,
     current: Option<SubgroupWriter>,
@@ -36,7 +36,7 @@ impl Publication {
 
     pub(crate) fn send(&mut self, object: Object) -> Result<(), ServeError> {
         let Object { location, number, frame } = object;
-        let headers = headers::of_frame(number, frame.captured_at, frame.keyframe);
+        let headers = extension_headers::of_frame(number, frame.captured_at, frame.keyframe);
         self.write(location, ObjectStatus::NormalObject, frame.payload, headers)
     }
 
@@ -45,7 +45,7 @@ impl Publication {
         location: Location,
         number: FrameNumber,
     ) -> Result<(), ServeError> {
-        let mark = headers::of_end(number);
+        let mark = extension_headers::of_end(number);
         self.write(location, ObjectStatus::NormalObject, Bytes::new(), mark)?;
         let after = Location::new(location.group, location.object + 1);
         self.write(after, ObjectStatus::EndOfTrack, Bytes::new(), ExtensionHeaders::new())
@@ -60,7 +60,7 @@ impl Publication {
     ) -> Result<(), ServeError> {
         let group = match self.current.take() {
             Some(current) if current.group_id == location.group => current,
-            // Dropping the one before ends its stream.
+            // Dropping the previous subgroup ends its stream.
             Some(_) | None => self.groups.create(Subgroup {
                 group_id: location.group,
                 subgroup_id: 0,
@@ -78,14 +78,14 @@ impl Publication {
     }
 }
 
-/// The tracks of a session by name, for whoever subscribes.
-pub(crate) type Catalogue = Arc<Vec<(String, TrackReader)>>;
+/// The tracks of a session by name, which subscribers are served from.
+pub(crate) type ServedTracks = Arc<Vec<(String, TrackReader)>>;
 
-/// Publishes a namespace and serves its tracks until the relay no longer wants it.
+/// Publishes a namespace and serves its tracks until the relay refuses or cancels it.
 pub(crate) async fn serve_namespace(
     mut publisher: Publisher,
     namespace: TrackNamespace,
-    catalogue: watch::Receiver<Catalogue>,
+    tracks: watch::Receiver<ServedTracks>,
     (session, epoch): (SessionId, u64),
     inputs: mpsc::Sender<Input>,
 ) {
@@ -98,17 +98,17 @@ pub(crate) async fn serve_namespace(
         if inputs.send(Input::NamespaceAccepted { session, epoch }).await.is_err() {
             return;
         }
-        serve_subscribers(&published, &catalogue).await;
+        serve_subscribers(&published, &tracks).await;
     }
     let _ = inputs.send(Input::NamespaceRefused { session, epoch }).await;
 }
 
-async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Receiver<Catalogue>) {
+async fn serve_subscribers(namespace: &PublishNamespace, tracks: &watch::Receiver<ServedTracks>) {
     let mut served = FuturesUnordered::new();
     loop {
         tokio::select! {
             subscriber = namespace.subscribed() => match subscriber {
-                Ok(Some(subscriber)) => served.push(serve_subscriber(subscriber, catalogue)),
+                Ok(Some(subscriber)) => served.push(serve_subscriber(subscriber, tracks)),
                 Ok(None) | Err(_) => return,
             },
             Some(()) = served.next() => {}
@@ -116,9 +116,9 @@ async fn serve_subscribers(namespace: &PublishNamespace, catalogue: &watch::Rece
     }
 }
 
-async fn serve_subscriber(subscriber: Subscribed, catalogue: &watch::Receiver<Catalogue>) {
+async fn serve_subscriber(subscriber: Subscribed, tracks: &watch::Receiver<ServedTracks>) {
     let wanted = subscriber.info.track_name.as_bytes().to_vec();
-    let track = catalogue
+    let track = tracks
         .borrow()
         .iter()
         .find(|(name, _)| name.as_bytes() == wanted)

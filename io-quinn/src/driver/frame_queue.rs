@@ -1,5 +1,5 @@
-//! Frames on their way to the application: bounded, the oldest dropped and counted. An application
-//! that does not read must not hold up the call.
+//! The queue of received frames to the application. It is bounded, and drops and counts the oldest
+//! frames, so that an application that does not read cannot hold up the call.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -8,38 +8,38 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
-use crate::tracks::ReceivedFrame;
+use crate::received_frame::ReceivedFrame;
 
 #[derive(Debug, Default)]
 struct Shared {
     frames: VecDeque<ReceivedFrame>,
     dropped: u64,
-    /// Whether no more will come, because the other end is gone.
+    /// Whether the sender is gone, so that no more frames will arrive.
     closed: bool,
-    waiting: Option<Waker>,
+    waker: Option<Waker>,
 }
 
 /// The driver's end.
 #[derive(Debug)]
 pub(crate) struct Sender {
     shared: Arc<Mutex<Shared>>,
-    most: usize,
+    capacity: usize,
 }
 
 /// The application's end.
 #[derive(Debug)]
 pub(crate) struct Receiver(Arc<Mutex<Shared>>);
 
-/// A queue that holds at most so many frames.
-pub(crate) fn channel(most: usize) -> (Sender, Receiver) {
+/// Creates a queue that holds at most `capacity` frames.
+pub(crate) fn channel(capacity: usize) -> (Sender, Receiver) {
     let shared = Arc::<Mutex<Shared>>::default();
-    (Sender { shared: Arc::clone(&shared), most }, Receiver(shared))
+    (Sender { shared: Arc::clone(&shared), capacity }, Receiver(shared))
 }
 
 impl Sender {
     pub(crate) fn send(&self, frame: ReceivedFrame) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.frames.len() >= self.most {
+        if shared.frames.len() >= self.capacity {
             shared.frames.pop_front();
             shared.dropped += 1;
         }
@@ -56,17 +56,17 @@ impl Drop for Sender {
     }
 }
 
-/// Not while the lock is held: whoever wakes up wants it.
+/// Wakes the receiver after the lock is released, because the receiver takes the lock.
 fn wake(mut shared: std::sync::MutexGuard<'_, Shared>) {
-    let waiting = shared.waiting.take();
+    let waker = shared.waker.take();
     drop(shared);
-    if let Some(waker) = waiting {
+    if let Some(waker) = waker {
         waker.wake();
     }
 }
 
 impl Receiver {
-    /// How many frames were dropped.
+    /// The number of frames that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).dropped
     }
@@ -83,7 +83,7 @@ impl Stream for Receiver {
         if shared.closed {
             return Poll::Ready(None);
         }
-        shared.waiting = Some(cx.waker().clone());
+        shared.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn frames_come_in_order_the_oldest_are_dropped_and_the_end_comes_last() {
+    async fn a_full_queue_drops_the_oldest_and_ends_last() {
         let (sender, mut receiver) = channel(3);
         let reading = tokio::spawn(async move {
             let mut read = Vec::new();

@@ -1,4 +1,4 @@
-//! Our side of a session as a subscriber: participants that we follow, tracks that we listen to.
+//! The subscriber's side of a session: namespaces of participants, and tracks.
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -9,10 +9,11 @@ use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, Track
 use moq_transport::session::{NamespaceEvent, Subscriber};
 use tokio::sync::mpsc;
 
-use crate::headers;
+use crate::session::extension_headers;
 
-/// Follows a participant's namespaces until the relay no longer tells of them.
-pub(crate) async fn watch(
+/// Subscribes to a participant's namespaces (SUBSCRIBE_NAMESPACE) and reports their epochs until
+/// the relay ends the subscription.
+pub(crate) async fn subscribe_namespace(
     mut subscriber: Subscriber,
     prefix: TrackNamespacePrefix,
     watch: WatchId,
@@ -43,14 +44,14 @@ pub(crate) async fn watch(
     let _ = inputs.send(Input::WatchEnded { watch }).await;
 }
 
-/// The epoch that a namespace ends in; `None` if it is not one of ours.
+/// The epoch in the last field of a namespace; `None` if it is not a namespace of Holdline.
 fn epoch(namespace: &TrackNamespace, prefix_fields: usize) -> Option<u64> {
     let last = namespace.fields.get(prefix_fields)?;
     let ours = namespace.fields.len() == prefix_fields + 1;
     std::str::from_utf8(&last.value).ok()?.parse().ok().filter(|_| ours)
 }
 
-/// Subscribes to a track and hands on its objects until it ends.
+/// Subscribes to a track and reports its objects until the subscription ends.
 pub(crate) async fn subscribe(
     mut subscriber: Subscriber,
     namespace: TrackNamespace,
@@ -69,7 +70,7 @@ pub(crate) async fn subscribe(
                 Err(error) => error,
             }
         };
-        // The first object may overtake SUBSCRIBE_OK, so neither waits for the other.
+        // The first object may arrive before SUBSCRIBE_OK, so neither waits for the other.
         let ended = tokio::select! {
             error = refused => Err(error),
             ended = read_track(reader, subscription, &inputs) => ended,
@@ -87,7 +88,8 @@ async fn read_track(
     inputs: &mpsc::Sender<Input>,
 ) -> Result<(), ServeError> {
     let TrackReaderMode::Subgroups(mut groups) = track.mode().await? else {
-        // Datagrams lose objects on a network that loses none, and nobody sends streams.
+        // Datagrams can lose objects even on a network that loses none, and no publisher sends
+        // whole tracks as one stream.
         return Err(ServeError::Mode);
     };
     let mut reading = FuturesUnordered::new();
@@ -112,19 +114,19 @@ async fn read_group(
 ) -> Result<(), ServeError> {
     while let Some(mut object) = group.next().await? {
         if object.status != ObjectStatus::NormalObject {
-            // A publisher of ours has said more before.
+            // A Holdline publisher has sent an end mark before it, which says more.
             continue;
         }
-        let Some(number) = headers::number(&object.extension_headers) else {
-            tracing::debug!(%subscription, "an object without a number: not a publisher of ours");
+        let Some(number) = extension_headers::number(&object.extension_headers) else {
+            tracing::debug!(%subscription, "an object without a number, not from Holdline");
             continue;
         };
-        let input = if headers::is_end(&object.extension_headers) {
+        let input = if extension_headers::is_end(&object.extension_headers) {
             Input::EndOfTrack { subscription, number }
         } else {
             let frame = Frame {
-                captured_at: headers::captured_at(&object.extension_headers),
-                keyframe: headers::keyframe(&object.extension_headers),
+                captured_at: extension_headers::captured_at(&object.extension_headers),
+                keyframe: extension_headers::keyframe(&object.extension_headers),
                 payload: object.read_all().await?,
             };
             let location = Location::new(group.group_id, object.object_id);
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_namespace_of_ours_has_an_epoch() {
+    fn only_a_holdline_namespace_has_an_epoch() {
         let epoch_of = |path: &str| epoch(&TrackNamespace::from_utf8_path(path), 2);
         assert_eq!(epoch_of("room/alice/1800000000000"), Some(1_800_000_000_000));
         assert_eq!(epoch_of("room/alice"), None);

@@ -1,5 +1,5 @@
-//! Asking for a part of a track, and answering who asks (FETCH, draft-ietf-moq-transport-18,
-//! section 10.12).
+//! Sends FETCHes for a range of a track, and responds to those of subscribers
+//! (draft-ietf-moq-transport-18, section 10.12).
 
 use bytes::BytesMut;
 use holdline_core::{FetchEnd, FetchId, Frame, Input, Location, Object, SessionId};
@@ -11,27 +11,26 @@ use moq_transport::session::{
 };
 use tokio::sync::mpsc;
 
-use crate::driver::Arrival;
-use crate::headers;
-use crate::publication::PRIORITY;
+use crate::session::extension_headers;
+use crate::session::publish::PRIORITY;
 
-/// No frame is longer: lengths are a stranger's numbers.
-const LONGEST_FRAME: u64 = 16 * 1024 * 1024;
-/// How much of a frame is read at once, in bytes.
+/// The longest frame that is accepted, in bytes, because the length is a claim of the peer.
+const MAX_FRAME: u64 = 16 * 1024 * 1024;
+/// The number of bytes of a frame that are read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// Which part of which track.
-pub(crate) struct Range {
+/// A range of a track, both ends included.
+pub(crate) struct FetchRange {
     pub(crate) namespace: TrackNamespace,
     pub(crate) name: String,
     pub(crate) first: Location,
     pub(crate) last: Location,
 }
 
-/// Asks for a part of a track and hands on what comes.
-pub(crate) async fn ask(
+/// Sends a FETCH and reports the objects that arrive, then its end.
+pub(crate) async fn fetch(
     mut subscriber: Subscriber,
-    range: Range,
+    range: FetchRange,
     id: FetchId,
     inputs: mpsc::Sender<Input>,
 ) {
@@ -64,8 +63,8 @@ pub(crate) async fn ask(
     let _ = inputs.send(Input::FetchEnded { fetch: id, end }).await;
 }
 
-/// Reads the objects at once: whoever waits for FETCH_OK first may wait for ever, because a relay
-/// sends it when it has sent the body.
+/// Reads the objects without waiting for FETCH_OK, because a relay may send it after the last
+/// object.
 async fn read(
     fetch: &mut Fetch,
     id: FetchId,
@@ -73,20 +72,20 @@ async fn read(
 ) -> Result<(), SessionError> {
     while let Some(record) = fetch.next().await? {
         let FetchRecord::Object(object) = record else { continue };
-        if object.payload_length > LONGEST_FRAME {
+        if object.payload_length > MAX_FRAME {
             return Err(SessionError::WrongSize);
         }
         let mut payload = BytesMut::new();
         while let Some(chunk) = fetch.read_payload_chunk(CHUNK).await? {
             payload.extend_from_slice(&chunk);
         }
-        let Some(number) = headers::number(&object.extension_headers) else { continue };
+        let Some(number) = extension_headers::number(&object.extension_headers) else { continue };
         let object = Object {
             location: Location::new(object.group_id, object.object_id),
             number,
             frame: Frame {
-                captured_at: headers::captured_at(&object.extension_headers),
-                keyframe: headers::keyframe(&object.extension_headers),
+                captured_at: extension_headers::captured_at(&object.extension_headers),
+                keyframe: extension_headers::keyframe(&object.extension_headers),
                 payload: payload.freeze(),
             },
         };
@@ -94,32 +93,32 @@ async fn read(
             return Ok(());
         }
     }
-    // Dropped before it is answered, it would be cancelled.
+    // Dropping the FETCH before FETCH_OK would cancel it.
     fetch.ok().await?;
     Ok(())
 }
 
-/// The end of a range, as it is on the wire: the object after the last one, or 0 for the whole group.
+/// The end of a range on the wire: the object after the last one, or 0 for the whole group.
 fn after(last: Location) -> WireLocation {
     WireLocation::new(last.group, if last.object == u64::MAX { 0 } else { last.object + 1 })
 }
 
-/// The last location of a range, from how it is on the wire.
+/// The last location of a range, from its end on the wire.
 fn last_of(end: WireLocation) -> Location {
     Location::new(end.group_id, end.object_id.checked_sub(1).unwrap_or(u64::MAX))
 }
 
-/// Hands on what listeners ask for.
-pub(crate) async fn listen(
+/// Receives the FETCHes of subscribers and hands them on.
+pub(crate) async fn receive_requests(
     mut publisher: Publisher,
     session: SessionId,
-    arrivals: mpsc::Sender<Arrival>,
+    fetches: mpsc::Sender<IncomingFetch>,
 ) {
     publisher.accept_fetch();
     while let Some(request) = publisher.fetch_requested().await {
         match request.resolve().await {
             Ok(Some(range)) => {
-                let range = Range {
+                let range = FetchRange {
                     first: Location::new(
                         range.start_location.group_id,
                         range.start_location.object_id,
@@ -128,25 +127,25 @@ pub(crate) async fn listen(
                     name: String::from_utf8_lossy(range.track_name.as_bytes()).into_owned(),
                     namespace: range.track_namespace,
                 };
-                let asked = Asked { session, range, request };
-                if arrivals.send(Arrival::Asked(Box::new(asked))).await.is_err() {
+                let fetch = IncomingFetch { session, range, request };
+                if fetches.send(fetch).await.is_err() {
                     return;
                 }
             }
             Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "a FETCH cannot be understood"),
+            Err(error) => tracing::debug!(%error, "a FETCH cannot be parsed"),
         }
     }
 }
 
-/// What somebody asks for.
-pub(crate) struct Asked {
+/// A FETCH of a subscriber, which has no response yet.
+pub(crate) struct IncomingFetch {
     pub(crate) session: SessionId,
-    pub(crate) range: Range,
+    pub(crate) range: FetchRange,
     pub(crate) request: FetchRequested,
 }
 
-impl Asked {
+impl IncomingFetch {
     pub(crate) fn input(&self) -> Input {
         Input::FetchRequested {
             session: self.session,
@@ -162,40 +161,41 @@ impl Asked {
     }
 }
 
-/// What goes into an answer.
-pub(crate) enum Part {
+/// A part of the response to a FETCH.
+pub(crate) enum ResponsePart {
     Object(Object),
     End,
 }
 
-/// Answers, with what comes through `parts`. If that breaks off, so does the answer.
-pub(crate) async fn answer(
-    asked: Asked,
+/// Accepts a FETCH and sends the objects from `parts`. If `parts` is closed early, so is the
+/// response.
+pub(crate) async fn respond(
+    fetch: IncomingFetch,
     last: Option<Location>,
-    mut parts: mpsc::UnboundedReceiver<Part>,
+    mut parts: mpsc::UnboundedReceiver<ResponsePart>,
     inputs: mpsc::Sender<Input>,
 ) {
-    let (session, request) = (asked.session, asked.request.id());
-    // An answer must reach as far as its beginning, even if there is nothing in it.
-    let end_location = after(last.unwrap_or(asked.range.first));
-    let answered = async {
+    let (session, request) = (fetch.session, fetch.request.id());
+    // The end of a response must not be before its start, even if it has no objects.
+    let end_location = after(last.unwrap_or(fetch.range.first));
+    let responded = async {
         let info = FetchOkInfo {
             end_of_track: false,
             end_location,
             params: KeyValuePairs::default(),
             track_extensions: TrackExtensions::default(),
         };
-        let mut writer = asked.request.respond(info).await?;
+        let mut writer = fetch.request.respond(info).await?;
         loop {
             match parts.recv().await {
-                Some(Part::Object(object)) => write(&mut writer, &object).await?,
-                Some(Part::End) => return writer.finish().await,
+                Some(ResponsePart::Object(object)) => write(&mut writer, &object).await?,
+                Some(ResponsePart::End) => return writer.finish().await,
                 None => return Ok(()),
             }
         }
     };
-    if let Err(error) = answered.await {
-        tracing::debug!(%error, "a FETCH is not wanted any more");
+    if let Err(error) = responded.await {
+        tracing::debug!(%error, "the subscriber cancelled its FETCH");
         let _ = inputs.send(Input::FetchCancelled { session, request }).await;
     }
 }
@@ -207,7 +207,11 @@ async fn write(writer: &mut FetchWriter, object: &Object) -> Result<(), SessionE
         subgroup_id: Some(0),
         object_id: object.location.object,
         publisher_priority: PRIORITY,
-        extension_headers: headers::of_frame(object.number, frame.captured_at, frame.keyframe),
+        extension_headers: extension_headers::of_frame(
+            object.number,
+            frame.captured_at,
+            frame.keyframe,
+        ),
         payload_length: frame.payload.len() as u64,
     };
     writer.write_record(&FetchRecord::Object(record)).await?;
@@ -219,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_range_is_what_comes_after_it_or_the_whole_group() {
+    fn a_range_ends_after_its_last_object_or_group() {
         for last in [Location::new(3, 4), Location::new(3, 0), Location::new(3, u64::MAX)] {
             assert_eq!(last_of(after(last)), last);
         }

@@ -1,22 +1,22 @@
-//! What each object says of itself, in its extension headers.
+//! The extension headers that carry the number, the capture time and the flags of a frame.
 
 use holdline_core::FrameNumber;
 use moq_transport::coding::Value;
 use moq_transport::data::ExtensionHeaders;
 
-/// An even key carries an integer (draft-ietf-moq-transport-18, section 1.4.3). Relays forward
-/// headers that they do not know.
+/// The keys of the headers. An even key carries an integer (draft-ietf-moq-transport-18, section
+/// 1.4.3). Relays forward headers that they do not know.
 const CAPTURED_AT: u64 = 0x20;
 const SEQUENCE: u64 = 0x22;
 const INCARNATION: u64 = 0x24;
 const KEYFRAME: u64 = 0x26;
 const END: u64 = 0x28;
 
-/// What does not fit in a QUIC integer (RFC 9000, section 16) cannot be sent. In microseconds that is
-/// after 146,000 years.
+/// The first value that does not fit in a QUIC integer (RFC 9000, section 16) and cannot be sent.
+/// In microseconds it is 146,000 years.
 const LIMIT: u64 = 1 << 62;
 
-/// The headers of a frame that was captured then, in microseconds of the publisher's clock.
+/// The headers of a frame. `captured_at` is in microseconds of the publisher's clock.
 pub(crate) fn of_frame(number: FrameNumber, captured_at: u64, keyframe: bool) -> ExtensionHeaders {
     let mut headers = of_number(number);
     set(&mut headers, CAPTURED_AT, captured_at);
@@ -26,8 +26,8 @@ pub(crate) fn of_frame(number: FrameNumber, captured_at: u64, keyframe: bool) ->
     headers
 }
 
-/// The headers of the mark after the last frame. (MoQ's own, object status 0x4, has no headers that
-/// could say how many frames there were.)
+/// The headers of the end mark, an empty object after the last frame. It carries the number of
+/// frames, which MoQ's own end of track (object status 0x4) cannot, because it has no headers.
 pub(crate) fn of_end(number: FrameNumber) -> ExtensionHeaders {
     let mut headers = of_number(number);
     set(&mut headers, END, 1);
@@ -47,21 +47,22 @@ fn set(headers: &mut ExtensionHeaders, key: u64, value: u64) {
     }
 }
 
-/// Which frame it is; `None` if the publisher does not say, and so is not one of ours.
+/// The number of a frame; `None` if its publisher is not Holdline.
 pub(crate) fn number(headers: &ExtensionHeaders) -> Option<FrameNumber> {
     Some(FrameNumber::new(get(headers, INCARNATION)?, get(headers, SEQUENCE)?))
 }
 
-/// 0 if the publisher gave none.
+/// The capture time of a frame in microseconds; 0 if its publisher sent none.
 pub(crate) fn captured_at(headers: &ExtensionHeaders) -> u64 {
     get(headers, CAPTURED_AT).unwrap_or(0)
 }
 
-/// Whether it is the mark after the last frame.
+/// Whether an object is the end mark after the last frame.
 pub(crate) fn is_end(headers: &ExtensionHeaders) -> bool {
     get(headers, END) == Some(1)
 }
 
+/// Whether a frame can be decoded without the frames before it.
 pub(crate) fn keyframe(headers: &ExtensionHeaders) -> bool {
     get(headers, KEYFRAME) == Some(1)
 }
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_of_an_object_is_what_is_read() {
+    fn the_headers_that_are_written_are_read_back() {
         let headers = of_frame(FrameNumber::new(1_800_000_000_000, 7), 20_000, true);
         assert_eq!(number(&headers), Some(FrameNumber::new(1_800_000_000_000, 7)));
         assert_eq!((captured_at(&headers), keyframe(&headers)), (20_000, true));
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_a_number_is_not_one_of_ours() {
+    fn an_object_without_a_valid_number_has_none() {
         assert_eq!(number(&ExtensionHeaders::new()), None);
         assert_eq!(number(&of_number(FrameNumber::new(LIMIT, 1))), None);
         let mut odd = ExtensionHeaders::new();
