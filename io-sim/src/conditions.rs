@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::{Fault, FaultKind, FaultPlan, Side};
+use crate::plan::{Concerns, Fault, FaultKind, FaultPlan, Side};
 
 /// Which way a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -285,44 +285,6 @@ impl Conditions {
     pub(crate) fn refuses(&self, which: usize, at: u64) -> bool {
         let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RefusingRelay { .. }))
-    }
-}
-
-/// Whom a fault befalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Concerns {
-    Participant(u64),
-    Relay(u64),
-}
-
-impl FaultKind {
-    pub(crate) fn concerns(&self) -> Concerns {
-        match *self {
-            Self::Partition { participant, .. }
-            | Self::Latency { participant, .. }
-            | Self::Loss { participant, .. }
-            | Self::Duplication { participant, .. }
-            | Self::Reordering { participant, .. }
-            | Self::Corruption { participant, .. }
-            | Self::Bandwidth { participant, .. }
-            | Self::SmallPackets { participant, .. }
-            | Self::Rebinding { participant }
-            | Self::NetworkChange { participant, .. }
-            | Self::Suspend { participant }
-            | Self::Restart { participant }
-            | Self::ClockJump { participant, .. }
-            | Self::ExpiredToken { participant }
-            | Self::SilentDirectory { participant }
-            | Self::Reconnect { participant }
-            | Self::HangUp { participant }
-            | Self::StopListening { participant }
-            | Self::Present { participant }
-            | Self::DeviceError { participant }
-            | Self::SafetyAlert { participant } => Concerns::Participant(participant),
-            Self::RelayCrash { relay }
-            | Self::SlowRelay { relay }
-            | Self::RefusingRelay { relay } => Concerns::Relay(relay),
-        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use holdline_core::{Cause, CauseKind, Credential, Input, Output, RequestId, Secret, Token};
 
-use super::What;
 use super::network::Network;
 use super::participant::{Participant, Process, note};
 use super::relay::{CONTROL, Request, TrackIndex};
+use super::sim_event::SimEvent;
 use crate::script::Script;
 
 impl Participant {
@@ -54,7 +54,7 @@ impl Process {
             Output::AskDirectory { request } => {
                 let conditions = &network.script.conditions;
                 let at = conditions.directory_answers(who, network.now.as_micros());
-                network.at(at, What::DirectoryAnswers(who, self.life, request));
+                network.at(at, SimEvent::DirectoryAnswers(who, self.life, request));
             }
             Output::AskCredential { request, .. } => return Some(issue(who, request, network)),
             Output::CloseSession { session } => network.close(who, session),

@@ -6,48 +6,29 @@
 
 mod agenda;
 mod cells;
+mod connection;
 mod driver;
 mod network;
 mod participant;
 mod path;
 mod relay;
+mod sim_event;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use holdline_core::{Cause, CauseKind, Input, RequestId, SessionId, Timestamp};
+use holdline_core::{Cause, CauseKind, Input, Timestamp};
 
 pub use self::cells::INPUTS;
-use self::network::{ConnId, Network};
+use self::network::Network;
 use self::participant::Participant;
-use self::relay::{Reply, Request};
-use crate::conditions::{Act, span};
+use self::sim_event::SimEvent;
+use crate::conditions::span;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
 use crate::record::Record;
 use crate::script::{Script, restarts};
-
-#[derive(Clone, Debug)]
-enum What {
-    Begin(usize),
-    /// The process in that life of a participant says its next frame.
-    Speak(usize, usize),
-    Connected(ConnId),
-    AtRelay(ConnId, Request),
-    AtParticipant(ConnId, Reply),
-    RelayForgets(ConnId),
-    ParticipantForgets(ConnId),
-    /// A session ended that the participant has left.
-    Outdated(usize, SessionId),
-    /// To the process in that life of a participant.
-    DirectoryAnswers(usize, usize, RequestId),
-    RelayCrashes(usize),
-    Act(usize, Act),
-    Killed(usize),
-    Finish,
-    Close,
-}
 
 struct World {
     participants: Vec<Participant>,
@@ -85,15 +66,15 @@ impl World {
         let participants = (0..script.participants()).map(participant).collect();
         let mut network = Network::new(Arc::clone(&script));
         for who in 0..script.participants() {
-            network.at(script.begins(who).0, What::Begin(who));
+            network.at(script.begins(who).0, SimEvent::Begin(who));
             for (at, act) in script.conditions.acts(who) {
-                network.at(at, What::Act(who, act));
+                network.at(at, SimEvent::Act(who, act));
             }
         }
         for fault in &plan.faults {
             // What is away does not answer: its return needs nothing more. Each crash counts, as `crashes_so_far` counts.
             if let FaultKind::RelayCrash { relay } = fault.kind {
-                network.at(span(fault).0, What::RelayCrashes(relay as usize));
+                network.at(span(fault).0, SimEvent::RelayCrashes(relay as usize));
             }
         }
         let processes = restarts(plan, |kind| match kind {
@@ -101,10 +82,10 @@ impl World {
             _ => None,
         });
         for (at, who, begins) in processes {
-            network.at(at, if begins { What::Begin(who) } else { What::Killed(who) });
+            network.at(at, if begins { SimEvent::Begin(who) } else { SimEvent::Killed(who) });
         }
-        network.at(script.said, What::Finish);
-        network.at(script.over, What::Close);
+        network.at(script.said, SimEvent::Finish);
+        network.at(script.over, SimEvent::Close);
         Self { participants, network }
     }
 
@@ -148,31 +129,33 @@ impl World {
         self.participants[who].tell([input], &mut self.network);
     }
 
-    fn happen(&mut self, what: What) {
+    fn happen(&mut self, what: SimEvent) {
         let network = &mut self.network;
         let told = match what {
-            What::AtParticipant(id, reply) => network.at_participant(id, reply),
-            What::Connected(id) => network.connected(id),
-            What::ParticipantForgets(id) => network.participant_forgets(id),
-            What::Outdated(who, session) => {
+            SimEvent::AtParticipant(id, reply) => network.at_participant(id, reply),
+            SimEvent::Connected(id) => network.connected(id),
+            SimEvent::ParticipantForgets(id) => network.participant_forgets(id),
+            SimEvent::Outdated(who, session) => {
                 let cause = Cause::new(CauseKind::ClosedByRelay);
                 Some((who, Input::SessionClosed { session, cause }))
             }
-            What::DirectoryAnswers(who, life, request) => {
+            SimEvent::DirectoryAnswers(who, life, request) => {
                 let of_this_life = self.participants[who].record.lives.len() == life + 1;
                 let relays = network.script.directory().map(|relay| format!("relay-{relay}"));
                 let relays = relays.collect();
                 of_this_life.then_some((who, Input::DirectoryAnswered { request, relays }))
             }
-            What::AtRelay(id, request) => return network.at_relay(id, request),
-            What::RelayForgets(id) => return network.relay_forgets(id),
-            What::RelayCrashes(relay) => return network.relay_crashes(relay),
-            What::Begin(who) => return self.participants[who].begin(network),
-            What::Speak(who, life) => return self.participants[who].speak(life, network),
-            What::Act(who, act) => return self.participants[who].act(act, network),
-            What::Killed(who) => return self.participants[who].killed(network),
-            What::Finish => return self.participants.iter_mut().for_each(|p| p.finish(network)),
-            What::Close => {
+            SimEvent::AtRelay(id, request) => return network.at_relay(id, request),
+            SimEvent::RelayForgets(id) => return network.relay_forgets(id),
+            SimEvent::RelayCrashes(relay) => return network.relay_crashes(relay),
+            SimEvent::Begin(who) => return self.participants[who].begin(network),
+            SimEvent::Speak(who, life) => return self.participants[who].speak(life, network),
+            SimEvent::Act(who, act) => return self.participants[who].act(act, network),
+            SimEvent::Killed(who) => return self.participants[who].killed(network),
+            SimEvent::Finish => {
+                return self.participants.iter_mut().for_each(|p| p.finish(network));
+            }
+            SimEvent::Close => {
                 self.participants.iter_mut().for_each(|p| p.close(network));
                 return network.agenda.clear();
             }

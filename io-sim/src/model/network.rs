@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, FetchEnd, Input, SessionId, Timestamp};
 
-use super::What;
 use super::agenda::Agenda;
+use super::connection::{Conn, ConnId};
 use super::path::{IDLE, Paths};
 use super::relay::{self, CONTROL, Relay, Reply, Request};
+use super::sim_event::SimEvent;
 use crate::conditions::Way;
 use crate::script::Script;
 
@@ -16,32 +17,6 @@ const OWN_IDLE: u64 = 30_000_000;
 /// How many streams of a connection are looked through before those are forgotten that do not matter any
 /// more.
 const STREAMS: usize = 16;
-
-/// A connection between a participant and a relay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ConnId(usize);
-
-#[derive(Clone, Debug)]
-struct Conn {
-    who: usize,
-    session: SessionId,
-    relay: usize,
-    /// Which life of the relay it is with.
-    life: u64,
-    /// Until when its relay accepts what it was shown, in microseconds from the start.
-    admits_until: u64,
-    /// Whether the participant still holds it.
-    open: bool,
-    /// Whether the relay does.
-    known: bool,
-    /// What the participant's counters say, and when the probes that are under way will have come back.
-    received: u64,
-    acknowledged: u64,
-    probes: Vec<u64>,
-    /// When the last of each stream arrives, each way, as far as that is still to come.
-    streams: [Vec<(u64, u64)>; 2],
-    dying: bool,
-}
 
 /// A relay, which remembers nothing of its former lives.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +29,7 @@ struct Living {
 pub(super) struct Network {
     pub(super) script: Arc<Script>,
     pub(super) now: Timestamp,
-    pub(super) agenda: Agenda<What>,
+    pub(super) agenda: Agenda<SimEvent>,
     paths: Paths,
     relays: Vec<Living>,
     conns: Vec<Conn>,
@@ -72,7 +47,7 @@ impl Network {
         }
     }
 
-    pub(super) fn at(&mut self, micros: u64, what: What) {
+    pub(super) fn at(&mut self, micros: u64, what: SimEvent) {
         self.agenda.put(micros.max(self.now.as_micros()), what);
     }
 
@@ -109,7 +84,7 @@ impl Network {
             dying: false,
         });
         if let Some((_, up)) = handshake {
-            self.at(up, What::Connected(id));
+            self.at(up, SimEvent::Connected(id));
         }
     }
 
@@ -135,7 +110,7 @@ impl Network {
         self.send_up(id, CONTROL, Request::Close);
         self.conns[id.0].open = false;
         // It may have ended by itself at that moment, and that is heard only now.
-        self.at(self.now.as_micros() + 1_000, What::Outdated(who, session));
+        self.at(self.now.as_micros() + 1_000, SimEvent::Outdated(who, session));
     }
 
     /// A participant's process is gone, and holds nothing any more.
@@ -147,7 +122,7 @@ impl Network {
     pub(super) fn killed(&mut self, who: usize) {
         let now = self.now.as_micros();
         for id in self.known(|conn| conn.who == who) {
-            self.at(now + IDLE, What::RelayForgets(id));
+            self.at(now + IDLE, SimEvent::RelayForgets(id));
         }
         self.left(who);
     }
@@ -157,7 +132,7 @@ impl Network {
         self.relays[relay] = Living { life, relay: Relay::default() };
         for id in self.known(|conn| conn.relay == relay) {
             self.conns[id.0].known = false;
-            self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
+            self.at(self.now.as_micros() + OWN_IDLE, SimEvent::ParticipantForgets(id));
         }
     }
 
@@ -190,8 +165,8 @@ impl Network {
     fn dies(&mut self, id: ConnId) {
         if !std::mem::replace(&mut self.conns[id.0].dying, true) {
             let now = self.now.as_micros();
-            self.at(now + IDLE, What::RelayForgets(id));
-            self.at(now + OWN_IDLE, What::ParticipantForgets(id));
+            self.at(now + IDLE, SimEvent::RelayForgets(id));
+            self.at(now + OWN_IDLE, SimEvent::ParticipantForgets(id));
         }
     }
 
@@ -213,7 +188,7 @@ impl Network {
 
     fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
         if let Some(at) = self.arrival(id, Way::Up, stream, request.bytes()) {
-            self.at(at, What::AtRelay(id, request));
+            self.at(at, SimEvent::AtRelay(id, request));
         }
     }
 
@@ -248,7 +223,7 @@ impl Network {
         let now = self.now.as_micros();
         let conditions = &self.script.conditions;
         if let Some(until) = conditions.slow_until(relay, now).filter(|_| !request.is_media()) {
-            self.at(until, What::AtRelay(id, request));
+            self.at(until, SimEvent::AtRelay(id, request));
             return;
         }
         if matches!(request, Request::Close) {
@@ -276,7 +251,7 @@ impl Network {
                 let latency = self.script.conditions.latency(publisher, self.now.as_micros());
                 at = self.in_order(to, Way::Down, stream, at + latency * 2);
             }
-            self.at(at, What::AtParticipant(to, reply));
+            self.at(at, SimEvent::AtParticipant(to, reply));
         }
     }
 
@@ -307,7 +282,7 @@ impl Network {
         }
         let suspended = self.script.conditions.suspended_until(who, self.now.as_micros());
         if let Some(until) = suspended {
-            self.at(until, What::AtParticipant(id, reply));
+            self.at(until, SimEvent::AtParticipant(id, reply));
             return None;
         }
         self.conns[id.0].received += 1;

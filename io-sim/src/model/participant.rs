@@ -8,10 +8,10 @@ use holdline_core::{
     Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
 };
 
-use super::What;
 use super::cells::Cells;
 use super::network::Network;
 use super::relay::TrackIndex;
+use super::sim_event::SimEvent;
 use crate::conditions::Act;
 use crate::digest::Digest;
 use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
@@ -76,7 +76,7 @@ impl Participant {
         let life = self.record.lives.len();
         let inputs = self.call(network.now);
         self.tell(inputs, network);
-        network.at(speaks, What::Speak(self.who, life));
+        network.at(speaks, SimEvent::Speak(self.who, life));
     }
 
     /// Begins a process; gives what its application asks for first.
@@ -145,11 +145,11 @@ impl Participant {
         }
         if let Some(until) = self.script.conditions.suspended_until(self.who, now) {
             // A suspended process says nothing.
-            return network.at(until, What::Speak(self.who, life));
+            return network.at(until, SimEvent::Speak(self.who, life));
         }
         let inputs = self.next_frame(network.now);
         self.tell(inputs, network);
-        network.at(now + self.script.topology.frame_ms * 1_000, What::Speak(self.who, life));
+        network.at(now + self.script.topology.frame_ms * 1_000, SimEvent::Speak(self.who, life));
     }
 
     /// The next frame on each track.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, WatchId};
 
-use super::ConnId;
+use super::connection::ConnId;
 
 /// Which of the tracks that everybody speaks on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

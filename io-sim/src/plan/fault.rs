@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conditions::Concerns;
+use super::concerns::Concerns;
 
 /// Something that breaks for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -300,6 +300,35 @@ impl FaultKind {
         match self.concerns() {
             Concerns::Participant(who) => Some(who),
             Concerns::Relay(_) => None,
+        }
+    }
+
+    pub(crate) fn concerns(&self) -> Concerns {
+        match *self {
+            Self::Partition { participant, .. }
+            | Self::Latency { participant, .. }
+            | Self::Loss { participant, .. }
+            | Self::Duplication { participant, .. }
+            | Self::Reordering { participant, .. }
+            | Self::Corruption { participant, .. }
+            | Self::Bandwidth { participant, .. }
+            | Self::SmallPackets { participant, .. }
+            | Self::Rebinding { participant }
+            | Self::NetworkChange { participant, .. }
+            | Self::Suspend { participant }
+            | Self::Restart { participant }
+            | Self::ClockJump { participant, .. }
+            | Self::ExpiredToken { participant }
+            | Self::SilentDirectory { participant }
+            | Self::Reconnect { participant }
+            | Self::HangUp { participant }
+            | Self::StopListening { participant }
+            | Self::Present { participant }
+            | Self::DeviceError { participant }
+            | Self::SafetyAlert { participant } => Concerns::Participant(participant),
+            Self::RelayCrash { relay }
+            | Self::SlowRelay { relay }
+            | Self::RefusingRelay { relay } => Concerns::Relay(relay),
         }
     }
 }

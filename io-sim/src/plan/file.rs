@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{FOREVER_MS, FaultKind, FaultPlan, Topology};
-use crate::conditions::Concerns;
+use super::concerns::Concerns;
+use super::fault::{FOREVER_MS, FaultKind};
+use super::{FaultPlan, Topology};
 
 /// What says how to read the rest.
 #[derive(Deserialize)]

@@ -1,8 +1,9 @@
 //! The plan of a seed.
 
-use super::{FOREVER_MS, Fault, FaultKind, FaultPlan, Side, Topology};
+use super::concerns::Concerns;
+use super::fault::{FOREVER_MS, Fault, FaultKind, Side};
+use super::{FaultPlan, Topology};
 use crate::chance::{Chance, Stream};
-use crate::conditions::Concerns;
 
 /// Draws a fault of a family.
 type Family = fn(&Topology, &mut Chance) -> FaultKind;

@@ -1,12 +1,13 @@
 //! What happens in a run: data, that a seed generates and a person can write.
 
+mod concerns;
 mod fault;
 mod file;
 mod generate;
 
 use serde::{Deserialize, Serialize};
 
-use fault::FOREVER_MS;
+pub(crate) use concerns::Concerns;
 pub use fault::{Fault, FaultKind, Side};
 pub use file::PlanError;
 

@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 
-use super::network::relay_name;
+use super::relay_address::relay_name;
 
 /// What the relays show, and what makes participants believe it. Ed25519, whose signatures are the same
 /// each time.

@@ -4,16 +4,13 @@
 //! are `ether.rs`'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
 //! each time.
 
-mod application;
 mod certificate;
 mod clock;
-mod directory;
 mod errors;
 mod ether;
-mod issuer;
-mod network;
 mod participant;
 mod relay;
+mod relay_address;
 mod socket;
 
 use std::collections::BTreeSet;
@@ -27,8 +24,8 @@ use holdline_sim_entropy as entropy;
 use self::certificate::Certificate;
 use self::errors::Errors;
 use self::ether::Ether;
-use self::network::relay_name;
 use self::participant::{Diary, Participant};
+use self::relay_address::relay_name;
 use crate::chance::{Chance, Stream};
 use crate::digest::Digest;
 use crate::error::RunError;

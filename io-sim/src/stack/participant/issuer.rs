@@ -9,8 +9,8 @@ use holdline_core::{Credential, Secret, Token};
 use holdline_dev_relay::Guard;
 use holdline_quinn::{CredentialProvider, NoCredential};
 
-use super::clock;
 use crate::script::Script;
+use crate::stack::clock;
 
 /// In microseconds.
 const SECOND: u64 = 1_000_000;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdline_quinn::{RelayProvider, Unavailable};
 
-use super::clock;
-use super::participant::url;
 use crate::script::Script;
+use crate::stack::clock;
+use crate::stack::relay_address::url;
 
 /// Tells a participant, sooner or later.
 pub(crate) struct Directory {

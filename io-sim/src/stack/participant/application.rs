@@ -7,11 +7,11 @@ use holdline_core::{Event, Timestamp};
 use holdline_quinn::{Call, CallEnded, PublishedTrack, SubscribedTrack};
 use tokio::task::{AbortHandle, JoinSet, yield_now};
 
-use super::clock;
-use super::participant::Diary;
+use super::diary::Diary;
 use crate::conditions::Act;
 use crate::record::{Heard, Life, Said, TrackRecord};
 use crate::script::{SCREEN, Script, Voice, name};
+use crate::stack::clock;
 
 /// The application of one call.
 pub(crate) struct Application {

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use holdline_core::Timestamp;
 use holdline_quinn::Network;
 
-use super::clock::Clock;
-use super::ether::{Ether, Site};
-use super::socket::SimSocket;
 use crate::script::Script;
+use crate::stack::clock::Clock;
+use crate::stack::ether::{Ether, Site};
+use crate::stack::relay_address::relay_name;
+use crate::stack::socket::SimSocket;
 
 /// A participant's host.
 #[derive(Clone, Debug)]
@@ -20,11 +21,6 @@ pub(crate) struct SimNetwork {
     pub(crate) script: Arc<Script>,
     pub(crate) who: usize,
     pub(crate) clock: Clock,
-}
-
-/// How a relay is called.
-pub(crate) fn relay_name(which: usize) -> String {
-    format!("relay-{which}")
 }
 
 #[async_trait]

@@ -1,18 +1,26 @@
 //! A participant: its processes come and go, and each calls.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod application;
+mod diary;
+mod directory;
+mod issuer;
+mod network;
+
+use std::sync::Arc;
 
 use holdline_core::Timestamp;
 use holdline_dev_relay::Guard;
 use holdline_quinn::{Call, CallConfig, Trust};
 
-use super::application::Application;
+use self::application::Application;
+pub(crate) use self::diary::Diary;
+use self::directory::Directory;
+use self::issuer::Issuer;
+use self::network::SimNetwork;
 use super::clock::{self, Clock};
-use super::directory::Directory;
 use super::ether::Ether;
-use super::issuer::Issuer;
-use super::network::{SimNetwork, relay_name};
-use crate::record::{Life, ParticipantRecord};
+use super::relay_address::url;
+use crate::record::Life;
 use crate::script::{Script, name};
 
 /// What becomes of a participant. Its processes come and go; what they saw stays.
@@ -25,21 +33,6 @@ pub(crate) struct Participant {
     /// Of its relays, if they want to see tokens.
     pub(crate) guard: Option<Arc<Guard>>,
     pub(crate) diary: Diary,
-}
-
-/// What everybody saw.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Diary(Arc<Mutex<ParticipantRecord>>);
-
-impl Diary {
-    pub(crate) fn open(&self) -> MutexGuard<'_, ParticipantRecord> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes into one life.
-    pub(crate) fn write(&self, life: usize, write: impl FnOnce(&mut Life)) {
-        write(&mut self.open().lives[life]);
-    }
 }
 
 impl Participant {
@@ -87,8 +80,4 @@ impl Participant {
 
 fn now() -> Timestamp {
     Timestamp::from_micros(clock::now())
-}
-
-pub(crate) fn url(relay: usize) -> String {
-    format!("moqt://{}", relay_name(relay))
 }

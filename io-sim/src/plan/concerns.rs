@@ -1,0 +1,8 @@
+//! Whom a fault befalls: one participant, or one relay.
+
+/// Whom a fault befalls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concerns {
+    Participant(u64),
+    Relay(u64),
+}

@@ -1,0 +1,10 @@
+//! How relays are named in a run.
+
+/// How a relay is called.
+pub(crate) fn relay_name(which: usize) -> String {
+    format!("relay-{which}")
+}
+
+pub(crate) fn url(relay: usize) -> String {
+    format!("moqt://{}", relay_name(relay))
+}
