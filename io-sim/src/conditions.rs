@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use crate::plan::{Concerns, Fault, FaultKind, FaultPlan, Side};
+use crate::plan::{Fault, FaultKind, FaultPlan, FaultTarget, Side};
 
 /// Which way a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     Up,
     Down,
 }
 
 /// What an application does in the middle of a call, because its host or a person wants it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Act {
+pub(crate) enum AppAction {
     /// Says that the host has another network.
     NetworkChanged,
     ReconnectNow,
@@ -45,13 +45,13 @@ impl Token {
 
 /// A fault that is somewhere in force, from and to, in microseconds from the start.
 #[derive(Clone, Copy, Debug)]
-struct InForce {
+struct ActiveFault {
     from: u64,
     to: u64,
     kind: FaultKind,
 }
 
-impl InForce {
+impl ActiveFault {
     fn at(&self, at: u64) -> bool {
         (self.from..self.to).contains(&at)
     }
@@ -60,8 +60,8 @@ impl InForce {
 /// The faults of a plan, by whom they concern. All times are in microseconds from the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
-    participants: Vec<Vec<InForce>>,
-    relays: Vec<Vec<InForce>>,
+    participants: Vec<Vec<ActiveFault>>,
+    relays: Vec<Vec<ActiveFault>>,
     /// One way, for each participant.
     latencies: Vec<u64>,
 }
@@ -77,10 +77,10 @@ impl Conditions {
         let mut relays = vec![Vec::new(); plan.topology.relays as usize];
         for fault in &plan.faults {
             let (from, to) = span(fault);
-            let in_force = InForce { from, to, kind: fault.kind };
-            match fault.kind.concerns() {
-                Concerns::Participant(who) => participants[who as usize].push(in_force),
-                Concerns::Relay(which) => relays[which as usize].push(in_force),
+            let in_force = ActiveFault { from, to, kind: fault.kind };
+            match fault.kind.target() {
+                FaultTarget::Participant(who) => participants[who as usize].push(in_force),
+                FaultTarget::Relay(which) => relays[which as usize].push(in_force),
             }
         }
         let latencies = plan.topology.latency_ms.iter().map(|ms| ms * 1_000).collect();
@@ -92,7 +92,7 @@ impl Conditions {
     }
 
     /// Until when the last of these faults goes on that follow one another without a pause.
-    fn until(faults: &[InForce], at: u64, is_one: impl Fn(&FaultKind) -> bool) -> Option<u64> {
+    fn until(faults: &[ActiveFault], at: u64, is_one: impl Fn(&FaultKind) -> bool) -> Option<u64> {
         let mut until = at;
         while let Some(end) =
             faults.iter().filter(|f| f.at(until) && is_one(&f.kind)).map(|f| f.to).max()
@@ -103,9 +103,9 @@ impl Conditions {
     }
 
     /// Until when nothing comes through; `None` if it does now.
-    pub(crate) fn blocked_until(&self, who: usize, way: Way, at: u64) -> Option<u64> {
+    pub(crate) fn blocked_until(&self, who: usize, direction: Direction, at: u64) -> Option<u64> {
         Self::until(&self.participants[who], at, |kind| match kind {
-            FaultKind::Partition { side, .. } => side.includes(way),
+            FaultKind::Partition { side, .. } => side.includes(direction),
             FaultKind::NetworkChange { .. } => true,
             _ => false,
         })
@@ -208,30 +208,36 @@ impl Conditions {
     }
 
     /// What a participant's application does, and when, in order.
-    pub(crate) fn acts(&self, who: usize) -> Vec<(u64, Act)> {
-        let mut acts = Vec::new();
-        for InForce { from, to, kind } in &self.participants[who] {
+    pub(crate) fn app_actions(&self, who: usize) -> Vec<(u64, AppAction)> {
+        let mut app_actions = Vec::new();
+        for ActiveFault { from, to, kind } in &self.participants[who] {
             match kind {
                 FaultKind::NetworkChange { announced: true, .. } => {
-                    acts.push((*to, Act::NetworkChanged));
+                    app_actions.push((*to, AppAction::NetworkChanged));
                 }
-                FaultKind::Reconnect { .. } => acts.push((*from, Act::ReconnectNow)),
-                FaultKind::DeviceError { .. } => acts.push((*from, Act::ReportDeviceError)),
-                FaultKind::SafetyAlert { .. } => acts.push((*from, Act::RaiseSafetyAlert)),
+                FaultKind::Reconnect { .. } => app_actions.push((*from, AppAction::ReconnectNow)),
+                FaultKind::DeviceError { .. } => {
+                    app_actions.push((*from, AppAction::ReportDeviceError))
+                }
+                FaultKind::SafetyAlert { .. } => {
+                    app_actions.push((*from, AppAction::RaiseSafetyAlert))
+                }
                 FaultKind::StopListening { .. } => {
-                    acts.extend([(*from, Act::StopListening), (*to, Act::ListenAgain)]);
+                    app_actions
+                        .extend([(*from, AppAction::StopListening), (*to, AppAction::ListenAgain)]);
                 }
                 FaultKind::Present { .. } => {
-                    acts.extend([(*from, Act::Present), (*to, Act::StopPresenting)]);
+                    app_actions
+                        .extend([(*from, AppAction::Present), (*to, AppAction::StopPresenting)]);
                 }
                 FaultKind::HangUp { .. } => {
-                    acts.extend([(*from, Act::HangUp), (*to, Act::CallAgain)]);
+                    app_actions.extend([(*from, AppAction::HangUp), (*to, AppAction::CallAgain)]);
                 }
                 _ => {}
             }
         }
-        acts.sort_unstable();
-        acts
+        app_actions.sort_unstable();
+        app_actions
     }
 
     /// Whether there is somebody to ask which relays there are.
@@ -255,7 +261,7 @@ impl Conditions {
 
     /// The token that a participant is given now; `None` if there is none to be had.
     pub(crate) fn token(&self, who: usize, at: u64) -> Option<Token> {
-        let expire = |fault: &&InForce| matches!(fault.kind, FaultKind::ExpiredToken { .. });
+        let expire = |fault: &&ActiveFault| matches!(fault.kind, FaultKind::ExpiredToken { .. });
         let faults = self.participants[who].iter().filter(expire);
         if faults.clone().any(|fault| fault.at(at)) {
             return None;
@@ -289,10 +295,10 @@ impl Conditions {
 }
 
 impl Side {
-    pub(crate) fn includes(self, way: Way) -> bool {
+    pub(crate) fn includes(self, direction: Direction) -> bool {
         match self {
-            Self::Up => way == Way::Up,
-            Self::Down => way == Way::Down,
+            Self::Up => direction == Direction::Up,
+            Self::Down => direction == Direction::Down,
             Self::Both => true,
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdline_core::{Config, Frame, Retention, Track};
 
-use crate::chance::{Chance, Stream};
 use crate::conditions::{Conditions, span};
 use crate::plan::{Fault, FaultKind, FaultPlan, Topology};
+use crate::rng::{RngStream, SimRng};
 
 /// How long the calls go on after the last fault is over and everybody has said everything, in
 /// microseconds. Whatever was to be repaired is by then.
@@ -23,22 +23,23 @@ const KEYFRAME_EVERY: u64 = 25;
 
 /// A track that everybody speaks on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Voice {
+pub(crate) struct TrackSpec {
     pub(crate) name: &'static str,
     /// How long its frames are, in bytes.
     bytes: usize,
-    kind: Kind,
+    kind: TrackMode,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum TrackMode {
     Lossless { history: Duration },
     Live,
     Video,
 }
 
 /// What somebody presents.
-pub(crate) const SCREEN: Voice = Voice { name: "screen", bytes: 1_500, kind: Kind::Video };
+pub(crate) const SCREEN: TrackSpec =
+    TrackSpec { name: "screen", bytes: 1_500, kind: TrackMode::Video };
 
 /// The run of a plan, as everybody in it knows it.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ pub(crate) struct Script {
     pub(crate) topology: Topology,
     pub(crate) conditions: Conditions,
     /// The tracks that everybody speaks on.
-    voices: Vec<Voice>,
+    track_specs: Vec<TrackSpec>,
     /// When each participant begins its call and when it begins to speak, in microseconds.
     begins: Vec<(u64, u64)>,
     /// When everybody has said everything, in microseconds.
@@ -58,10 +59,10 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(plan: &FaultPlan) -> Self {
-        let mut chance = Chance::new(plan.seed, Stream::Script);
+        let mut rng = SimRng::new(plan.seed, RngStream::Script);
         let begins = (0..plan.topology.participants).map(|_| {
-            let begin = chance.between(0, 500_000);
-            (begin, begin + chance.between(0, 1_000_000))
+            let begin = rng.between(0, 500_000);
+            (begin, begin + rng.between(0, 1_000_000))
         });
         let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
         let lost = (0..plan.topology.participants)
@@ -85,7 +86,7 @@ impl Script {
             seed: plan.seed,
             topology: plan.topology.clone(),
             conditions: Conditions::new(plan),
-            voices: voices(&plan.topology),
+            track_specs: track_specs(&plan.topology),
             begins: begins.collect(),
             said,
             over: (said + AFTERMATH).max(given_up),
@@ -112,24 +113,24 @@ impl Script {
     }
 
     /// What everybody speaks on.
-    pub(crate) fn voices(&self) -> &[Voice] {
-        &self.voices
+    pub(crate) fn track_specs(&self) -> &[TrackSpec] {
+        &self.track_specs
     }
 
     /// Frame `number` of a participant, in one of its lives, on one of its tracks.
     pub(crate) fn frame(
         &self,
         (who, life): (usize, usize),
-        voice: &Voice,
+        spec: &TrackSpec,
         number: u64,
         at: u64,
     ) -> Frame {
-        let mut payload = vec![0x5a; voice.bytes];
+        let mut payload = vec![0x5a; spec.bytes];
         payload[..8].copy_from_slice(&number.to_be_bytes());
         payload[8] = u8::try_from(who).unwrap_or(u8::MAX);
         payload[9] = u8::try_from(life).unwrap_or(u8::MAX);
-        payload[10] = voice.name.as_bytes()[1];
-        let keyframe = voice.kind == Kind::Video && number.is_multiple_of(KEYFRAME_EVERY);
+        payload[10] = spec.name.as_bytes()[1];
+        let keyframe = spec.kind == TrackMode::Video && number.is_multiple_of(KEYFRAME_EVERY);
         let payload = Bytes::from(payload);
         if keyframe { Frame::key(at, payload) } else { Frame::new(at, payload) }
     }
@@ -137,7 +138,7 @@ impl Script {
     /// The seed of a participant's call.
     pub(crate) fn seed(&self, who: usize, life: usize) -> u64 {
         let number = who as u64 * 64 + life as u64;
-        Chance::numbered(self.seed, Stream::Calls, number).draw()
+        SimRng::numbered(self.seed, RngStream::Calls, number).draw()
     }
 
     /// What a participant's wall clock shows, in milliseconds since 1970.
@@ -152,25 +153,25 @@ impl Script {
     }
 }
 
-fn voices(topology: &Topology) -> Vec<Voice> {
+fn track_specs(topology: &Topology) -> Vec<TrackSpec> {
     let recorded = usize::try_from(topology.lossless_bytes).unwrap_or(usize::MAX);
-    let kind = Kind::Lossless { history: Duration::from_millis(topology.history_ms) };
-    let lossless = Voice { name: "lossless", bytes: recorded, kind };
-    let live = Voice { name: "live", bytes: 160, kind: Kind::Live };
-    let video = Voice { name: "video", bytes: 1_500, kind: Kind::Video };
+    let kind = TrackMode::Lossless { history: Duration::from_millis(topology.history_ms) };
+    let lossless = TrackSpec { name: "lossless", bytes: recorded, kind };
+    let live = TrackSpec { name: "live", bytes: 160, kind: TrackMode::Live };
+    let video = TrackSpec { name: "video", bytes: 1_500, kind: TrackMode::Video };
     if topology.video { vec![lossless, live, video] } else { vec![lossless, live] }
 }
 
-impl Voice {
+impl TrackSpec {
     pub(crate) fn track(&self) -> Track {
         match self.kind {
-            Kind::Lossless { history } => {
+            TrackMode::Lossless { history } => {
                 let track = Track::audio(self.name).lossless();
                 let retention = Retention { age: history, ..track.retention };
                 track.retaining(retention)
             }
-            Kind::Live => Track::audio(self.name),
-            Kind::Video => Track::video(self.name),
+            TrackMode::Live => Track::audio(self.name),
+            TrackMode::Video => Track::video(self.name),
         }
     }
 }

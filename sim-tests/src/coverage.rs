@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdline_core::{Event, StateName, Timestamp};
-use holdline_sim::{Fault, FaultPlan, Heard, Life, Record, TrackRecord};
+use holdline_sim::{CallLog, DeliveredFrame, Fault, FaultPlan, RunLog, TrackLog};
 
 /// How long nothing else may go wrong before a fault and after it for the way back to be that fault's, in
 /// milliseconds.
@@ -56,7 +56,7 @@ impl Times {
 
 impl Coverage {
     /// Of one run.
-    pub fn of(plan: &FaultPlan, record: &Record) -> Self {
+    pub fn of(plan: &FaultPlan, record: &RunLog) -> Self {
         let mut coverage = Self { cells: record.cells.clone(), ..Self::default() };
         for fault in &plan.faults {
             let at = Timestamp::from_millis(fault.at_ms);
@@ -99,7 +99,7 @@ fn concerned(plan: &FaultPlan, fault: &Fault) -> Vec<usize> {
     }
 }
 
-fn state_at(life: &Life, at: Timestamp) -> StateName {
+fn state_at(life: &CallLog, at: Timestamp) -> StateName {
     let changes = life.events.iter().take_while(|(when, _)| *when < at);
     let state = changes.filter_map(|(_, event)| match event {
         Event::StateChanged { to, .. } => Some(*to),
@@ -112,7 +112,7 @@ fn state_at(life: &Life, at: Timestamp) -> StateName {
 /// after its end, in milliseconds, the first frame was heard that had been said since.
 pub(crate) fn recoveries<'a>(
     plan: &'a FaultPlan,
-    record: &'a Record,
+    record: &'a RunLog,
 ) -> impl Iterator<Item = (&'a Fault, u64)> {
     let spoken = plan.topology.speech_ms.max(plan.healed_ms());
     let is_alone = move |fault: &&Fault| {
@@ -128,7 +128,7 @@ pub(crate) fn recoveries<'a>(
     plan.faults.iter().filter(is_alone).flat_map(|fault| {
         let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
         between(plan, record, fault).into_iter().map(move |track| {
-            let fresh = |heard: &&Heard| heard.captured_at >= heals.as_micros();
+            let fresh = |heard: &&DeliveredFrame| heard.captured_at >= heals.as_micros();
             let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
             (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
         })
@@ -136,7 +136,7 @@ pub(crate) fn recoveries<'a>(
 }
 
 /// The live tracks that a fault came between, of calls that had been up for some time.
-fn between<'a>(plan: &FaultPlan, record: &'a Record, fault: &Fault) -> Vec<&'a TrackRecord> {
+fn between<'a>(plan: &FaultPlan, record: &'a RunLog, fault: &Fault) -> Vec<&'a TrackLog> {
     let concerned = concerned(plan, fault);
     let is_lost = |who: usize| plan.lost_for_good(who as u64).is_some();
     let mut tracks = Vec::new();

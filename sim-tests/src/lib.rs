@@ -10,7 +10,7 @@ pub mod seeds;
 pub mod shrink;
 pub mod summary;
 
-use holdline_sim::{FaultPlan, Record, RunError, model, stack};
+use holdline_sim::{FaultPlan, RunError, RunLog, model, stack};
 
 /// A call of the model is some thousand small allocations, and little else.
 #[global_allocator]
@@ -42,7 +42,7 @@ pub struct Verdict {
     /// The plan that was played.
     pub plan: FaultPlan,
     /// What everybody saw.
-    pub record: Record,
+    pub record: RunLog,
     /// Which laws were broken, and how.
     pub broken: Vec<oracles::Broken>,
 }

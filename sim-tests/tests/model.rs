@@ -1,6 +1,6 @@
 //! A campaign on the model network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
 
-use holdline_sim::{FaultPlan, Life, Record, model};
+use holdline_sim::{CallLog, FaultPlan, RunLog, model};
 use holdline_sim_tests::oracles::all;
 use holdline_sim_tests::{World, judge};
 
@@ -34,8 +34,8 @@ fn a_plan_played_twice_is_the_same_to_the_last_output_and_another_seed_is_not() 
 #[test]
 fn what_breaks_a_law_is_found() {
     let plan = FaultPlan { faults: Vec::new(), ..FaultPlan::generate(1) };
-    let judged = |change: fn(&mut Life)| {
-        let mut record: Record = model::run(&plan).expect("played");
+    let judged = |change: fn(&mut CallLog)| {
+        let mut record: RunLog = model::run(&plan).expect("played");
         assert_eq!(all(&plan, &record), []);
         change(record.participants[0].lives.last_mut().expect("alive"));
         let broken = all(&plan, &record);

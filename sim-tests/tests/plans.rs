@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use holdline_core::{CauseKind, Event, Outcome, StateName, Timestamp};
-use holdline_sim::{Fault, FaultKind, FaultPlan, Heard, Life, Record, Side, Topology, TrackRecord};
+use holdline_sim::{
+    CallLog, DeliveredFrame, Fault, FaultKind, FaultPlan, RunLog, Side, Topology, TrackLog,
+};
 use holdline_sim_tests::{Verdict, World, judge};
 
 /// The plans of a folder, by name.
@@ -54,9 +56,9 @@ fn what_was_found_once_stays_mended() {
 }
 
 /// How each process ended, and how much it heard of each lossless track.
-fn endings(record: &Record) -> Vec<String> {
+fn endings(record: &RunLog) -> Vec<String> {
     let lives = record.participants.iter().flat_map(|participant| &participant.lives);
-    let ending = |life: &Life| match life.summary.as_ref().map(|summary| &summary.outcome) {
+    let ending = |life: &CallLog| match life.summary.as_ref().map(|summary| &summary.outcome) {
         None => "killed".to_owned(),
         Some(Outcome::Failed(error)) => format!("{:?}", error.code),
         Some(outcome) => format!("{outcome:?}, {:?}", heard_to_the_end(life)),
@@ -64,11 +66,11 @@ fn endings(record: &Record) -> Vec<String> {
     lives.map(ending).collect()
 }
 
-fn heard_to_the_end(life: &Life) -> Vec<(&str, bool)> {
+fn heard_to_the_end(life: &CallLog) -> Vec<(&str, bool)> {
     life.tracks.iter().map(|track| (track.name.as_str(), track.finished)).collect()
 }
 
-fn recovered(life: &Life) -> usize {
+fn recovered(life: &CallLog) -> usize {
     life.events.iter().filter(|(_, event)| matches!(event, Event::Recovered { .. })).count()
 }
 
@@ -95,7 +97,7 @@ fn who_hangs_up_is_gone_and_can_call_again() {
                 let outcome = life.summary.as_ref().map(|summary| &summary.outcome);
                 assert_eq!(outcome, Some(&Outcome::Completed), "{world:?}, p{who}");
             }
-            let heard = |life: &Life| life.tracks.iter().map(|track| track.heard.len()).min();
+            let heard = |life: &CallLog| life.tracks.iter().map(|track| track.heard.len()).min();
             assert!(heard(first) > Some(100) && heard(second) > Some(100), "{world:?}, p{who}");
         }
     }
@@ -110,10 +112,11 @@ fn who_listens_again_hears_what_is_said_from_then_on() {
         assert_eq!((tracks.len(), tracks.iter().filter(|track| track.left).count()), (9, 6));
         for track in tracks {
             let until = if track.since < Timestamp::from_millis(5_000) { 5_000 } else { 13_500 };
-            let late = |heard: &&Heard| track.left && heard.at > Timestamp::from_millis(until);
+            let late =
+                |heard: &&DeliveredFrame| track.left && heard.at > Timestamp::from_millis(until);
             assert_eq!(track.heard.iter().find(late), None, "{world:?}, {}", track.name);
         }
-        let fresh = |track: &TrackRecord| track.heard.first().map(|heard| heard.at - track.since);
+        let fresh = |track: &TrackLog| track.heard.first().map(|heard| heard.at - track.since);
         for track in tracks[3..6].iter() {
             let soon = fresh(track).is_some_and(|fresh| fresh < Duration::from_secs(1));
             assert!(soon, "{world:?}, {}", track.name);
@@ -315,7 +318,7 @@ fn what_is_said_again_does_not_hold_up_what_is_said_now() {
         assert!(missing(&said_again.record) == 0 && missing(&not.record) > 400, "{family}");
         let pairs = live(&said_again.record).zip(live(&not.record));
         let later = pairs.flat_map(|(track, twin)| {
-            let settled = |heard: &&Heard| heard.captured_at > 16_500_000;
+            let settled = |heard: &&DeliveredFrame| heard.captured_at > 16_500_000;
             let heard = track.heard.iter().filter(settled);
             heard.filter_map(|heard| {
                 let twin = twin.heard.iter().find(|other| other.number == heard.number)?;
@@ -330,13 +333,13 @@ fn what_is_said_again_does_not_hold_up_what_is_said_now() {
     assert!(latest.iter().all(|(_, later)| *later <= bound), "{latest:?}");
 }
 
-fn live(record: &Record) -> impl Iterator<Item = &TrackRecord> {
+fn live(record: &RunLog) -> impl Iterator<Item = &TrackLog> {
     let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
     tracks.filter(|track| track.name == "live")
 }
 
 /// How many frames of lossless tracks were told to be missing.
-fn missing(record: &Record) -> u64 {
+fn missing(record: &RunLog) -> u64 {
     let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
     let heard = tracks.filter(|track| track.name == "lossless").flat_map(|track| &track.heard);
     heard.filter_map(|heard| heard.gap).map(|gap| gap.frames).sum()

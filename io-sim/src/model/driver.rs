@@ -140,8 +140,8 @@ fn admits_until(token: &Token) -> u64 {
 }
 
 fn index(script: &Script, name: &str) -> TrackIndex {
-    let voices = script.voices();
-    TrackIndex(voices.iter().position(|voice| voice.name == name).unwrap_or(voices.len()))
+    let track_specs = script.track_specs();
+    TrackIndex(track_specs.iter().position(|spec| spec.name == name).unwrap_or(track_specs.len()))
 }
 
 /// Each group of each track is a stream of its own.

@@ -5,7 +5,6 @@
 //! the current group; connections that die of silence. There is no packet in it.
 
 mod agenda;
-mod cells;
 mod connection;
 mod driver;
 mod network;
@@ -13,24 +12,25 @@ mod participant;
 mod path;
 mod relay;
 mod sim_event;
+mod transition_coverage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, Input, Timestamp};
 
-pub use self::cells::INPUTS;
 use self::network::Network;
 use self::participant::Participant;
 use self::sim_event::SimEvent;
+pub use self::transition_coverage::INPUTS;
 use crate::conditions::span;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
-use crate::record::Record;
+use crate::run_log::RunLog;
 use crate::script::{Script, restarts};
 
-struct World {
+struct Simulation {
     participants: Vec<Participant>,
     network: Network,
 }
@@ -40,26 +40,26 @@ struct World {
 /// # Errors
 ///
 /// If a call panics.
-pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
-    caught(|| World::new(plan).play())
+pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
+    caught(|| Simulation::new(plan).play())
 }
 
 /// Likewise, with a bug planted in everybody's calls.
 #[cfg(feature = "canaries")]
-pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<Record, RunError> {
+pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<RunLog, RunError> {
     caught(|| {
-        let mut world = World::new(plan);
+        let mut world = Simulation::new(plan);
         world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
         world.play()
     })
 }
 
-fn caught(play: impl FnOnce() -> Record) -> Result<Record, RunError> {
+fn caught(play: impl FnOnce() -> RunLog) -> Result<RunLog, RunError> {
     // Nothing of a world is left after a panic.
     catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))
 }
 
-impl World {
+impl Simulation {
     fn new(plan: &FaultPlan) -> Self {
         let script = Arc::new(Script::new(plan));
         let participant = |who| Participant::new(who, Arc::clone(&script));
@@ -67,8 +67,8 @@ impl World {
         let mut network = Network::new(Arc::clone(&script));
         for who in 0..script.participants() {
             network.at(script.begins(who).0, SimEvent::Begin(who));
-            for (at, act) in script.conditions.acts(who) {
-                network.at(at, SimEvent::Act(who, act));
+            for (at, act) in script.conditions.app_actions(who) {
+                network.at(at, SimEvent::AppAction(who, act));
             }
         }
         for fault in &plan.faults {
@@ -89,7 +89,7 @@ impl World {
         Self { participants, network }
     }
 
-    fn play(mut self) -> Record {
+    fn play(mut self) -> RunLog {
         // What happens at the same moment comes before a tick.
         while let Some(next) = self.network.agenda.peek() {
             match self.alarm().filter(|(at, _)| *at < next) {
@@ -107,8 +107,8 @@ impl World {
         self.into_record()
     }
 
-    fn into_record(self) -> Record {
-        let mut record = Record::default();
+    fn into_record(self) -> RunLog {
+        let mut record = RunLog::default();
         let mut digest = Digest::default();
         for participant in self.participants {
             digest.add(participant.digest.finish());
@@ -150,7 +150,7 @@ impl World {
             SimEvent::RelayCrashes(relay) => return network.relay_crashes(relay),
             SimEvent::Begin(who) => return self.participants[who].begin(network),
             SimEvent::Speak(who, life) => return self.participants[who].speak(life, network),
-            SimEvent::Act(who, act) => return self.participants[who].act(act, network),
+            SimEvent::AppAction(who, act) => return self.participants[who].act(act, network),
             SimEvent::Killed(who) => return self.participants[who].killed(network),
             SimEvent::Finish => {
                 return self.participants.iter_mut().for_each(|p| p.finish(network));

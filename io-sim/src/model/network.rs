@@ -9,7 +9,7 @@ use super::connection::{Conn, ConnId};
 use super::path::{IDLE, Paths};
 use super::relay::{self, CONTROL, Relay, Reply, Request};
 use super::sim_event::SimEvent;
-use crate::conditions::Way;
+use crate::conditions::Direction;
 use crate::script::Script;
 
 /// A participant's own idle timeout, in microseconds.
@@ -20,7 +20,7 @@ const STREAMS: usize = 16;
 
 /// A relay, which remembers nothing of its former lives.
 #[derive(Clone, Debug, Default)]
-struct Living {
+struct RelayProcess {
     life: u64,
     relay: Relay,
 }
@@ -31,7 +31,7 @@ pub(super) struct Network {
     pub(super) now: Timestamp,
     pub(super) agenda: Agenda<SimEvent>,
     paths: Paths,
-    relays: Vec<Living>,
+    relays: Vec<RelayProcess>,
     conns: Vec<Conn>,
 }
 
@@ -41,7 +41,7 @@ impl Network {
             now: Timestamp::ZERO,
             agenda: Agenda::default(),
             paths: Paths::new(Arc::clone(&script)),
-            relays: (0..script.topology.relays).map(|_| Living::default()).collect(),
+            relays: (0..script.topology.relays).map(|_| RelayProcess::default()).collect(),
             conns: Vec::new(),
             script,
         }
@@ -129,7 +129,7 @@ impl Network {
 
     pub(super) fn relay_crashes(&mut self, relay: usize) {
         let life = self.relays[relay].life + 1;
-        self.relays[relay] = Living { life, relay: Relay::default() };
+        self.relays[relay] = RelayProcess { life, relay: Relay::default() };
         for id in self.known(|conn| conn.relay == relay) {
             self.conns[id.0].known = false;
             self.at(self.now.as_micros() + OWN_IDLE, SimEvent::ParticipantForgets(id));
@@ -137,19 +137,25 @@ impl Network {
     }
 
     /// When something arrives that is sent now, in the order of its stream.
-    fn arrival(&mut self, id: ConnId, way: Way, stream: u64, bytes: usize) -> Option<u64> {
+    fn arrival(
+        &mut self,
+        id: ConnId,
+        direction: Direction,
+        stream: u64,
+        bytes: usize,
+    ) -> Option<u64> {
         let (who, now) = (self.conns[id.0].who, self.now.as_micros());
-        let Some(arrives) = self.paths.arrival(who, way, bytes, now) else {
+        let Some(arrives) = self.paths.arrival(who, direction, bytes, now) else {
             self.dies(id);
             return None;
         };
-        Some(self.in_order(id, way, stream, arrives))
+        Some(self.in_order(id, direction, stream, arrives))
     }
 
     /// The same, or when what was sent before in its stream arrives.
-    fn in_order(&mut self, id: ConnId, way: Way, stream: u64, arrives: u64) -> u64 {
+    fn in_order(&mut self, id: ConnId, direction: Direction, stream: u64, arrives: u64) -> u64 {
         let now = self.now.as_micros();
-        let streams = &mut self.conns[id.0].streams[way as usize];
+        let streams = &mut self.conns[id.0].streams[direction as usize];
         if let Some((_, last)) = streams.iter_mut().find(|(known, _)| *known == stream) {
             *last = arrives.max(*last);
             return *last;
@@ -187,7 +193,7 @@ impl Network {
     }
 
     fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
-        if let Some(at) = self.arrival(id, Way::Up, stream, request.bytes()) {
+        if let Some(at) = self.arrival(id, Direction::Up, stream, request.bytes()) {
             self.at(at, SimEvent::AtRelay(id, request));
         }
     }
@@ -197,8 +203,8 @@ impl Network {
         let id = self.conn(who, session)?;
         let (conditions, now) = (&self.script.conditions, self.now.as_micros());
         let rtt_micros = conditions.latency(who, now) * 2;
-        let blocked = |way| conditions.blocked_until(who, way, now);
-        let (up, down) = (blocked(Way::Up), blocked(Way::Down));
+        let blocked = |direction| conditions.blocked_until(who, direction, now);
+        let (up, down) = (blocked(Direction::Up), blocked(Direction::Down));
         let conn = &mut self.conns[id.0];
         let sent = conn.probes.len();
         conn.probes.retain(|back| *back > now);
@@ -245,11 +251,13 @@ impl Network {
                 // Who comes now is not shown to it.
                 continue;
             }
-            let Some(mut at) = self.arrival(to, Way::Down, stream, reply.bytes()) else { continue };
+            let Some(mut at) = self.arrival(to, Direction::Down, stream, reply.bytes()) else {
+                continue;
+            };
             if let Some(via) = via {
                 let publisher = self.conns[via.0].who;
                 let latency = self.script.conditions.latency(publisher, self.now.as_micros());
-                at = self.in_order(to, Way::Down, stream, at + latency * 2);
+                at = self.in_order(to, Direction::Down, stream, at + latency * 2);
             }
             self.at(at, SimEvent::AtParticipant(to, reply));
         }

@@ -8,13 +8,13 @@ use holdline_core::{
     Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
 };
 
-use super::cells::Cells;
 use super::network::Network;
 use super::relay::TrackIndex;
 use super::sim_event::SimEvent;
-use crate::conditions::Act;
+use super::transition_coverage::TransitionCoverage;
+use crate::conditions::AppAction;
 use crate::digest::Digest;
-use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
+use crate::run_log::{CallLog, DeliveredFrame, ParticipantLog, SentFrame, TrackLog};
 use crate::script::{SCREEN, Script, name};
 
 /// One participant, in the process that is there now, if there is one.
@@ -28,8 +28,8 @@ pub(super) struct Participant {
     pub(super) answers: VecDeque<Input>,
     /// Whether it has hung up, and has not called again.
     hung_up: bool,
-    pub(super) record: ParticipantRecord,
-    pub(super) cells: Cells,
+    pub(super) record: ParticipantLog,
+    pub(super) cells: TransitionCoverage,
     pub(super) digest: Digest,
     /// The bug that is planted in its calls.
     #[cfg(feature = "canaries")]
@@ -59,8 +59,8 @@ impl Participant {
             alarm: None,
             answers: VecDeque::new(),
             hung_up: false,
-            record: ParticipantRecord::default(),
-            cells: Cells::default(),
+            record: ParticipantLog::default(),
+            cells: TransitionCoverage::default(),
             digest: Digest::default(),
             #[cfg(feature = "canaries")]
             canary: None,
@@ -93,16 +93,17 @@ impl Participant {
         {
             config.canary = self.canary;
         }
-        let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
+        let mut record =
+            CallLog { since: now, incarnation: config.first_epoch, ..CallLog::default() };
         let seed = script.seed(self.who, life);
         let call = Supervisor::new(config, seed, now).expect("a valid configuration");
         self.hung_up = false;
         self.process = Some(Process { call, life, publications: BTreeMap::new(), frames: 0 });
 
         let mut inputs = Vec::new();
-        for (id, voice) in (1..).zip(script.voices()) {
-            inputs.push(Input::publish(TrackId(id), voice.track()));
-            record.said.insert(voice.name.into(), Vec::new());
+        for (id, spec) in (1..).zip(script.track_specs()) {
+            inputs.push(Input::publish(TrackId(id), spec.track()));
+            record.said.insert(spec.name.into(), Vec::new());
         }
         self.record.lives.push(record);
         inputs.extend(self.listen(now));
@@ -117,22 +118,22 @@ impl Participant {
         let Some(life) = self.life() else { return Vec::new() };
         let mut inputs = Vec::new();
         for speaker in script.others(who) {
-            for voice in script.voices() {
+            for spec in script.track_specs() {
                 let id = TrackId(FIRST_HEARD + life.tracks.len() as u64);
-                inputs.push(Input::subscribe(id, name(speaker), voice.track()));
-                life.tracks.push(TrackRecord {
+                inputs.push(Input::subscribe(id, name(speaker), spec.track()));
+                life.tracks.push(TrackLog {
                     track: Some(id),
                     speaker,
-                    name: voice.name.into(),
+                    name: spec.name.into(),
                     since: now,
-                    ..TrackRecord::default()
+                    ..TrackLog::default()
                 });
             }
         }
         inputs
     }
 
-    fn life(&mut self) -> Option<&mut Life> {
+    fn life(&mut self) -> Option<&mut CallLog> {
         self.record.lives.last_mut()
     }
 
@@ -163,32 +164,33 @@ impl Participant {
         process.frames += 1;
         let of = (self.who, process.life);
         let mut inputs = Vec::new();
-        for (id, voice) in (1..).zip(self.script.voices()) {
-            let frame = self.script.frame(of, voice, number, now.as_micros());
-            let said = Said { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
-            life.said.get_mut(voice.name).into_iter().for_each(|all| all.push(said.clone()));
+        for (id, spec) in (1..).zip(self.script.track_specs()) {
+            let frame = self.script.frame(of, spec, number, now.as_micros());
+            let said =
+                SentFrame { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
+            life.said.get_mut(spec.name).into_iter().for_each(|all| all.push(said.clone()));
             inputs.push(Input::Send { track: TrackId(id), frame });
         }
         inputs
     }
 
     /// Does what its application is to do, if there is one.
-    pub(super) fn act(&mut self, act: Act, network: &mut Network) {
+    pub(super) fn act(&mut self, act: AppAction, network: &mut Network) {
         let inputs = self.asks(act, network.now);
         self.tell(inputs, network);
         match act {
-            Act::HangUp if self.process.take().is_some() => {
+            AppAction::HangUp if self.process.take().is_some() => {
                 self.hung_up = true;
                 self.alarm = None;
                 network.left(self.who);
             }
-            Act::CallAgain if self.hung_up => self.begin(network),
+            AppAction::CallAgain if self.hung_up => self.begin(network),
             _ => {}
         }
     }
 
     /// What its application tells its call when it is to do this, if there is one.
-    fn asks(&mut self, act: Act, now: Timestamp) -> Vec<Input> {
+    fn asks(&mut self, act: AppAction, now: Timestamp) -> Vec<Input> {
         let Some(state) = self.process.as_ref().map(|process| process.call.state()) else {
             return Vec::new();
         };
@@ -196,35 +198,40 @@ impl Participant {
             self.script.frame((self.who, self.record.lives.len() - 1), &SCREEN, 0, now.as_micros());
         let Some(life) = self.life() else { return Vec::new() };
         match act {
-            Act::NetworkChanged => vec![Input::NetworkChanged],
-            Act::ReconnectNow => vec![Input::ReconnectNow],
-            Act::ReportDeviceError => {
+            AppAction::NetworkChanged => vec![Input::NetworkChanged],
+            AppAction::ReconnectNow => vec![Input::ReconnectNow],
+            AppAction::ReportDeviceError => {
                 life.reports += u64::from(!state.is_final());
                 vec![Input::MediaDeviceError { track: TrackId(1), detail: String::new() }]
             }
-            Act::RaiseSafetyAlert => {
+            AppAction::RaiseSafetyAlert => {
                 life.reports += u64::from(!state.is_final());
                 vec![Input::SafetyAlert { detail: String::new() }]
             }
-            Act::StopListening => {
+            AppAction::StopListening => {
                 let there = life.tracks.iter_mut().filter(|track| !track.left);
-                let leave = |track: &mut TrackRecord| {
+                let leave = |track: &mut TrackLog| {
                     track.left = true;
                     track.track.map(|track| Input::Unsubscribe { track })
                 };
                 there.filter_map(leave).collect()
             }
-            Act::ListenAgain if life.tracks.iter().all(|track| track.left) => self.listen(now),
-            Act::Present if !life.said.contains_key(SCREEN.name) && !state.is_final() => {
-                let said =
-                    Said { at: now, keyframe: screen.keyframe, payload: screen.payload.clone() };
+            AppAction::ListenAgain if life.tracks.iter().all(|track| track.left) => {
+                self.listen(now)
+            }
+            AppAction::Present if !life.said.contains_key(SCREEN.name) && !state.is_final() => {
+                let said = SentFrame {
+                    at: now,
+                    keyframe: screen.keyframe,
+                    payload: screen.payload.clone(),
+                };
                 life.said.insert(SCREEN.name.into(), vec![said]);
                 let publish = Input::publish(PRESENTED, SCREEN.track());
                 vec![publish, Input::Send { track: PRESENTED, frame: screen }]
             }
-            Act::StopPresenting => vec![Input::Finish { track: PRESENTED }],
-            Act::HangUp => vec![Input::Close],
-            Act::ListenAgain | Act::Present | Act::CallAgain => Vec::new(),
+            AppAction::StopPresenting => vec![Input::Finish { track: PRESENTED }],
+            AppAction::HangUp => vec![Input::Close],
+            AppAction::ListenAgain | AppAction::Present | AppAction::CallAgain => Vec::new(),
         }
     }
 
@@ -238,7 +245,7 @@ impl Participant {
 
     /// Has said everything.
     pub(super) fn finish(&mut self, network: &mut Network) {
-        let tracks = (1..).zip(self.script.voices());
+        let tracks = (1..).zip(self.script.track_specs());
         let finish = tracks.map(|(id, _)| Input::Finish { track: TrackId(id) });
         let inputs: Vec<Input> = finish.collect();
         self.tell(inputs, network);
@@ -255,10 +262,10 @@ impl Participant {
 }
 
 /// Takes note of what is for the application.
-pub(super) fn note(life: &mut Life, now: Timestamp, output: &Output) {
+pub(super) fn note(life: &mut CallLog, now: Timestamp, output: &Output) {
     match output {
         Output::Deliver { track, object, gap } => {
-            let heard = Heard {
+            let heard = DeliveredFrame {
                 at: now,
                 number: object.number,
                 captured_at: object.frame.captured_at,

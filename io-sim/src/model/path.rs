@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::chance::{Chance, Stream};
-use crate::conditions::Way;
+use crate::conditions::Direction;
+use crate::rng::{RngStream, SimRng};
 use crate::script::Script;
 
 /// How long the model tries to bring a message through before its connection counts as dead: a relay's
@@ -23,26 +23,32 @@ const SMALLEST_MTU: u64 = 1_200;
 pub(super) struct Paths {
     script: Arc<Script>,
     /// For each way of each participant: its chance, and until when its line is busy.
-    lanes: Vec<[(Chance, u64); 2]>,
+    links: Vec<[(SimRng, u64); 2]>,
 }
 
 impl Paths {
     pub(super) fn new(script: Arc<Script>) -> Self {
-        let lane = |who: usize, way| {
-            (Chance::numbered(script.seed, Stream::Packets, who as u64 * 2 + way), 0)
+        let link = |who: usize, direction| {
+            (SimRng::numbered(script.seed, RngStream::Packets, who as u64 * 2 + direction), 0)
         };
-        let lanes = (0..script.participants()).map(|who| [lane(who, 0), lane(who, 1)]).collect();
-        Self { script, lanes }
+        let links = (0..script.participants()).map(|who| [link(who, 0), link(who, 1)]).collect();
+        Self { script, links }
     }
 
     /// When what is sent now arrives: at once, or when it was sent again after a loss, or after the
     /// path was blocked and the sender's probes, ever further apart, found it open. `None` if the
     /// connection is dead by then.
-    pub(super) fn arrival(&mut self, who: usize, way: Way, bytes: usize, now: u64) -> Option<u64> {
+    pub(super) fn arrival(
+        &mut self,
+        who: usize,
+        direction: Direction,
+        bytes: usize,
+        now: u64,
+    ) -> Option<u64> {
         let conditions = &self.script.conditions;
-        let (chance, busy_until) = &mut self.lanes[who][way as usize];
+        let (rng, busy_until) = &mut self.links[who][direction as usize];
         let latency = conditions.latency(who, now);
-        let mut arrives = now + latency + chance.between(0, 200 + latency / 20);
+        let mut arrives = now + latency + rng.between(0, 200 + latency / 20);
         if let Some((bandwidth, until)) = conditions.bandwidth(who, now) {
             let begins = (*busy_until).max(now);
             let through = begins + (bytes as u64 + OVERHEAD) * 1_000_000 / bandwidth.max(1);
@@ -52,21 +58,21 @@ impl Paths {
         }
         // A packet with a bit turned over is a packet lost.
         for spoilt in [conditions.loss(who, now), conditions.corruption(who, now)] {
-            if spoilt.is_some_and(|one_in| chance.one_in(one_in)) {
+            if spoilt.is_some_and(|one_in| rng.one_in(one_in)) {
                 arrives += latency * 3;
             }
         }
         if let Some((one_in, by)) = conditions.reordering(who, now)
-            && chance.one_in(one_in)
+            && rng.one_in(one_in)
         {
             arrives += by;
         }
-        if let Some(open) = conditions.blocked_until(who, way, now) {
+        if let Some(open) = conditions.blocked_until(who, direction, now) {
             let blocked = open - now;
             if blocked > IDLE {
                 return None;
             }
-            arrives = open + latency + chance.between(0, blocked.min(RESUMPTION));
+            arrives = open + latency + rng.between(0, blocked.min(RESUMPTION));
         }
         Some(arrives)
     }
@@ -77,8 +83,8 @@ impl Paths {
         let conditions = &self.script.conditions;
         [0, 300_000, 900_000, 2_100_000].into_iter().find_map(|pause| {
             let at = now + pause;
-            let open = conditions.blocked_until(who, Way::Up, at).is_none()
-                && conditions.blocked_until(who, Way::Down, at).is_none()
+            let open = conditions.blocked_until(who, Direction::Up, at).is_none()
+                && conditions.blocked_until(who, Direction::Down, at).is_none()
                 && conditions.longest_packet(who, at).is_none_or(|most| most >= SMALLEST_MTU)
                 && !conditions.is_away(relay, at);
             open.then(|| (at, at + conditions.latency(who, at) * 4))

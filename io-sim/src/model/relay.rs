@@ -64,7 +64,7 @@ struct Namespace {
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum GroupPart {
     Object(Object),
     End(Location, FrameNumber),
 }
@@ -91,7 +91,7 @@ struct Fetch {
 pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
     /// The current group of each track, as far as its publisher has begun it.
-    groups: BTreeMap<(ConnId, TrackIndex), Vec<Part>>,
+    groups: BTreeMap<(ConnId, TrackIndex), Vec<GroupPart>>,
     watches: Vec<(ConnId, WatchId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
     fetches: Vec<Fetch>,
@@ -146,10 +146,10 @@ impl Relay {
                 self.subscribers.retain(|s| s.conn != conn || s.id != subscription);
             }
             Request::Object { track, object } => {
-                self.publish(conn, track, Part::Object(object), &mut out);
+                self.publish(conn, track, GroupPart::Object(object), &mut out);
             }
             Request::EndOfTrack { track, location, number } => {
-                self.publish(conn, track, Part::End(location, number), &mut out);
+                self.publish(conn, track, GroupPart::End(location, number), &mut out);
             }
             Request::Fetch { fetch, namespace, name, first, last } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
@@ -188,7 +188,7 @@ impl Relay {
         out
     }
 
-    fn publish(&mut self, conn: ConnId, track: TrackIndex, part: Part, out: &mut Vec<Send>) {
+    fn publish(&mut self, conn: ConnId, track: TrackIndex, part: GroupPart, out: &mut Vec<Send>) {
         let group = self.groups.entry((conn, track)).or_default();
         if group.first().is_some_and(|first| first.group() < part.group()) {
             group.clear();
@@ -269,7 +269,7 @@ impl Reply {
     }
 }
 
-impl Part {
+impl GroupPart {
     fn group(&self) -> u64 {
         match self {
             Self::Object(object) => object.location.group,
@@ -279,10 +279,10 @@ impl Part {
 }
 
 /// A group is a stream of its own for each subscriber.
-fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &Part) -> Send {
+fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> Send {
     let reply = match part {
-        Part::Object(object) => Reply::Object { subscription, object: object.clone() },
-        Part::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
+        GroupPart::Object(object) => Reply::Object { subscription, object: object.clone() },
+        GroupPart::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
     };
     let stream = (1 << 63) | (subscription.0 << 32) | (part.group() & 0xffff_ffff);
     Send { to, stream, reply, via: None }

@@ -4,7 +4,7 @@ use holdline_core::{RequestId, SessionId};
 
 use super::connection::ConnId;
 use super::relay::{Reply, Request};
-use crate::conditions::Act;
+use crate::conditions::AppAction;
 
 #[derive(Clone, Debug)]
 pub(super) enum SimEvent {
@@ -21,7 +21,7 @@ pub(super) enum SimEvent {
     /// To the process in that life of a participant.
     DirectoryAnswers(usize, usize, RequestId),
     RelayCrashes(usize),
-    Act(usize, Act),
+    AppAction(usize, AppAction),
     Killed(usize),
     Finish,
     Close,

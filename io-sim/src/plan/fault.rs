@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::concerns::Concerns;
+use super::fault_target::FaultTarget;
 
 /// Something that breaks for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,44 +266,44 @@ impl FaultKind {
     }
 
     /// Which participant, or which relay, it befalls.
-    pub(super) fn bearer(&mut self) -> &mut u64 {
+    pub(super) fn target_index(&mut self) -> &mut u64 {
         match self {
-            Self::Partition { participant: bearer, .. }
-            | Self::Latency { participant: bearer, .. }
-            | Self::Loss { participant: bearer, .. }
-            | Self::Duplication { participant: bearer, .. }
-            | Self::Reordering { participant: bearer, .. }
-            | Self::Corruption { participant: bearer, .. }
-            | Self::Bandwidth { participant: bearer, .. }
-            | Self::SmallPackets { participant: bearer, .. }
-            | Self::Rebinding { participant: bearer }
-            | Self::NetworkChange { participant: bearer, .. }
-            | Self::Suspend { participant: bearer }
-            | Self::Restart { participant: bearer }
-            | Self::ClockJump { participant: bearer, .. }
-            | Self::ExpiredToken { participant: bearer }
-            | Self::SilentDirectory { participant: bearer }
-            | Self::Reconnect { participant: bearer }
-            | Self::HangUp { participant: bearer }
-            | Self::StopListening { participant: bearer }
-            | Self::Present { participant: bearer }
-            | Self::DeviceError { participant: bearer }
-            | Self::SafetyAlert { participant: bearer }
-            | Self::RelayCrash { relay: bearer }
-            | Self::SlowRelay { relay: bearer }
-            | Self::RefusingRelay { relay: bearer } => bearer,
+            Self::Partition { participant: target_index, .. }
+            | Self::Latency { participant: target_index, .. }
+            | Self::Loss { participant: target_index, .. }
+            | Self::Duplication { participant: target_index, .. }
+            | Self::Reordering { participant: target_index, .. }
+            | Self::Corruption { participant: target_index, .. }
+            | Self::Bandwidth { participant: target_index, .. }
+            | Self::SmallPackets { participant: target_index, .. }
+            | Self::Rebinding { participant: target_index }
+            | Self::NetworkChange { participant: target_index, .. }
+            | Self::Suspend { participant: target_index }
+            | Self::Restart { participant: target_index }
+            | Self::ClockJump { participant: target_index, .. }
+            | Self::ExpiredToken { participant: target_index }
+            | Self::SilentDirectory { participant: target_index }
+            | Self::Reconnect { participant: target_index }
+            | Self::HangUp { participant: target_index }
+            | Self::StopListening { participant: target_index }
+            | Self::Present { participant: target_index }
+            | Self::DeviceError { participant: target_index }
+            | Self::SafetyAlert { participant: target_index }
+            | Self::RelayCrash { relay: target_index }
+            | Self::SlowRelay { relay: target_index }
+            | Self::RefusingRelay { relay: target_index } => target_index,
         }
     }
 
     /// Whom it befalls; `None` for a relay.
     pub fn participant(&self) -> Option<u64> {
-        match self.concerns() {
-            Concerns::Participant(who) => Some(who),
-            Concerns::Relay(_) => None,
+        match self.target() {
+            FaultTarget::Participant(who) => Some(who),
+            FaultTarget::Relay(_) => None,
         }
     }
 
-    pub(crate) fn concerns(&self) -> Concerns {
+    pub(crate) fn target(&self) -> FaultTarget {
         match *self {
             Self::Partition { participant, .. }
             | Self::Latency { participant, .. }
@@ -325,10 +325,10 @@ impl FaultKind {
             | Self::StopListening { participant }
             | Self::Present { participant }
             | Self::DeviceError { participant }
-            | Self::SafetyAlert { participant } => Concerns::Participant(participant),
+            | Self::SafetyAlert { participant } => FaultTarget::Participant(participant),
             Self::RelayCrash { relay }
             | Self::SlowRelay { relay }
-            | Self::RefusingRelay { relay } => Concerns::Relay(relay),
+            | Self::RefusingRelay { relay } => FaultTarget::Relay(relay),
         }
     }
 }

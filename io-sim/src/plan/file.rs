@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::concerns::Concerns;
 use super::fault::{FOREVER_MS, FaultKind};
+use super::fault_target::FaultTarget;
 use super::{FaultPlan, Topology};
 
 /// What says how to read the rest.
@@ -103,9 +103,9 @@ impl FaultPlan {
             "topology.history_ms must be between 1 and 60,000",
         )?;
         for fault in &self.faults {
-            let known = match fault.kind.concerns() {
-                Concerns::Participant(participant) => participant < *participants,
-                Concerns::Relay(relay) => relay < *relays,
+            let known = match fault.kind.target() {
+                FaultTarget::Participant(participant) => participant < *participants,
+                FaultTarget::Relay(relay) => relay < *relays,
             };
             ensure(known, "a fault of a participant or relay that there is not")?;
             let end = fault.at_ms.checked_add(fault.for_ms);

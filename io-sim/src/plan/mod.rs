@@ -1,14 +1,14 @@
 //! What happens in a run: data, that a seed generates and a person can write.
 
-mod concerns;
 mod fault;
+mod fault_target;
 mod file;
 mod generate;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use concerns::Concerns;
 pub use fault::{Fault, FaultKind, Side};
+pub(crate) use fault_target::FaultTarget;
 pub use file::PlanError;
 
 /// A run.
@@ -80,11 +80,11 @@ impl FaultPlan {
     /// For how long faults of relays, and of these participants, may keep their calls from going on, in milliseconds,
     /// taken together.
     pub fn outage_ms(&self, whose: &[usize]) -> u64 {
-        let concerns = |fault: &&Fault| {
+        let target = |fault: &&Fault| {
             fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
         };
         let outages = self.faults.iter().filter(|fault| fault.hinders() && !fault.is_lasting());
-        outages.filter(concerns).map(|fault| fault.for_ms).sum()
+        outages.filter(target).map(|fault| fault.for_ms).sum()
     }
 
     /// The longest that anybody's round trip to a relay ever takes, in milliseconds, if nothing is lost.

@@ -6,8 +6,8 @@
 
 mod certificate;
 mod clock;
-mod errors;
-mod ether;
+mod error_capture;
+mod packet_network;
 mod participant;
 mod relay;
 mod relay_address;
@@ -22,15 +22,15 @@ use holdline_dev_relay::Guard;
 use holdline_sim_entropy as entropy;
 
 use self::certificate::Certificate;
-use self::errors::Errors;
-use self::ether::Ether;
-use self::participant::{Diary, Participant};
+use self::error_capture::ErrorCapture;
+use self::packet_network::PacketNetwork;
+use self::participant::{Participant, SharedLog};
 use self::relay_address::relay_name;
-use crate::chance::{Chance, Stream};
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan, Topology};
-use crate::record::Record;
+use crate::rng::{RngStream, SimRng};
+use crate::run_log::RunLog;
 use crate::script::{BEGINNING_MS, Script, name, restarts};
 
 /// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
@@ -43,18 +43,18 @@ const GOODBYES: Duration = Duration::from_secs(3);
 /// # Errors
 ///
 /// If it cannot be played to its end.
-pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
+pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     if !cfg!(tokio_unstable) {
         let why = "built without `--cfg tokio_unstable`: RUSTFLAGS in the environment goes before \
                    .cargo/config.toml";
         return Err(RunError::NotRepeatable(why.into()));
     }
     relay::prepare().map_err(|error| RunError::Process(error.to_string()))?;
-    let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
+    let entropy = SimRng::new(plan.seed, RngStream::Entropy).draw();
     // What is dropped after a panic may panic too, and end the process: then this is all that names the seed.
     let name = format!("seed {}", plan.seed);
     let played = entropy::seeded(&name, entropy, wall_clock(Duration::ZERO), || {
-        let errors = Errors::default();
+        let errors = ErrorCapture::default();
         let played = catch_unwind(AssertUnwindSafe(|| errors.listen(|| play(plan))));
         (played, errors.first())
     });
@@ -69,36 +69,37 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     }
 }
 
-fn play(plan: &FaultPlan) -> Result<Record, RunError> {
+fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
     let script = Arc::new(Script::new(plan));
     let failed = |error: anyhow::Error| RunError::Process(format!("{error:#}"));
     let Certificate { relays: tls, trust } =
         Certificate::generate(plan.topology.relays).map_err(failed)?;
     let guard = script.conditions.are_guarded().then(Guard::new).transpose().map_err(failed)?;
     let guard = guard.map(Arc::new);
-    let ether = Ether::new(Arc::clone(&script));
+    let packet_network = PacketNetwork::new(Arc::clone(&script));
     let mut sim = turmoil::Builder::new()
-        .rng_seed(Chance::new(plan.seed, Stream::Topology).draw())
+        .rng_seed(SimRng::new(plan.seed, RngStream::Topology).draw())
         .epoch(UNIX_EPOCH + wall_clock(Duration::ZERO))
         .tick_duration(tick(&plan.topology))
         .simulation_duration(Duration::MAX)
         .build();
     for which in 0..plan.topology.relays as usize {
-        let (script, ether) = (Arc::clone(&script), ether.clone());
+        let (script, packet_network) = (Arc::clone(&script), packet_network.clone());
         let shown = (tls.clone(), guard.clone());
         sim.host(relay_name(which), move || {
-            relay::serve(which, Arc::clone(&script), ether.clone(), shown.clone())
+            relay::serve(which, Arc::clone(&script), packet_network.clone(), shown.clone())
         });
     }
-    let diaries: Vec<Diary> = (0..script.participants()).map(|_| Diary::default()).collect();
-    for (who, diary) in diaries.iter().enumerate() {
+    let shared_logs: Vec<SharedLog> =
+        (0..script.participants()).map(|_| SharedLog::default()).collect();
+    for (who, shared_log) in shared_logs.iter().enumerate() {
         let participant = Participant {
             who,
             script: Arc::clone(&script),
-            ether: ether.clone(),
+            packet_network: packet_network.clone(),
             trust: trust.clone(),
             guard: guard.clone(),
-            diary: diary.clone(),
+            shared_log: shared_log.clone(),
         };
         sim.host(name(who), move || participant.clone().live());
     }
@@ -135,9 +136,9 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
     drop(sim);
 
     let mut digest = Digest::default();
-    digest.add(ether.digest());
+    digest.add(packet_network.digest());
     let participants: Vec<_> =
-        diaries.iter().map(|diary| std::mem::take(&mut *diary.open())).collect();
+        shared_logs.iter().map(|shared_log| std::mem::take(&mut *shared_log.open())).collect();
     for life in participants.iter().flat_map(|participant| &participant.lives) {
         for (at, event) in &life.events {
             digest.add((at, format!("{event:?}")));
@@ -146,7 +147,7 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
             digest.add((heard.at, heard.number, &heard.payload));
         }
     }
-    Ok(Record { participants, cells: BTreeSet::new(), digest: digest.finish() })
+    Ok(RunLog { participants, cells: BTreeSet::new(), digest: digest.finish() })
 }
 
 /// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.

@@ -16,7 +16,7 @@ use moq_transport::coding::TrackNamespace;
 use tokio::runtime::{EnterGuard, Runtime};
 
 use super::clock;
-use super::ether::{Ether, Site};
+use super::packet_network::{PacketNetwork, SocketOwner};
 use super::socket::SimSocket;
 use crate::script::Script;
 
@@ -42,7 +42,7 @@ pub(crate) fn prepare() -> io::Result<()> {
 pub(crate) async fn serve(
     which: usize,
     script: Arc<Script>,
-    ether: Ether,
+    packet_network: PacketNetwork,
     (tls, guard): (tls::Config, Option<Arc<Guard>>),
 ) -> turmoil::Result {
     let event_loop = EVENT_LOOP.get().ok_or("nothing was prepared")?;
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     let config =
         quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
             REGISTERING.take();
-            SimSocket::bind(&ether, Site::Relay(which))
+            SimSocket::bind(&packet_network, SocketOwner::Relay(which))
         });
     REGISTERING.set(Some(event_loop.enter()));
     let endpoint = quic::Endpoint::new(config);
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
         mlog_dir: None,
         announce: None,
         node: None,
-        coordinator: Arc::new(Moods { which, script, guard }),
+        coordinator: Arc::new(FaultyCoordinator { which, script, guard }),
         session: SessionConfig::default(),
         connection_tagger: None,
     };
@@ -73,14 +73,14 @@ pub(crate) async fn serve(
 
 /// What the relay asks before it lets somebody in or lets something be published: the place where it can
 /// be made slow, or refuse.
-struct Moods {
+struct FaultyCoordinator {
     which: usize,
     script: Arc<Script>,
     /// If it wants to see tokens.
     guard: Option<Arc<Guard>>,
 }
 
-impl Moods {
+impl FaultyCoordinator {
     async fn wait_while_slow(&self) {
         while let Some(until) = self.script.conditions.slow_until(self.which, clock::now()) {
             clock::sleep_until(until).await;
@@ -89,7 +89,7 @@ impl Moods {
 }
 
 #[async_trait]
-impl Coordinator for Moods {
+impl Coordinator for FaultyCoordinator {
     async fn get_scope_config(&self, _scope: Option<&str>) -> CoordinatorResult<ScopeConfig> {
         self.wait_while_slow().await;
         Ok(self.guard.as_ref().map(|guard| guard.scope_config()).unwrap_or_default())

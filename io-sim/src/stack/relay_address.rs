@@ -5,6 +5,6 @@ pub(crate) fn relay_name(which: usize) -> String {
     format!("relay-{which}")
 }
 
-pub(crate) fn url(relay: usize) -> String {
+pub(crate) fn relay_url(relay: usize) -> String {
     format!("moqt://{}", relay_name(relay))
 }

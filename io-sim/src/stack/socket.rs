@@ -12,10 +12,10 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::Sleep;
 
 use super::clock::Clock;
-use super::ether::{Ether, Site, SocketId};
+use super::packet_network::{PacketNetwork, SocketId, SocketOwner};
 
 pub(crate) struct SimSocket {
-    ether: Ether,
+    packet_network: PacketNetwork,
     id: SocketId,
     clock: Clock,
     /// Until the next packet arrives that is on its way.
@@ -23,10 +23,15 @@ pub(crate) struct SimSocket {
 }
 
 impl SimSocket {
-    pub(crate) fn bind(ether: &Ether, site: Site) -> Arc<Self> {
+    pub(crate) fn bind(packet_network: &PacketNetwork, owner: SocketOwner) -> Arc<Self> {
         let clock = Clock::here();
-        let id = ether.bind(site, clock.now());
-        Arc::new(Self { ether: ether.clone(), id, clock, timer: Mutex::new(None) })
+        let id = packet_network.bind(owner, clock.now());
+        Arc::new(Self {
+            packet_network: packet_network.clone(),
+            id,
+            clock,
+            timer: Mutex::new(None),
+        })
     }
 
     /// Whether it is time already; else the task is woken when it is.
@@ -47,7 +52,7 @@ impl fmt::Debug for SimSocket {
 
 impl Drop for SimSocket {
     fn drop(&mut self) {
-        self.ether.close(self.id);
+        self.packet_network.close(self.id);
     }
 }
 
@@ -59,7 +64,7 @@ impl AsyncUdpSocket for SimSocket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
         for packet in transmit.contents.chunks(segment) {
-            self.ether.send(self.id, transmit.destination, packet, self.clock.now());
+            self.packet_network.send(self.id, transmit.destination, packet, self.clock.now());
         }
         Ok(())
     }
@@ -73,7 +78,7 @@ impl AsyncUdpSocket for SimSocket {
         let mut received = 0;
         for (buffer, meta) in buffers.iter_mut().zip(meta) {
             let packet = loop {
-                match self.ether.receive(self.id, self.clock.now(), cx.waker()) {
+                match self.packet_network.receive(self.id, self.clock.now(), cx.waker()) {
                     Ok(packet) => break packet,
                     Err(Some(due)) if received == 0 => {
                         if self.poll_until(cx, due).is_pending() {
@@ -94,7 +99,7 @@ impl AsyncUdpSocket for SimSocket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.ether.address(self.id))
+        Ok(self.packet_network.address(self.id))
     }
 
     fn may_fragment(&self) -> bool {

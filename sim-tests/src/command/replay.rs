@@ -1,7 +1,7 @@
 //! One run, told.
 
 use holdline_core::Event;
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 use holdline_sim_tests::judge;
 
 use super::say::say;
@@ -36,7 +36,7 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), Failure> {
 }
 
 /// Every event, in order of time.
-fn trace(record: &Record) {
+fn trace(record: &RunLog) {
     let mut events: Vec<(holdline_core::Timestamp, usize, &Event)> = Vec::new();
     for (who, participant) in record.participants.iter().enumerate() {
         for (at, event) in participant.lives.iter().flat_map(|life| &life.events) {
@@ -58,7 +58,7 @@ fn told(event: &Event) -> String {
     }
 }
 
-fn tell(plan: &FaultPlan, record: &Record) {
+fn tell(plan: &FaultPlan, record: &RunLog) {
     let frames = |n: usize| if n == 1 { "1 frame".into() } else { format!("{n} frames") };
     for (who, participant) in record.participants.iter().enumerate() {
         for (number, life) in participant.lives.iter().enumerate() {

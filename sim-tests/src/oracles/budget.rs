@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use holdline_core::{CauseKind, Event, Timestamp};
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 
 /// For how long a session must be up; a little less, because the budget is counted from readiness on.
 const STABLE: Duration = Duration::from_secs(9);
 
-pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
+pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
         for life in &participant.lives {
             let (mut used, mut before) = (0, 0);

@@ -1,9 +1,9 @@
 //! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
 
 use holdline_core::{ErrorCode, Event, Outcome};
-use holdline_sim::{FaultPlan, Life, Record};
+use holdline_sim::{CallLog, FaultPlan, RunLog};
 
-pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
+pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
     for (who, participant) in record.participants.iter().enumerate() {
         let life = participant.last();
         reports(life).map_err(|how| format!("p{who}: {how}"))?;
@@ -71,7 +71,7 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
 }
 
 /// What an application reports is told to everybody who looks after the call, once.
-fn reports(life: &Life) -> Result<(), String> {
+fn reports(life: &CallLog) -> Result<(), String> {
     let told = life.events.iter().filter(|(_, event)| match event {
         Event::Notice { code, .. } => *code == ErrorCode::MediaDeviceError,
         event => matches!(event, Event::SafetyAlert { .. }),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use holdline_core::FrameNumber;
-use holdline_sim::{FaultPlan, ParticipantRecord, Record, TrackRecord};
+use holdline_sim::{FaultPlan, ParticipantLog, RunLog, TrackLog};
 
 /// How much longer a history must be than all outages together to cover them: the time to come back. Pauses, and what
 /// is waited for before others count as away.
@@ -13,7 +13,7 @@ const COMING_BACK_MS: u64 = 7_000;
 /// relay, to go there, to subscribe, and to ask for what is missing.
 const ROUND_TRIPS: u64 = 8;
 
-pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
+pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
     let coming_back = COMING_BACK_MS + ROUND_TRIPS * plan.longest_round_trip_ms();
     let covered = |whose: &[usize]| plan.outage_ms(whose) + coming_back <= plan.topology.history_ms;
     for (listener, participant) in record.participants.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
     Ok(())
 }
 
-fn in_order(record: &Record, track: &TrackRecord) -> Result<(), String> {
+fn in_order(record: &RunLog, track: &TrackLog) -> Result<(), String> {
     let speaker = &record.participants[track.speaker];
     let mut next: Option<FrameNumber> = None;
     // What is next of each life.
@@ -82,12 +82,12 @@ fn in_order(record: &Record, track: &TrackRecord) -> Result<(), String> {
 }
 
 /// Whether one life came after another.
-fn later(speaker: &ParticipantRecord, one: u64, other: u64) -> bool {
+fn later(speaker: &ParticipantLog, one: u64, other: u64) -> bool {
     let since = |incarnation| speaker.life(incarnation).map(|life| life.since);
     since(other) > since(one)
 }
 
-fn complete(record: &Record, track: &TrackRecord) -> Result<(), String> {
+fn complete(record: &RunLog, track: &TrackLog) -> Result<(), String> {
     let said = record.participants[track.speaker].last().said[&track.name].len();
     let heard = track.heard.len();
     if heard == said {
@@ -101,7 +101,7 @@ fn complete(record: &Record, track: &TrackRecord) -> Result<(), String> {
 mod tests {
     use bytes::Bytes;
     use holdline_core::Timestamp;
-    use holdline_sim::{Heard, Life, Said};
+    use holdline_sim::{CallLog, DeliveredFrame, SentFrame};
 
     use super::*;
 
@@ -109,15 +109,16 @@ mod tests {
     fn heard(incarnations: [u64; 2], frames: &[(u64, u64)]) -> Result<(), String> {
         let at = |sequence| Timestamp::from_micros(sequence * 20_000);
         let payload = Bytes::from_static(b"speech");
-        let said = |sequence| Said { at: at(sequence), keyframe: true, payload: payload.clone() };
-        let life = |(since, incarnation)| Life {
+        let said =
+            |sequence| SentFrame { at: at(sequence), keyframe: true, payload: payload.clone() };
+        let life = |(since, incarnation)| CallLog {
             since: Timestamp::from_micros(since),
             incarnation,
             said: [("live".to_owned(), (0..10).map(said).collect())].into(),
-            ..Life::default()
+            ..CallLog::default()
         };
-        let speaker = ParticipantRecord { lives: (0..).zip(incarnations).map(life).collect() };
-        let heard = |&(incarnation, sequence)| Heard {
+        let speaker = ParticipantLog { lives: (0..).zip(incarnations).map(life).collect() };
+        let heard = |&(incarnation, sequence)| DeliveredFrame {
             at: at(sequence),
             number: FrameNumber::new(incarnation, sequence),
             captured_at: at(sequence).as_micros(),
@@ -126,8 +127,8 @@ mod tests {
             gap: None,
         };
         let heard = frames.iter().map(heard).collect();
-        let track = TrackRecord { name: "live".to_owned(), heard, ..TrackRecord::default() };
-        let record = Record { participants: vec![speaker], ..Record::default() };
+        let track = TrackLog { name: "live".to_owned(), heard, ..TrackLog::default() };
+        let record = RunLog { participants: vec![speaker], ..RunLog::default() };
         in_order(&record, &track)
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use holdline_core::{CallError, ErrorCode, Event, Outcome, StateName, Timestamp};
-use holdline_sim::{FaultKind, FaultPlan, Life, ParticipantRecord, Record};
+use holdline_sim::{CallLog, FaultKind, FaultPlan, ParticipantLog, RunLog};
 
 /// Outages that may be longer than the window of the policy, together, may end the call.
 const WINDOW_MS: u64 = 25_000;
@@ -16,7 +16,7 @@ const GIVES_UP_WITHIN: Duration = Duration::from_secs(36);
 /// How long a relay remembers a process that was killed, and a listener needs to find its successor.
 const FORGETS: Duration = Duration::from_secs(13);
 
-pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
+pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
     let healed = plan.topology.speech_ms.max(plan.healed_ms());
     let lost = |who: usize| plan.lost_for_good(who as u64);
     for (who, participant) in record.participants.iter().enumerate() {
@@ -65,7 +65,7 @@ pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
 
 /// Whether a speaker began anew with its clock set back, and so shortly before everything was said that
 /// it is found only when the relay has forgotten its former process.
-fn is_found_late(speaker: &ParticipantRecord, said_ms: u64) -> bool {
+fn is_found_late(speaker: &ParticipantLog, said_ms: u64) -> bool {
     let last = speaker.last();
     let set_back = speaker.lives.iter().any(|life| life.incarnation > last.incarnation);
     set_back && last.since + FORGETS > Timestamp::from_millis(said_ms)
@@ -79,7 +79,7 @@ fn awake(plan: &FaultPlan, who: usize) -> Timestamp {
 }
 
 /// Why a call failed, if it did.
-fn failure(life: &Life) -> Option<&CallError> {
+fn failure(life: &CallLog) -> Option<&CallError> {
     match &life.summary.as_ref()?.outcome {
         Outcome::Failed(error) => Some(error),
         Outcome::Completed | Outcome::Idle => None,
@@ -93,7 +93,7 @@ fn is_of_reach(error: &CallError) -> bool {
 }
 
 /// Whoever is cut off for good is told so, in time.
-fn gives_up(life: &Life, since: Timestamp, awake: Timestamp) -> Result<(), String> {
+fn gives_up(life: &CallLog, since: Timestamp, awake: Timestamp) -> Result<(), String> {
     let ended = life.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
     let Some((at, _)) = ended else { return Err("its call has not ended".into()) };
     if !failure(life).is_some_and(is_of_reach) {

@@ -7,7 +7,7 @@ mod liveness;
 mod punctuality;
 mod recovery;
 
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 
 /// A law that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Broken {
 }
 
 /// A law of the house.
-type Law = fn(&FaultPlan, &Record) -> Result<(), String>;
+type Law = fn(&FaultPlan, &RunLog) -> Result<(), String>;
 
 const LAWS: [(&str, Law); 6] = [
     ("budget", budget::judge),
@@ -31,7 +31,7 @@ const LAWS: [(&str, Law); 6] = [
 ];
 
 /// Which laws a run has broken.
-pub fn all(plan: &FaultPlan, record: &Record) -> Vec<Broken> {
+pub fn all(plan: &FaultPlan, record: &RunLog) -> Vec<Broken> {
     let judged = LAWS
         .iter()
         .filter_map(|(law, judge)| judge(plan, record).err().map(|how| Broken { law, how }));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use holdline_core::{Event, Timestamp};
-use holdline_sim::{FaultKind, FaultPlan, Record};
+use holdline_sim::{FaultKind, FaultPlan, RunLog};
 
 /// What a track is allowed by default.
 const BUDGET: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ const JOINING: Duration = Duration::from_secs(3);
 /// How exactly a listener can know how fast frames can be: to the time of the shortest frame.
 const GRAIN: Duration = Duration::from_millis(20);
 
-pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
+pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
     let settling = if plan.topology.video { SETTLING + WIDENING } else { SETTLING };
     let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + settling;
     for (who, participant) in record.participants.iter().enumerate() {

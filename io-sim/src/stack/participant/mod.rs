@@ -1,10 +1,10 @@
 //! A participant: its processes come and go, and each calls.
 
 mod application;
-mod diary;
-mod directory;
-mod issuer;
-mod network;
+mod relay_directory;
+mod shared_log;
+mod sim_network;
+mod token_issuer;
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use holdline_dev_relay::Guard;
 use holdline_quinn::{Call, CallConfig, Trust};
 
 use self::application::Application;
-pub(crate) use self::diary::Diary;
-use self::directory::Directory;
-use self::issuer::Issuer;
-use self::network::SimNetwork;
+use self::relay_directory::RelayDirectory;
+pub(crate) use self::shared_log::SharedLog;
+use self::sim_network::SimNetwork;
+use self::token_issuer::TokenIssuer;
 use super::clock::{self, Clock};
-use super::ether::Ether;
-use super::relay_address::url;
-use crate::record::Life;
+use super::packet_network::PacketNetwork;
+use super::relay_address::relay_url;
+use crate::run_log::CallLog;
 use crate::script::{Script, name};
 
 /// What becomes of a participant. Its processes come and go; what they saw stays.
@@ -28,11 +28,11 @@ use crate::script::{Script, name};
 pub(crate) struct Participant {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
-    pub(crate) ether: Ether,
+    pub(crate) packet_network: PacketNetwork,
     pub(crate) trust: Trust,
     /// Of its relays, if they want to see tokens.
     pub(crate) guard: Option<Arc<Guard>>,
-    pub(crate) diary: Diary,
+    pub(crate) shared_log: SharedLog,
 }
 
 impl Participant {
@@ -48,29 +48,30 @@ impl Participant {
     /// One call; when the next one is to begin, if it is hung up before everything is over.
     async fn call(&self) -> turmoil::Result<Option<u64>> {
         let (who, script) = (self.who, &self.script);
-        let life = self.diary.open().lives.len();
-        let (ether, clock) = (self.ether.clone(), Clock::here());
-        let network = SimNetwork { ether, script: Arc::clone(script), who, clock };
-        let mut config = CallConfig::new(url(0), "room", name(who))
+        let life = self.shared_log.open().lives.len();
+        let (packet_network, clock) = (self.packet_network.clone(), Clock::here());
+        let network = SimNetwork { packet_network, script: Arc::clone(script), who, clock };
+        let mut config = CallConfig::new(relay_url(0), "room", name(who))
             .trust(self.trust.clone())
             .seed(script.seed(who, life));
         for relay in 1..script.topology.relays as usize {
-            config = config.relay(url(relay));
+            config = config.relay(relay_url(relay));
         }
         if let Some(guard) = self.guard.clone() {
-            config = config.credential_provider(Issuer { who, script: Arc::clone(script), guard });
+            config =
+                config.credential_provider(TokenIssuer { who, script: Arc::clone(script), guard });
         }
         if script.conditions.have_directory() {
-            config = config.relay_provider(Directory { who, script: Arc::clone(script) });
+            config = config.relay_provider(RelayDirectory { who, script: Arc::clone(script) });
         }
-        self.diary.open().lives.push(Life {
+        self.shared_log.open().lives.push(CallLog {
             since: now(),
             incarnation: script.first_epoch(who, life, clock::now()),
-            ..Life::default()
+            ..CallLog::default()
         });
         let call = Call::connect_on(Arc::new(network), config)?;
         let mut application =
-            Application::new(call, Arc::clone(script), (who, life), self.diary.clone());
+            Application::new(call, Arc::clone(script), (who, life), self.shared_log.clone());
         application.begin()?;
         let calls_again = application.run().await?;
         application.end().await;

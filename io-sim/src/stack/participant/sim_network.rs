@@ -10,14 +10,14 @@ use holdline_quinn::Network;
 
 use crate::script::Script;
 use crate::stack::clock::Clock;
-use crate::stack::ether::{Ether, Site};
+use crate::stack::packet_network::{PacketNetwork, SocketOwner};
 use crate::stack::relay_address::relay_name;
 use crate::stack::socket::SimSocket;
 
 /// A participant's host.
 #[derive(Clone, Debug)]
 pub(crate) struct SimNetwork {
-    pub(crate) ether: Ether,
+    pub(crate) packet_network: PacketNetwork,
     pub(crate) script: Arc<Script>,
     pub(crate) who: usize,
     pub(crate) clock: Clock,
@@ -28,11 +28,11 @@ impl Network for SimNetwork {
     async fn resolve(&self, host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
         let relays = 0..self.script.topology.relays as usize;
         let named = relays.filter(|which| relay_name(*which) == host);
-        Ok(named.map(Ether::relay_address).collect())
+        Ok(named.map(PacketNetwork::relay_address).collect())
     }
 
     async fn bind(&self, _remote: SocketAddr) -> io::Result<Arc<dyn quinn::AsyncUdpSocket>> {
-        Ok(SimSocket::bind(&self.ether, Site::Participant(self.who)))
+        Ok(SimSocket::bind(&self.packet_network, SocketOwner::Participant(self.who)))
     }
 
     fn runtime(&self) -> Arc<dyn quinn::Runtime> {

@@ -16,20 +16,20 @@ use crate::stack::clock;
 const SECOND: u64 = 1_000_000;
 
 /// Issues tokens to a participant, signed as its relays expect it.
-pub(crate) struct Issuer {
+pub(crate) struct TokenIssuer {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
     pub(crate) guard: Arc<Guard>,
 }
 
-impl fmt::Debug for Issuer {
+impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("who", &self.who).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl CredentialProvider for Issuer {
+impl CredentialProvider for TokenIssuer {
     async fn credential(&self, _relay: &str) -> Result<Credential, NoCredential> {
         let at = clock::now();
         let unavailable = |why: String| NoCredential::Unavailable(why);

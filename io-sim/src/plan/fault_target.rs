@@ -2,7 +2,7 @@
 
 /// Whom a fault befalls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Concerns {
+pub(crate) enum FaultTarget {
     Participant(u64),
     Relay(u64),
 }

@@ -2,19 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::record::{Life, ParticipantRecord};
+use crate::run_log::{CallLog, ParticipantLog};
 
 /// What everybody saw.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Diary(Arc<Mutex<ParticipantRecord>>);
+pub(crate) struct SharedLog(Arc<Mutex<ParticipantLog>>);
 
-impl Diary {
-    pub(crate) fn open(&self) -> MutexGuard<'_, ParticipantRecord> {
+impl SharedLog {
+    pub(crate) fn open(&self) -> MutexGuard<'_, ParticipantLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes into one life.
-    pub(crate) fn write(&self, life: usize, write: impl FnOnce(&mut Life)) {
+    pub(crate) fn write(&self, life: usize, write: impl FnOnce(&mut CallLog)) {
         write(&mut self.open().lives[life]);
     }
 }

@@ -5,21 +5,21 @@ use std::collections::BTreeSet;
 use holdline_core::{Input, StateName};
 
 /// Lists the kinds of inputs once, and fails to compile if one is missing.
-macro_rules! kinds {
-    ($($kind:ident),* $(,)?) => {
+macro_rules! input_kinds {
+    ($($input_kind:ident),* $(,)?) => {
         #[derive(Clone, Copy)]
-        enum Kind { $($kind),* }
+        enum InputKind { $($input_kind),* }
 
         /// The names of all inputs.
-        pub const INPUTS: &[&str] = &[$(stringify!($kind)),*];
+        pub const INPUTS: &[&str] = &[$(stringify!($input_kind)),*];
 
-        fn kind(input: &Input) -> Kind {
-            match input { $(Input::$kind { .. } => Kind::$kind),* }
+        fn input_kind(input: &Input) -> InputKind {
+            match input { $(Input::$input_kind { .. } => InputKind::$input_kind),* }
         }
     };
 }
 
-kinds! {
+input_kinds! {
     Connect, Publish, Subscribe, Send, Finish, MediaDeviceError, SafetyAlert, Unsubscribe, ReconnectNow, HostChecked,
     NetworkChanged, Close, Tick, Connected, DialFailed, SessionClosed, PathReport, DirectoryAnswered,
     CredentialAnswered, CredentialFailed, NamespaceAccepted, NamespaceRefused, PublicationEnded, WatchAccepted,
@@ -28,17 +28,17 @@ kinds! {
 }
 
 #[derive(Debug)]
-pub(super) struct Cells([[bool; INPUTS.len()]; StateName::ALL.len()]);
+pub(super) struct TransitionCoverage([[bool; INPUTS.len()]; StateName::ALL.len()]);
 
-impl Default for Cells {
+impl Default for TransitionCoverage {
     fn default() -> Self {
         Self([[false; INPUTS.len()]; StateName::ALL.len()])
     }
 }
 
-impl Cells {
+impl TransitionCoverage {
     pub(super) fn meet(&mut self, state: StateName, input: &Input) {
-        self.0[state as usize][kind(input) as usize] = true;
+        self.0[state as usize][input_kind(input) as usize] = true;
     }
 
     pub(super) fn into_names(self) -> BTreeSet<(StateName, &'static str)> {

@@ -8,24 +8,24 @@ use holdline_quinn::{RelayProvider, Unavailable};
 
 use crate::script::Script;
 use crate::stack::clock;
-use crate::stack::relay_address::url;
+use crate::stack::relay_address::relay_url;
 
 /// Tells a participant, sooner or later.
-pub(crate) struct Directory {
+pub(crate) struct RelayDirectory {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
 }
 
-impl fmt::Debug for Directory {
+impl fmt::Debug for RelayDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Directory").field("who", &self.who).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl RelayProvider for Directory {
+impl RelayProvider for RelayDirectory {
     async fn relays(&self) -> Result<Vec<String>, Unavailable> {
         clock::sleep_until(self.script.conditions.directory_answers(self.who, clock::now())).await;
-        Ok(self.script.directory().map(url).collect())
+        Ok(self.script.directory().map(relay_url).collect())
     }
 }

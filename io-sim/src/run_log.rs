@@ -7,7 +7,7 @@ use holdline_core::{Event, FrameNumber, Gap, StateName, Summary, Timestamp, Trac
 
 /// A frame that somebody said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct SentFrame {
     /// When.
     pub at: Timestamp,
     /// Whether one can begin with it.
@@ -18,7 +18,7 @@ pub struct Said {
 
 /// A frame that somebody heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct DeliveredFrame {
     /// When.
     pub at: Timestamp,
     /// Which frame it claims to be.
@@ -35,7 +35,7 @@ pub struct Heard {
 
 /// A track as its listener heard it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrackRecord {
+pub struct TrackLog {
     /// Its identifier in its listener's call.
     pub track: Option<TrackId>,
     /// Whose.
@@ -47,22 +47,22 @@ pub struct TrackRecord {
     /// Whether its listener has left it.
     pub left: bool,
     /// What came of it.
-    pub heard: Vec<Heard>,
+    pub heard: Vec<DeliveredFrame>,
     /// Whether its stream ended because the speaker had said all.
     pub finished: bool,
 }
 
 /// A participant's call, from its beginning to its end. Mostly a process has one.
 #[derive(Clone, Debug, Default)]
-pub struct Life {
+pub struct CallLog {
     /// When it began.
     pub since: Timestamp,
     /// What tells its frames from those of its other lives.
     pub incarnation: u64,
     /// What it said on each of its tracks.
-    pub said: BTreeMap<String, Vec<Said>>,
+    pub said: BTreeMap<String, Vec<SentFrame>>,
     /// What it heard.
-    pub tracks: Vec<TrackRecord>,
+    pub tracks: Vec<TrackLog>,
     /// How many errors of devices and alerts its application has told its call.
     pub reports: u64,
     /// What it was told.
@@ -75,30 +75,30 @@ pub struct Life {
 
 /// One participant.
 #[derive(Clone, Debug, Default)]
-pub struct ParticipantRecord {
+pub struct ParticipantLog {
     /// Its calls, one after another.
-    pub lives: Vec<Life>,
+    pub lives: Vec<CallLog>,
 }
 
 /// A run.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub struct RunLog {
     /// Everybody.
-    pub participants: Vec<ParticipantRecord>,
+    pub participants: Vec<ParticipantLog>,
     /// In which state of a call which input came, by its name; known of the model only.
     pub cells: BTreeSet<(StateName, &'static str)>,
     /// A hash over everything that happened, with its time: two runs of a plan in one build have the same.
     pub digest: u64,
 }
 
-impl ParticipantRecord {
+impl ParticipantLog {
     /// The process that was there in the end. Everybody has one.
-    pub fn last(&self) -> &Life {
+    pub fn last(&self) -> &CallLog {
         self.lives.last().expect("everybody has a life")
     }
 
     /// The process whose frames these are.
-    pub fn life(&self, incarnation: u64) -> Option<&Life> {
+    pub fn life(&self, incarnation: u64) -> Option<&CallLog> {
         self.lives.iter().find(|life| life.incarnation == incarnation)
     }
 }

@@ -12,9 +12,9 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// The errors logged so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Errors(Arc<Mutex<Vec<String>>>);
+pub(super) struct ErrorCapture(Arc<Mutex<Vec<String>>>);
 
-impl Errors {
+impl ErrorCapture {
     /// Does something, and listens to what it logs on this thread.
     pub(super) fn listen<T>(&self, run: impl FnOnce() -> T) -> T {
         tracing::subscriber::with_default(self.clone(), run)
@@ -26,7 +26,7 @@ impl Errors {
 }
 
 /// Wants to hear of nothing else, not of spans either: what nobody listens to costs nothing.
-impl Subscriber for Errors {
+impl Subscriber for ErrorCapture {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.enabled(metadata) { Interest::always() } else { Interest::never() }
     }
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_error_of_ours_is_heard_and_nothing_else() {
-        let errors = Errors::default();
+        let errors = ErrorCapture::default();
         errors.listen(|| {
             tracing::error!(target: "moq_transport::serve", "a stream ended");
             tracing::warn!(target: "holdline_quinn", "odd");

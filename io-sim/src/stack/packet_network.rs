@@ -8,9 +8,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::chance::{Chance, Stream};
-use crate::conditions::Way;
+use crate::conditions::Direction;
 use crate::digest::Digest;
+use crate::rng::{RngStream, SimRng};
 use crate::script::Script;
 
 /// How much a narrow line queues, in microseconds of its own time.
@@ -22,7 +22,7 @@ const RELAY_PORT: u16 = 4_443;
 
 /// Whose socket it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Site {
+pub(crate) enum SocketOwner {
     Participant(usize),
     Relay(usize),
 }
@@ -56,13 +56,13 @@ impl PartialOrd for Packet {
 
 #[derive(Debug)]
 struct Socket {
-    site: Site,
+    owner: SocketOwner,
     /// Where it is reached. A participant's changes with its NAT and its network.
     address: SocketAddr,
     /// Which of its NAT's mappings that is.
     mapping: Mapping,
     inbox: BinaryHeap<Packet>,
-    waiting: Option<Waiting>,
+    reader: Option<Reader>,
 }
 
 /// How often the address and the port have changed.
@@ -70,15 +70,15 @@ type Mapping = (u64, u64);
 
 /// Who waits for packets, and until when it will not look by itself.
 #[derive(Debug)]
-struct Waiting {
+struct Reader {
     waker: Waker,
     until: Option<u64>,
 }
 
 /// One way of a participant's line.
 #[derive(Debug)]
-struct Lane {
-    chance: Chance,
+struct LinkDirection {
+    rng: SimRng,
     /// When the last packet in its queue is through.
     busy_until: u64,
     /// When the last packet arrives that was not overtaken.
@@ -87,29 +87,29 @@ struct Lane {
 
 /// All of it, shared by everybody's sockets. A run is one thread: the lock is never waited for.
 #[derive(Clone, Debug)]
-pub(crate) struct Ether(Arc<Mutex<Air>>);
+pub(crate) struct PacketNetwork(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
-struct Air {
+struct Inner {
     script: Arc<Script>,
     sockets: Vec<Socket>,
     reached_at: BTreeMap<SocketAddr, SocketId>,
-    lanes: Vec<[Lane; 2]>,
+    links: Vec<[LinkDirection; 2]>,
     ports_given: u16,
     serial: u64,
     digest: Digest,
 }
 
-impl Ether {
+impl PacketNetwork {
     pub(crate) fn new(script: Arc<Script>) -> Self {
-        let lane = |who: usize, way: u64| Lane {
-            chance: Chance::numbered(script.seed, Stream::Packets, who as u64 * 2 + way),
+        let link = |who: usize, direction: u64| LinkDirection {
+            rng: SimRng::numbered(script.seed, RngStream::Packets, who as u64 * 2 + direction),
             busy_until: 0,
             last_due: 0,
         };
-        let lanes = (0..script.participants()).map(|who| [lane(who, 0), lane(who, 1)]).collect();
-        Self(Arc::new(Mutex::new(Air {
-            lanes,
+        let links = (0..script.participants()).map(|who| [link(who, 0), link(who, 1)]).collect();
+        Self(Arc::new(Mutex::new(Inner {
+            links,
             script,
             sockets: Vec::new(),
             reached_at: BTreeMap::new(),
@@ -119,7 +119,7 @@ impl Ether {
         })))
     }
 
-    fn air(&self) -> MutexGuard<'_, Air> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -129,41 +129,41 @@ impl Ether {
     }
 
     /// A fresh socket.
-    pub(crate) fn bind(&self, site: Site, now: u64) -> SocketId {
-        let mut air = self.air();
-        let id = SocketId(air.sockets.len());
-        let mapping = air.mapping(site, now);
-        let address = air.fresh_address(site, mapping);
-        air.sockets.push(Socket {
-            site,
+    pub(crate) fn bind(&self, owner: SocketOwner, now: u64) -> SocketId {
+        let mut inner = self.inner();
+        let id = SocketId(inner.sockets.len());
+        let mapping = inner.mapping(owner, now);
+        let address = inner.fresh_address(owner, mapping);
+        inner.sockets.push(Socket {
+            owner,
             address,
             mapping,
             inbox: BinaryHeap::new(),
-            waiting: None,
+            reader: None,
         });
-        air.reached_at.insert(address, id);
+        inner.reached_at.insert(address, id);
         id
     }
 
     pub(crate) fn address(&self, id: SocketId) -> SocketAddr {
-        self.air().sockets[id.0].address
+        self.inner().sockets[id.0].address
     }
 
     /// The process that had it is gone, or does not want it any more.
     pub(crate) fn close(&self, id: SocketId) {
-        let mut air = self.air();
-        let socket = &mut air.sockets[id.0];
+        let mut inner = self.inner();
+        let socket = &mut inner.sockets[id.0];
         socket.inbox.clear();
-        socket.waiting = None;
+        socket.reader = None;
         let address = socket.address;
-        if air.reached_at.get(&address) == Some(&id) {
-            air.reached_at.remove(&address);
+        if inner.reached_at.get(&address) == Some(&id) {
+            inner.reached_at.remove(&address);
         }
     }
 
     /// Sends a packet. Whoever sends never learns what became of it.
     pub(crate) fn send(&self, id: SocketId, to: SocketAddr, payload: &[u8], now: u64) {
-        let woken = self.air().send(id, to, payload, now);
+        let woken = self.inner().send(id, to, payload, now);
         // Not while the lock is held: whoever wakes up may want it.
         woken.into_iter().flatten().for_each(Waker::wake);
     }
@@ -176,12 +176,12 @@ impl Ether {
         now: u64,
         waker: &Waker,
     ) -> Result<Packet, Option<u64>> {
-        let mut air = self.air();
-        let socket = &mut air.sockets[id.0];
+        let mut inner = self.inner();
+        let socket = &mut inner.sockets[id.0];
         match socket.inbox.peek().map(|packet| packet.due) {
             Some(due) if due <= now => Ok(socket.inbox.pop().expect("peeked")),
             until => {
-                socket.waiting = Some(Waiting { waker: waker.clone(), until });
+                socket.reader = Some(Reader { waker: waker.clone(), until });
                 Err(until)
             }
         }
@@ -189,26 +189,26 @@ impl Ether {
 
     /// Over every packet so far: when, from where, to where, and each byte.
     pub(crate) fn digest(&self) -> u64 {
-        self.air().digest.finish()
+        self.inner().digest.finish()
     }
 }
 
-impl Air {
-    fn mapping(&self, site: Site, now: u64) -> Mapping {
-        match site {
-            Site::Participant(who) => {
+impl Inner {
+    fn mapping(&self, owner: SocketOwner, now: u64) -> Mapping {
+        match owner {
+            SocketOwner::Participant(who) => {
                 let conditions = &self.script.conditions;
                 let addresses = conditions.addresses_so_far(who, now);
                 (addresses, conditions.rebindings_so_far(who, now))
             }
-            Site::Relay(_) => (0, 0),
+            SocketOwner::Relay(_) => (0, 0),
         }
     }
 
-    fn fresh_address(&mut self, site: Site, (network, _): Mapping) -> SocketAddr {
-        match site {
-            Site::Relay(which) => Ether::relay_address(which),
-            Site::Participant(who) => {
+    fn fresh_address(&mut self, owner: SocketOwner, (network, _): Mapping) -> SocketAddr {
+        match owner {
+            SocketOwner::Relay(which) => PacketNetwork::relay_address(which),
+            SocketOwner::Participant(who) => {
                 let ip = Ipv4Addr::new(10, 1 + who as u8, network as u8, 1);
                 self.ports_given += 1;
                 (ip, FIRST_PORT.wrapping_add(self.ports_given)).into()
@@ -224,10 +224,10 @@ impl Air {
         now: u64,
     ) -> [Option<Waker>; 2] {
         // A NAT that has forgotten a socket gives it another mapping when it sends.
-        let (site, known) = (self.sockets[id.0].site, self.sockets[id.0].mapping);
-        let mapping = self.mapping(site, now);
+        let (owner, known) = (self.sockets[id.0].owner, self.sockets[id.0].mapping);
+        let mapping = self.mapping(owner, now);
         if mapping != known {
-            let fresh = self.fresh_address(site, mapping);
+            let fresh = self.fresh_address(owner, mapping);
             let socket = &mut self.sockets[id.0];
             let old = std::mem::replace(&mut socket.address, fresh);
             socket.mapping = mapping;
@@ -240,12 +240,13 @@ impl Air {
         let Some(receiver) = self.receiver(to, now) else {
             return [None, None];
         };
-        let (who, way) = match (site, self.sockets[receiver.0].site) {
-            (Site::Participant(who), Site::Relay(_)) => (who, Way::Up),
-            (Site::Relay(_), Site::Participant(who)) => (who, Way::Down),
+        let (who, direction) = match (owner, self.sockets[receiver.0].owner) {
+            (SocketOwner::Participant(who), SocketOwner::Relay(_)) => (who, Direction::Up),
+            (SocketOwner::Relay(_), SocketOwner::Participant(who)) => (who, Direction::Down),
             _ => return [None, None],
         };
-        let copies = self.lanes[who][way as usize].carry(&self.script, (who, way), payload, now);
+        let copies =
+            self.links[who][direction as usize].carry(&self.script, (who, direction), payload, now);
         copies.map(|copy| copy.and_then(|(due, payload)| self.put(receiver, due, from, payload)))
     }
 
@@ -253,38 +254,37 @@ impl Air {
     fn receiver(&self, at: SocketAddr, now: u64) -> Option<SocketId> {
         let id = *self.reached_at.get(&at)?;
         let socket = &self.sockets[id.0];
-        (socket.mapping == self.mapping(socket.site, now)).then_some(id)
+        (socket.mapping == self.mapping(socket.owner, now)).then_some(id)
     }
 
     fn put(&mut self, to: SocketId, due: u64, from: SocketAddr, payload: Vec<u8>) -> Option<Waker> {
         self.serial += 1;
         let socket = &mut self.sockets[to.0];
         socket.inbox.push(Packet { due, serial: self.serial, from, payload });
-        let sooner = |waiting: &mut Waiting| waiting.until.is_none_or(|until| due < until);
-        socket.waiting.take_if(sooner).map(|waiting| waiting.waker)
+        let sooner = |reader: &mut Reader| reader.until.is_none_or(|until| due < until);
+        socket.reader.take_if(sooner).map(|reader| reader.waker)
     }
 }
 
 /// A packet that comes through, when, and perhaps the same one again.
 type Copies = [Option<(u64, Vec<u8>)>; 2];
 
-impl Lane {
+impl LinkDirection {
     /// What becomes of a packet that is sent now.
     fn carry(
         &mut self,
         script: &Script,
-        (who, way): (usize, Way),
+        (who, direction): (usize, Direction),
         payload: &[u8],
         now: u64,
     ) -> Copies {
         let conditions = &script.conditions;
         let length = payload.len() as u64;
-        let lost = |chance: &mut Chance| {
-            conditions.loss(who, now).is_some_and(|one_in| chance.one_in(one_in))
-        };
-        if conditions.blocked_until(who, way, now).is_some()
+        let lost =
+            |rng: &mut SimRng| conditions.loss(who, now).is_some_and(|one_in| rng.one_in(one_in));
+        if conditions.blocked_until(who, direction, now).is_some()
             || conditions.longest_packet(who, now).is_some_and(|longest| length > longest)
-            || lost(&mut self.chance)
+            || lost(&mut self.rng)
         {
             return [None, None];
         }
@@ -295,24 +295,24 @@ impl Lane {
         // What comes to a suspended process waits for it, and what it would have sent is sent then.
         let through = conditions.suspended_until(who, now).unwrap_or(through).max(through);
         let latency = conditions.latency(who, now);
-        let mut due = through + latency + self.chance.between(0, 200 + latency / 20);
+        let mut due = through + latency + self.rng.between(0, 200 + latency / 20);
         match conditions.reordering(who, now) {
-            Some((one_in, by)) if self.chance.one_in(one_in) => due += by,
+            Some((one_in, by)) if self.rng.one_in(one_in) => due += by,
             _ => {
                 due = due.max(self.last_due);
                 self.last_due = due;
             }
         }
         let mut payload = payload.to_vec();
-        if conditions.corruption(who, now).is_some_and(|one_in| self.chance.one_in(one_in)) {
-            let bit = self.chance.between(0, length.max(1) * 8 - 1);
+        if conditions.corruption(who, now).is_some_and(|one_in| self.rng.one_in(one_in)) {
+            let bit = self.rng.between(0, length.max(1) * 8 - 1);
             if let Some(byte) = payload.get_mut((bit / 8) as usize) {
                 *byte ^= 1 << (bit % 8);
             }
         }
         let again = conditions.duplication(who, now);
-        let again = again.is_some_and(|one_in| self.chance.one_in(one_in));
-        let again = again.then(|| (due + self.chance.between(0, latency), payload.clone()));
+        let again = again.is_some_and(|one_in| self.rng.one_in(one_in));
+        let again = again.then(|| (due + self.rng.between(0, latency), payload.clone()));
         [Some((due, payload)), again]
     }
 

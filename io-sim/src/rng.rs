@@ -6,14 +6,14 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 /// Who draws.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Stream {
+pub(crate) enum RngStream {
     Topology = 1,
     Faults = 2,
     Script = 3,
     Entropy = 4,
     Requests = 5,
     Tokens = 6,
-    Acts = 7,
+    AppActions = 7,
     Directory = 8,
     Crowd = 9,
     Together = 10,
@@ -24,14 +24,14 @@ pub(crate) enum Stream {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Chance(ChaCha8Rng);
+pub(crate) struct SimRng(ChaCha8Rng);
 
-impl Chance {
-    pub(crate) fn new(seed: u64, stream: Stream) -> Self {
+impl SimRng {
+    pub(crate) fn new(seed: u64, stream: RngStream) -> Self {
         Self::numbered(seed, stream, 0)
     }
 
-    pub(crate) fn numbered(seed: u64, stream: Stream, number: u64) -> Self {
+    pub(crate) fn numbered(seed: u64, stream: RngStream, number: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream as u64 + number);
         Self(rng)
