@@ -31,12 +31,12 @@ pub(crate) enum AppAction {
 
 /// What a participant shows relays to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token {
+pub(crate) struct IssuedToken {
     /// Until when they accept it, in microseconds from the start; `None` if they do to the end of the run.
     pub(crate) expires: Option<u64>,
 }
 
-impl Token {
+impl IssuedToken {
     /// For how long from now they do.
     pub(crate) fn valid_for(&self, at: u64) -> Option<Duration> {
         self.expires.map(|expires| Duration::from_micros(expires.saturating_sub(at)))
@@ -45,14 +45,14 @@ impl Token {
 
 /// A fault that is somewhere in force, from and to, in microseconds from the start.
 #[derive(Clone, Copy, Debug)]
-struct ActiveFault {
+struct TimedFault {
     from: u64,
     to: u64,
     kind: FaultKind,
 }
 
-impl ActiveFault {
-    fn at(&self, at: u64) -> bool {
+impl TimedFault {
+    fn is_active(&self, at: u64) -> bool {
         (self.from..self.to).contains(&at)
     }
 }
@@ -60,8 +60,8 @@ impl ActiveFault {
 /// The faults of a plan, by whom they concern. All times are in microseconds from the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
-    participants: Vec<Vec<ActiveFault>>,
-    relays: Vec<Vec<ActiveFault>>,
+    participants: Vec<Vec<TimedFault>>,
+    relays: Vec<Vec<TimedFault>>,
     /// One way, for each participant.
     latencies: Vec<u64>,
 }
@@ -77,34 +77,41 @@ impl Conditions {
         let mut relays = vec![Vec::new(); plan.topology.relays as usize];
         for fault in &plan.faults {
             let (from, to) = span(fault);
-            let in_force = ActiveFault { from, to, kind: fault.kind };
+            let timed_fault = TimedFault { from, to, kind: fault.kind };
             match fault.kind.target() {
-                FaultTarget::Participant(who) => participants[who as usize].push(in_force),
-                FaultTarget::Relay(which) => relays[which as usize].push(in_force),
+                FaultTarget::Participant(who) => participants[who as usize].push(timed_fault),
+                FaultTarget::Relay(relay) => relays[relay as usize].push(timed_fault),
             }
         }
         let latencies = plan.topology.latency_ms.iter().map(|ms| ms * 1_000).collect();
         Self { participants, relays, latencies }
     }
 
-    fn of(&self, who: usize, at: u64) -> impl Iterator<Item = &FaultKind> {
-        self.participants[who].iter().filter(move |fault| fault.at(at)).map(|fault| &fault.kind)
+    fn active(&self, who: usize, at: u64) -> impl Iterator<Item = &FaultKind> {
+        self.participants[who]
+            .iter()
+            .filter(move |fault| fault.is_active(at))
+            .map(|fault| &fault.kind)
     }
 
     /// Until when the last of these faults goes on that follow one another without a pause.
-    fn until(faults: &[ActiveFault], at: u64, is_one: impl Fn(&FaultKind) -> bool) -> Option<u64> {
-        let mut until = at;
-        while let Some(end) =
-            faults.iter().filter(|f| f.at(until) && is_one(&f.kind)).map(|f| f.to).max()
+    fn contiguous_until(
+        faults: &[TimedFault],
+        at: u64,
+        is_match: impl Fn(&FaultKind) -> bool,
+    ) -> Option<u64> {
+        let mut end = at;
+        while let Some(later) =
+            faults.iter().filter(|f| f.is_active(end) && is_match(&f.kind)).map(|f| f.to).max()
         {
-            until = end;
+            end = later;
         }
-        (until > at).then_some(until)
+        (end > at).then_some(end)
     }
 
     /// Until when nothing comes through; `None` if it does now.
     pub(crate) fn blocked_until(&self, who: usize, direction: Direction, at: u64) -> Option<u64> {
-        Self::until(&self.participants[who], at, |kind| match kind {
+        Self::contiguous_until(&self.participants[who], at, |kind| match kind {
             FaultKind::Partition { side, .. } => side.includes(direction),
             FaultKind::NetworkChange { .. } => true,
             _ => false,
@@ -113,7 +120,7 @@ impl Conditions {
 
     /// How long a packet takes one way, without what is left to chance.
     pub(crate) fn latency(&self, who: usize, at: u64) -> u64 {
-        let more = self.of(who, at).map(|kind| match kind {
+        let more = self.active(who, at).map(|kind| match kind {
             FaultKind::Latency { by_ms, .. } => by_ms * 1_000,
             _ => 0,
         });
@@ -121,13 +128,18 @@ impl Conditions {
     }
 
     /// The least of what the faults in force say, if any does.
-    fn least(&self, who: usize, at: u64, says: impl Fn(&FaultKind) -> Option<u64>) -> Option<u64> {
-        self.of(who, at).filter_map(says).min()
+    fn lowest(
+        &self,
+        who: usize,
+        at: u64,
+        value: impl Fn(&FaultKind) -> Option<u64>,
+    ) -> Option<u64> {
+        self.active(who, at).filter_map(value).min()
     }
 
     /// One in how many packets is lost.
     pub(crate) fn loss(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Loss { one_in, .. } => Some(*one_in),
             _ => None,
         })
@@ -135,7 +147,7 @@ impl Conditions {
 
     /// One in how many packets is not what was sent.
     pub(crate) fn corruption(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Corruption { one_in, .. } => Some(*one_in),
             _ => None,
         })
@@ -143,7 +155,7 @@ impl Conditions {
 
     /// One in how many packets comes twice.
     pub(crate) fn duplication(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Duplication { one_in, .. } => Some(*one_in),
             _ => None,
         })
@@ -151,7 +163,7 @@ impl Conditions {
 
     /// One in how many packets takes longer than those behind it, and by how much.
     pub(crate) fn reordering(&self, who: usize, at: u64) -> Option<(u64, u64)> {
-        self.of(who, at).find_map(|kind| match kind {
+        self.active(who, at).find_map(|kind| match kind {
             FaultKind::Reordering { one_in, by_ms, .. } => Some((*one_in, by_ms * 1_000)),
             _ => None,
         })
@@ -159,7 +171,7 @@ impl Conditions {
 
     /// How many bytes a second come through, each way, and until when no more do.
     pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<(u64, u64)> {
-        let narrow = self.participants[who].iter().filter(|fault| fault.at(at));
+        let narrow = self.participants[who].iter().filter(|fault| fault.is_active(at));
         let rates = narrow.filter_map(|fault| match fault.kind {
             FaultKind::Bandwidth { kbits, .. } => Some((kbits * 1_000 / 8, fault.to)),
             _ => None,
@@ -169,7 +181,7 @@ impl Conditions {
 
     /// The longest packet that comes through, in bytes of UDP payload.
     pub(crate) fn longest_packet(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::SmallPackets { bytes, .. } => Some(*bytes),
             _ => None,
         })
@@ -185,8 +197,8 @@ impl Conditions {
         self.count(who, at, |kind| matches!(kind, FaultKind::Rebinding { .. }))
     }
 
-    fn count(&self, who: usize, at: u64, is_one: impl Fn(&FaultKind) -> bool) -> u64 {
-        let begun = self.participants[who].iter().filter(|f| f.from <= at && is_one(&f.kind));
+    fn count(&self, who: usize, at: u64, is_match: impl Fn(&FaultKind) -> bool) -> u64 {
+        let begun = self.participants[who].iter().filter(|f| f.from <= at && is_match(&f.kind));
         begun.count() as u64
     }
 
@@ -204,92 +216,91 @@ impl Conditions {
     /// Until when a participant is suspended.
     pub(crate) fn suspended_until(&self, who: usize, at: u64) -> Option<u64> {
         let faults = &self.participants[who];
-        Self::until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
+        Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
     }
 
     /// What a participant's application does, and when, in order.
     pub(crate) fn app_actions(&self, who: usize) -> Vec<(u64, AppAction)> {
-        let mut app_actions = Vec::new();
-        for ActiveFault { from, to, kind } in &self.participants[who] {
+        let mut actions = Vec::new();
+        for TimedFault { from, to, kind } in &self.participants[who] {
             match kind {
                 FaultKind::NetworkChange { announced: true, .. } => {
-                    app_actions.push((*to, AppAction::NetworkChanged));
+                    actions.push((*to, AppAction::NetworkChanged));
                 }
-                FaultKind::Reconnect { .. } => app_actions.push((*from, AppAction::ReconnectNow)),
+                FaultKind::Reconnect { .. } => actions.push((*from, AppAction::ReconnectNow)),
                 FaultKind::DeviceError { .. } => {
-                    app_actions.push((*from, AppAction::ReportDeviceError))
+                    actions.push((*from, AppAction::ReportDeviceError))
                 }
-                FaultKind::SafetyAlert { .. } => {
-                    app_actions.push((*from, AppAction::RaiseSafetyAlert))
-                }
+                FaultKind::SafetyAlert { .. } => actions.push((*from, AppAction::RaiseSafetyAlert)),
                 FaultKind::StopListening { .. } => {
-                    app_actions
+                    actions
                         .extend([(*from, AppAction::StopListening), (*to, AppAction::ListenAgain)]);
                 }
                 FaultKind::Present { .. } => {
-                    app_actions
-                        .extend([(*from, AppAction::Present), (*to, AppAction::StopPresenting)]);
+                    actions.extend([(*from, AppAction::Present), (*to, AppAction::StopPresenting)]);
                 }
                 FaultKind::HangUp { .. } => {
-                    app_actions.extend([(*from, AppAction::HangUp), (*to, AppAction::CallAgain)]);
+                    actions.extend([(*from, AppAction::HangUp), (*to, AppAction::CallAgain)]);
                 }
                 _ => {}
             }
         }
-        app_actions.sort_unstable();
-        app_actions
+        actions.sort_unstable();
+        actions
     }
 
     /// Whether there is somebody to ask which relays there are.
-    pub(crate) fn have_directory(&self) -> bool {
+    pub(crate) fn uses_directory(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::SilentDirectory { .. }))
     }
 
     /// When a participant who asks for relays now is answered.
-    pub(crate) fn directory_answers(&self, who: usize, at: u64) -> u64 {
+    pub(crate) fn directory_answers_at(&self, who: usize, at: u64) -> u64 {
         let faults = &self.participants[who];
         let silent = |kind: &FaultKind| matches!(kind, FaultKind::SilentDirectory { .. });
-        Self::until(faults, at, silent).unwrap_or(at)
+        Self::contiguous_until(faults, at, silent).unwrap_or(at)
     }
 
     /// Whether relays want to see tokens.
-    pub(crate) fn are_guarded(&self) -> bool {
+    pub(crate) fn require_tokens(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::ExpiredToken { .. }))
     }
 
     /// The token that a participant is given now; `None` if there is none to be had.
-    pub(crate) fn token(&self, who: usize, at: u64) -> Option<Token> {
-        let expire = |fault: &&ActiveFault| matches!(fault.kind, FaultKind::ExpiredToken { .. });
+    pub(crate) fn token(&self, who: usize, at: u64) -> Option<IssuedToken> {
+        let expire = |fault: &&TimedFault| matches!(fault.kind, FaultKind::ExpiredToken { .. });
         let faults = self.participants[who].iter().filter(expire);
-        if faults.clone().any(|fault| fault.at(at)) {
+        if faults.clone().any(|fault| fault.is_active(at)) {
             return None;
         }
-        Some(Token { expires: faults.map(|fault| fault.from).filter(|from| *from > at).min() })
+        Some(IssuedToken {
+            expires: faults.map(|fault| fault.from).filter(|from| *from > at).min(),
+        })
     }
 
     /// Whether a relay is not there.
-    pub(crate) fn is_away(&self, which: usize, at: u64) -> bool {
-        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+    pub(crate) fn is_down(&self, relay: usize, at: u64) -> bool {
+        let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. }))
     }
 
     /// How often a relay has crashed by then.
-    pub(crate) fn crashes_so_far(&self, which: usize, at: u64) -> u64 {
-        let begun = self.relays[which].iter().filter(|fault| fault.from <= at);
+    pub(crate) fn crashes_so_far(&self, relay: usize, at: u64) -> u64 {
+        let begun = self.relays[relay].iter().filter(|fault| fault.from <= at);
         begun.filter(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. })).count() as u64
     }
 
     /// Until when a relay does not answer requests.
-    pub(crate) fn slow_until(&self, which: usize, at: u64) -> Option<u64> {
-        let faults = &self.relays[which];
-        Self::until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
+    pub(crate) fn slow_until(&self, relay: usize, at: u64) -> Option<u64> {
+        let faults = &self.relays[relay];
+        Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
     }
 
     /// Whether a relay lets nobody publish.
-    pub(crate) fn refuses(&self, which: usize, at: u64) -> bool {
-        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+    pub(crate) fn refuses_namespaces(&self, relay: usize, at: u64) -> bool {
+        let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RefusingRelay { .. }))
     }
 }

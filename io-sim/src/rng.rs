@@ -48,9 +48,9 @@ impl SimRng {
     }
 
     /// One of several; there must be one.
-    pub(crate) fn one_of<T: Copy>(&mut self, several: &[T]) -> T {
-        let index = self.between(0, several.len() as u64 - 1);
-        several[usize::try_from(index).unwrap_or(0)]
+    pub(crate) fn one_of<T: Copy>(&mut self, options: &[T]) -> T {
+        let index = self.between(0, options.len() as u64 - 1);
+        options[usize::try_from(index).unwrap_or(0)]
     }
 
     pub(crate) fn one_in(&mut self, n: u64) -> bool {

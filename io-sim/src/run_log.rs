@@ -39,15 +39,15 @@ pub struct TrackLog {
     /// Its identifier in its listener's call.
     pub track: Option<TrackId>,
     /// Whose.
-    pub speaker: usize,
+    pub publisher: usize,
     /// Its name.
     pub name: String,
     /// Since when it was listened to.
     pub since: Timestamp,
     /// Whether its listener has left it.
-    pub left: bool,
+    pub unsubscribed: bool,
     /// What came of it.
-    pub heard: Vec<DeliveredFrame>,
+    pub delivered: Vec<DeliveredFrame>,
     /// Whether its stream ended because the speaker had said all.
     pub finished: bool,
 }
@@ -60,7 +60,7 @@ pub struct CallLog {
     /// What tells its frames from those of its other lives.
     pub incarnation: u64,
     /// What it said on each of its tracks.
-    pub said: BTreeMap<String, Vec<SentFrame>>,
+    pub sent: BTreeMap<String, Vec<SentFrame>>,
     /// What it heard.
     pub tracks: Vec<TrackLog>,
     /// How many errors of devices and alerts its application has told its call.
@@ -77,7 +77,7 @@ pub struct CallLog {
 #[derive(Clone, Debug, Default)]
 pub struct ParticipantLog {
     /// Its calls, one after another.
-    pub lives: Vec<CallLog>,
+    pub calls: Vec<CallLog>,
 }
 
 /// A run.
@@ -94,11 +94,11 @@ pub struct RunLog {
 impl ParticipantLog {
     /// The process that was there in the end. Everybody has one.
     pub fn last(&self) -> &CallLog {
-        self.lives.last().expect("everybody has a life")
+        self.calls.last().expect("everybody has a life")
     }
 
     /// The process whose frames these are.
-    pub fn life(&self, incarnation: u64) -> Option<&CallLog> {
-        self.lives.iter().find(|life| life.incarnation == incarnation)
+    pub fn call(&self, incarnation: u64) -> Option<&CallLog> {
+        self.calls.iter().find(|call| call.incarnation == incarnation)
     }
 }

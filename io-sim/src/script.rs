@@ -12,12 +12,12 @@ use crate::rng::{RngStream, SimRng};
 
 /// How long the calls go on after the last fault is over and everybody has said everything, in
 /// microseconds. Whatever was to be repaired is by then.
-const AFTERMATH: u64 = 15_000_000;
+const SETTLING: u64 = 15_000_000;
 /// How long a call may take to give up for good, in microseconds: the policy's window, and some seconds to
 /// notice.
-const GIVING_UP: u64 = 45_000_000;
+const GIVE_UP_TIME: u64 = 45_000_000;
 /// When runs begin by a right clock, in milliseconds since 1970: 15 January 2027, 8 o'clock.
-pub(crate) const BEGINNING_MS: u64 = 1_800_000_000_000;
+pub(crate) const START_UNIX_MS: u64 = 1_800_000_000_000;
 /// How often a video track can be begun with.
 const KEYFRAME_EVERY: u64 = 25;
 
@@ -50,23 +50,23 @@ pub(crate) struct Script {
     /// The tracks that everybody speaks on.
     track_specs: Vec<TrackSpec>,
     /// When each participant begins its call and when it begins to speak, in microseconds.
-    begins: Vec<(u64, u64)>,
+    starts: Vec<(u64, u64)>,
     /// When everybody has said everything, in microseconds.
-    pub(crate) said: u64,
+    pub(crate) speech_end: u64,
     /// When everybody closes its call, in microseconds.
-    pub(crate) over: u64,
+    pub(crate) end: u64,
 }
 
 impl Script {
     pub(crate) fn new(plan: &FaultPlan) -> Self {
         let mut rng = SimRng::new(plan.seed, RngStream::Script);
-        let begins = (0..plan.topology.participants).map(|_| {
+        let starts = (0..plan.topology.participants).map(|_| {
             let begin = rng.between(0, 500_000);
             (begin, begin + rng.between(0, 1_000_000))
         });
-        let said = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
+        let speech_end = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
         let lost = (0..plan.topology.participants)
-            .filter_map(|who| plan.lost_for_good(who).map(|since| (who, since)));
+            .filter_map(|who| plan.cut_off_since(who).map(|since| (who, since)));
         let given_up = lost.map(|(who, since)| {
             // A new call, or one that was suspended, notices only then.
             let later = plan.faults.iter().filter(|fault| {
@@ -79,7 +79,7 @@ impl Script {
                 sleeps && fault.kind.participant() == Some(who)
             });
             let later = later.map(|fault| span(fault).1).max().unwrap_or(0);
-            later.max(since * 1_000) + GIVING_UP
+            later.max(since * 1_000) + GIVE_UP_TIME
         });
         let given_up = given_up.max().unwrap_or(0);
         Self {
@@ -87,14 +87,14 @@ impl Script {
             topology: plan.topology.clone(),
             conditions: Conditions::new(plan),
             track_specs: track_specs(&plan.topology),
-            begins: begins.collect(),
-            said,
-            over: (said + AFTERMATH).max(given_up),
+            starts: starts.collect(),
+            speech_end,
+            end: (speech_end + SETTLING).max(given_up),
         }
     }
 
     pub(crate) fn participants(&self) -> usize {
-        self.begins.len()
+        self.starts.len()
     }
 
     /// Everybody but `who`.
@@ -103,12 +103,12 @@ impl Script {
     }
 
     /// When a participant begins its call, and when it begins to speak. A new process does both at once.
-    pub(crate) fn begins(&self, who: usize) -> (u64, u64) {
-        self.begins[who]
+    pub(crate) fn starts(&self, who: usize) -> (u64, u64) {
+        self.starts[who]
     }
 
     /// The relays as they are named when somebody asks which there are.
-    pub(crate) fn directory(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn relay_list(&self) -> impl Iterator<Item = usize> + use<> {
         (0..self.topology.relays as usize).rev()
     }
 
@@ -143,7 +143,7 @@ impl Script {
 
     /// What a participant's wall clock shows, in milliseconds since 1970.
     pub(crate) fn wall_clock(&self, who: usize, at: u64) -> u64 {
-        let right = BEGINNING_MS + at / 1_000;
+        let right = START_UNIX_MS + at / 1_000;
         right.saturating_add_signed(self.conditions.clock_error(who, at))
     }
 
@@ -176,7 +176,7 @@ impl TrackSpec {
     }
 }
 
-pub(crate) fn name(who: usize) -> String {
+pub(crate) fn participant_name(who: usize) -> String {
     format!("p{who}")
 }
 
@@ -184,9 +184,9 @@ pub(crate) fn name(who: usize) -> String {
 /// when all of them are over.
 pub(crate) fn restarts(
     plan: &FaultPlan,
-    is_one: impl Fn(&FaultKind) -> Option<usize>,
+    process_of: impl Fn(&FaultKind) -> Option<usize>,
 ) -> Vec<(u64, usize, bool)> {
-    let of = |fault: &Fault| is_one(&fault.kind).map(|which| (which, span(fault)));
+    let of = |fault: &Fault| process_of(&fault.kind).map(|which| (which, span(fault)));
     let mut spans: Vec<(usize, (u64, u64))> = plan.faults.iter().filter_map(of).collect();
     spans.sort_unstable();
     spans.dedup_by(|(later, (from, to)), (which, (_, until))| {
@@ -197,8 +197,8 @@ pub(crate) fn restarts(
         overlap
     });
     let ends = spans.iter().map(|(which, (from, _))| (*from, *which, false));
-    let begins = spans.iter().map(|(which, (_, to))| (*to, *which, true));
-    let mut restarts: Vec<_> = ends.chain(begins).collect();
+    let starts = spans.iter().map(|(which, (_, to))| (*to, *which, true));
+    let mut restarts: Vec<_> = ends.chain(starts).collect();
     restarts.sort_unstable();
     restarts
 }
@@ -236,6 +236,6 @@ mod tests {
             (400, 0, false),
             (450, 0, true),
         ];
-        assert_eq!(restarts, expected.map(|(ms, which, begins)| (ms * 1_000, which, begins)));
+        assert_eq!(restarts, expected.map(|(ms, which, starts)| (ms * 1_000, which, starts)));
     }
 }

@@ -18,14 +18,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What a plan is played in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
+pub enum Simulator {
     /// The bare state machines, on a model of the network.
     Model,
     /// The production driver, real QUIC and the real relay, on a simulated network.
     Stack,
 }
 
-impl World {
+impl Simulator {
     /// What a seed is in it.
     pub fn plan(self, seed: u64) -> FaultPlan {
         let plan = FaultPlan::generate(seed);
@@ -42,9 +42,9 @@ pub struct Verdict {
     /// The plan that was played.
     pub plan: FaultPlan,
     /// What everybody saw.
-    pub record: RunLog,
+    pub log: RunLog,
     /// Which laws were broken, and how.
-    pub broken: Vec<oracles::Broken>,
+    pub violations: Vec<oracles::Violation>,
 }
 
 /// Plays a plan and judges it.
@@ -53,11 +53,11 @@ pub struct Verdict {
 ///
 /// If it could not be played to its end. That a process of a run fails is such an error, and no lesser one
 /// than a law that is broken.
-pub fn judge(world: World, plan: FaultPlan) -> Result<Verdict, RunError> {
-    let record = match world {
-        World::Model => model::run(&plan),
-        World::Stack => stack::run(&plan),
+pub fn judge(simulator: Simulator, plan: FaultPlan) -> Result<Verdict, RunError> {
+    let log = match simulator {
+        Simulator::Model => model::run(&plan),
+        Simulator::Stack => stack::run(&plan),
     }?;
-    let broken = oracles::all(&plan, &record);
-    Ok(Verdict { plan, record, broken })
+    let violations = oracles::all(&plan, &log);
+    Ok(Verdict { plan, log, violations })
 }

@@ -13,7 +13,7 @@ const WIDTH: f64 = 1_000.0;
 /// of time.
 pub fn page(verdict: &Verdict) -> String {
     let end = verdict
-        .record
+        .log
         .participants
         .iter()
         .flat_map(|p| p.last().events.last())
@@ -38,12 +38,12 @@ pub fn page(verdict: &Verdict) -> String {
         );
         y += 18.0;
     }
-    for (who, participant) in verdict.record.participants.iter().enumerate() {
+    for (who, participant) in verdict.log.participants.iter().enumerate() {
         y += 14.0;
         let _ = write!(body, r#"<text x="0" y="{y}" class="name">p{who}</text>"#);
         y += 6.0;
-        for life in &participant.lives {
-            for (from, to, state) in states(&life.events, end) {
+        for call in &participant.calls {
+            for (from, to, state) in states(&call.events, end) {
                 let _ = write!(
                     body,
                     r#"<rect x="{:.1}" y="{y}" width="{:.1}" height="12" class="{state:?}"><title>{state:?} from {:.3} s to {:.3} s</title></rect>"#,
@@ -55,34 +55,36 @@ pub fn page(verdict: &Verdict) -> String {
             }
         }
         y += 16.0;
-        for track in participant.lives.iter().flat_map(|life| &life.tracks) {
+        for track in participant.calls.iter().flat_map(|call| &call.tracks) {
             let _ = write!(
                 body,
                 r#"<text x="{}" y="{}">p{}/{}</text>"#,
                 WIDTH + 6.0,
                 y + 10.0,
-                track.speaker,
+                track.publisher,
                 track.name
             );
-            for heard in &track.heard {
-                let late = (heard.at.as_micros().saturating_sub(heard.captured_at)) as f64 / 1e6;
+            for delivered in &track.delivered {
+                let late =
+                    (delivered.at.as_micros().saturating_sub(delivered.captured_at)) as f64 / 1e6;
                 let _ = write!(
                     body,
                     r#"<rect x="{:.1}" y="{:.1}" width="1" height="{:.1}" class="{}"/>"#,
-                    x(heard.at.as_micros()),
+                    x(delivered.at.as_micros()),
                     y,
                     (2.0 + late * 4.0).min(12.0),
-                    if heard.gap.is_some() { "gap" } else { "heard" }
+                    if delivered.gap.is_some() { "gap" } else { "heard" }
                 );
             }
             y += 14.0;
         }
     }
     let mut laws = String::new();
-    for broken in &verdict.broken {
-        let _ = write!(laws, "<p class=broken>{}: {}</p>", broken.law, escape(&broken.how));
+    for violation in &verdict.violations {
+        let _ =
+            write!(laws, "<p class=broken>{}: {}</p>", violation.law, escape(&violation.detail));
     }
-    if verdict.broken.is_empty() {
+    if verdict.violations.is_empty() {
         laws.push_str("<p>Every law held.</p>");
     }
     format!(

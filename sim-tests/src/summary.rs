@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdline_core::StateName;
 use holdline_sim::model::INPUTS;
 
-use crate::campaign::Played;
+use crate::campaign::SeedOutcome;
 use crate::coverage::Coverage;
 
 /// How soon media must be back after a fault that has passed, in milliseconds, in 95 cases of 100.
@@ -16,7 +16,7 @@ const ENOUGH: u64 = 100;
 
 /// All seeds together.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
+pub struct CampaignSummary {
     /// How many were played.
     pub played: u64,
     /// Those that broke a law, in the order of their numbers, with the law and how.
@@ -25,12 +25,12 @@ pub struct Summary {
     pub coverage: Coverage,
 }
 
-impl Summary {
+impl CampaignSummary {
     /// Counts one more.
-    pub fn add(&mut self, played: Played) {
+    pub fn add(&mut self, played: SeedOutcome) {
         self.played += 1;
-        for broken in played.broken {
-            self.failures.push((played.seed, broken.law, broken.how));
+        for violation in played.violations {
+            self.failures.push((played.seed, violation.law, violation.detail));
         }
         self.failures.sort();
         self.coverage.add(played.coverage);

@@ -6,7 +6,7 @@ use holdline_core::StateName;
 use holdline_sim::FaultPlan;
 use holdline_sim::model::INPUTS;
 use holdline_sim_tests::coverage::Coverage;
-use holdline_sim_tests::{World, campaign, judge};
+use holdline_sim_tests::{Simulator, campaign, judge};
 
 const SEEDS: u64 = 10_000;
 
@@ -39,7 +39,7 @@ fn every_cell_is_met_or_it_is_said_why_not() {
     }
     let mut met = BTreeSet::new();
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    campaign::run(World::Model, (0..SEEDS).collect(), jobs, |played| {
+    campaign::run(Simulator::Model, (0..SEEDS).collect(), jobs, |played| {
         met.extend(played.coverage.cells);
     })
     .expect("of each something came");
@@ -54,7 +54,7 @@ fn every_cell_is_met_or_it_is_said_why_not() {
 #[test]
 fn a_fault_is_counted_in_the_state_that_it_found() {
     let plan = FaultPlan::from_toml(include_str!("../scenarios/reconnect.toml")).expect("a plan");
-    let verdict = judge(World::Model, plan).expect("played");
-    let faults = Coverage::of(&verdict.plan, &verdict.record).faults;
+    let verdict = judge(Simulator::Model, plan).expect("played");
+    let faults = Coverage::of(&verdict.plan, &verdict.log).faults;
     assert_eq!(faults.get(&("reconnect", StateName::Live)), Some(&1), "{faults:?}");
 }

@@ -8,26 +8,26 @@ pub(super) struct Agenda<T> {
     /// When, in which order it was put on, and where it is kept: small, because heaps move their items
     /// about.
     order: BinaryHeap<Reverse<(u64, u64, usize)>>,
-    kept: Vec<Option<T>>,
+    events: Vec<Option<T>>,
     free: Vec<usize>,
     serial: u64,
 }
 
 impl<T> Default for Agenda<T> {
     fn default() -> Self {
-        Self { order: BinaryHeap::new(), kept: Vec::new(), free: Vec::new(), serial: 0 }
+        Self { order: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), serial: 0 }
     }
 }
 
 impl<T> Agenda<T> {
-    pub(super) fn put(&mut self, at: u64, what: T) {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.kept.push(None);
-            self.kept.len() - 1
+    pub(super) fn add(&mut self, at: u64, event: T) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
         });
-        self.kept[place] = Some(what);
+        self.events[slot] = Some(event);
         self.serial += 1;
-        self.order.push(Reverse((at, self.serial, place)));
+        self.order.push(Reverse((at, self.serial, slot)));
     }
 
     /// When something happens next.
@@ -36,9 +36,9 @@ impl<T> Agenda<T> {
     }
 
     pub(super) fn next(&mut self) -> Option<(u64, T)> {
-        let Reverse((at, _, place)) = self.order.pop()?;
-        self.free.push(place);
-        self.kept[place].take().map(|what| (at, what))
+        let Reverse((at, _, slot)) = self.order.pop()?;
+        self.free.push(slot);
+        self.events[slot].take().map(|event| (at, event))
     }
 
     pub(super) fn clear(&mut self) {

@@ -41,20 +41,23 @@ struct Simulation {
 ///
 /// If a call panics.
 pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
-    caught(|| Simulation::new(plan).play())
+    catch_panic(|| Simulation::new(plan).play())
 }
 
 /// Likewise, with a bug planted in everybody's calls.
 #[cfg(feature = "canaries")]
 pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<RunLog, RunError> {
-    caught(|| {
-        let mut world = Simulation::new(plan);
-        world.participants.iter_mut().for_each(|participant| participant.canary = Some(canary));
-        world.play()
+    catch_panic(|| {
+        let mut simulation = Simulation::new(plan);
+        simulation
+            .participants
+            .iter_mut()
+            .for_each(|participant| participant.canary = Some(canary));
+        simulation.play()
     })
 }
 
-fn caught(play: impl FnOnce() -> RunLog) -> Result<RunLog, RunError> {
+fn catch_panic(play: impl FnOnce() -> RunLog) -> Result<RunLog, RunError> {
     // Nothing of a world is left after a panic.
     catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))
 }
@@ -66,15 +69,15 @@ impl Simulation {
         let participants = (0..script.participants()).map(participant).collect();
         let mut network = Network::new(Arc::clone(&script));
         for who in 0..script.participants() {
-            network.at(script.begins(who).0, SimEvent::Begin(who));
-            for (at, act) in script.conditions.app_actions(who) {
-                network.at(at, SimEvent::AppAction(who, act));
+            network.schedule(script.starts(who).0, SimEvent::StartProcess(who));
+            for (at, action) in script.conditions.app_actions(who) {
+                network.schedule(at, SimEvent::AppAction(who, action));
             }
         }
         for fault in &plan.faults {
             // What is away does not answer: its return needs nothing more. Each crash counts, as `crashes_so_far` counts.
             if let FaultKind::RelayCrash { relay } = fault.kind {
-                network.at(span(fault).0, SimEvent::RelayCrashes(relay as usize));
+                network.schedule(span(fault).0, SimEvent::RelayCrashes(relay as usize));
             }
         }
         let processes = restarts(plan, |kind| match kind {
@@ -82,10 +85,13 @@ impl Simulation {
             _ => None,
         });
         for (at, who, begins) in processes {
-            network.at(at, if begins { SimEvent::Begin(who) } else { SimEvent::Killed(who) });
+            network.schedule(
+                at,
+                if begins { SimEvent::StartProcess(who) } else { SimEvent::KillProcess(who) },
+            );
         }
-        network.at(script.said, SimEvent::Finish);
-        network.at(script.over, SimEvent::Close);
+        network.schedule(script.speech_end, SimEvent::FinishTracks);
+        network.schedule(script.end, SimEvent::CloseCalls);
         Self { participants, network }
     }
 
@@ -95,28 +101,28 @@ impl Simulation {
             match self.alarm().filter(|(at, _)| *at < next) {
                 Some((at, who)) => {
                     self.network.now = Timestamp::from_micros(at);
-                    self.tell(who, Input::Tick);
+                    self.feed(who, Input::Tick);
                 }
                 None => {
-                    let Some((at, what)) = self.network.agenda.next() else { break };
+                    let Some((at, event)) = self.network.agenda.next() else { break };
                     self.network.now = Timestamp::from_micros(at);
-                    self.happen(what);
+                    self.handle(event);
                 }
             }
         }
-        self.into_record()
+        self.into_log()
     }
 
-    fn into_record(self) -> RunLog {
-        let mut record = RunLog::default();
+    fn into_log(self) -> RunLog {
+        let mut run_log = RunLog::default();
         let mut digest = Digest::default();
         for participant in self.participants {
             digest.add(participant.digest.finish());
-            record.cells.extend(participant.cells.into_names());
-            record.participants.push(participant.record);
+            run_log.cells.extend(participant.coverage.into_names());
+            run_log.participants.push(participant.log);
         }
-        record.digest = digest.finish();
-        record
+        run_log.digest = digest.finish();
+        run_log
     }
 
     /// Which call is to be woken next, and when.
@@ -125,43 +131,47 @@ impl Simulation {
         participants.filter_map(|(who, participant)| participant.alarm.map(|at| (at, who))).min()
     }
 
-    fn tell(&mut self, who: usize, input: Input) {
-        self.participants[who].tell([input], &mut self.network);
+    fn feed(&mut self, who: usize, input: Input) {
+        self.participants[who].feed([input], &mut self.network);
     }
 
-    fn happen(&mut self, what: SimEvent) {
+    fn handle(&mut self, event: SimEvent) {
         let network = &mut self.network;
-        let told = match what {
+        let fed = match event {
             SimEvent::AtParticipant(id, reply) => network.at_participant(id, reply),
             SimEvent::Connected(id) => network.connected(id),
-            SimEvent::ParticipantForgets(id) => network.participant_forgets(id),
-            SimEvent::Outdated(who, session) => {
+            SimEvent::ParticipantTimesOut(id) => network.participant_times_out(id),
+            SimEvent::StaleSessionClosed(who, session) => {
                 let cause = Cause::new(CauseKind::ClosedByRelay);
                 Some((who, Input::SessionClosed { session, cause }))
             }
-            SimEvent::DirectoryAnswers(who, life, request) => {
-                let of_this_life = self.participants[who].record.lives.len() == life + 1;
-                let relays = network.script.directory().map(|relay| format!("relay-{relay}"));
+            SimEvent::DirectoryAnswers(who, call_index, request) => {
+                let is_current = self.participants[who].log.calls.len() == call_index + 1;
+                let relays = network.script.relay_list().map(|relay| format!("relay-{relay}"));
                 let relays = relays.collect();
-                of_this_life.then_some((who, Input::DirectoryAnswered { request, relays }))
+                is_current.then_some((who, Input::DirectoryAnswered { request, relays }))
             }
             SimEvent::AtRelay(id, request) => return network.at_relay(id, request),
-            SimEvent::RelayForgets(id) => return network.relay_forgets(id),
+            SimEvent::RelayTimesOut(id) => return network.relay_times_out(id),
             SimEvent::RelayCrashes(relay) => return network.relay_crashes(relay),
-            SimEvent::Begin(who) => return self.participants[who].begin(network),
-            SimEvent::Speak(who, life) => return self.participants[who].speak(life, network),
-            SimEvent::AppAction(who, act) => return self.participants[who].act(act, network),
-            SimEvent::Killed(who) => return self.participants[who].killed(network),
-            SimEvent::Finish => {
+            SimEvent::StartProcess(who) => return self.participants[who].start_process(network),
+            SimEvent::SendFrames(who, call_index) => {
+                return self.participants[who].send_frames(call_index, network);
+            }
+            SimEvent::AppAction(who, action) => {
+                return self.participants[who].perform(action, network);
+            }
+            SimEvent::KillProcess(who) => return self.participants[who].kill_process(network),
+            SimEvent::FinishTracks => {
                 return self.participants.iter_mut().for_each(|p| p.finish(network));
             }
-            SimEvent::Close => {
+            SimEvent::CloseCalls => {
                 self.participants.iter_mut().for_each(|p| p.close(network));
                 return network.agenda.clear();
             }
         };
-        if let Some((who, input)) = told {
-            self.tell(who, input);
+        if let Some((who, input)) = fed {
+            self.feed(who, input);
         }
     }
 }

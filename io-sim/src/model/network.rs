@@ -6,22 +6,22 @@ use holdline_core::{Cause, CauseKind, FetchEnd, Input, SessionId, Timestamp};
 
 use super::agenda::Agenda;
 use super::connection::{Conn, ConnId};
-use super::path::{IDLE, Paths};
+use super::path::{Paths, RELAY_IDLE_TIMEOUT};
 use super::relay::{self, CONTROL, Relay, Reply, Request};
 use super::sim_event::SimEvent;
 use crate::conditions::Direction;
 use crate::script::Script;
 
 /// A participant's own idle timeout, in microseconds.
-const OWN_IDLE: u64 = 30_000_000;
+const PARTICIPANT_IDLE_TIMEOUT: u64 = 30_000_000;
 /// How many streams of a connection are looked through before those are forgotten that do not matter any
 /// more.
-const STREAMS: usize = 16;
+const STREAMS_BEFORE_PRUNING: usize = 16;
 
 /// A relay, which remembers nothing of its former lives.
 #[derive(Clone, Debug, Default)]
 struct RelayProcess {
-    life: u64,
+    incarnation: u64,
     relay: Relay,
 }
 
@@ -47,8 +47,8 @@ impl Network {
         }
     }
 
-    pub(super) fn at(&mut self, micros: u64, what: SimEvent) {
-        self.agenda.put(micros.max(self.now.as_micros()), what);
+    pub(super) fn schedule(&mut self, micros: u64, event: SimEvent) {
+        self.agenda.add(micros.max(self.now.as_micros()), event);
     }
 
     /// A session that a participant holds.
@@ -58,9 +58,12 @@ impl Network {
     }
 
     /// The connections that a relay knows of.
-    fn known(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+    fn known_to_relays(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
         let conns = self.conns.iter().enumerate();
-        conns.filter(|(_, conn)| conn.known && of(conn)).map(|(id, _)| ConnId(id)).collect()
+        conns
+            .filter(|(_, conn)| conn.known_to_relay && of(conn))
+            .map(|(id, _)| ConnId(id))
+            .collect()
     }
 
     pub(super) fn dial(&mut self, who: usize, session: SessionId, relay: &str, admits_until: u64) {
@@ -73,25 +76,26 @@ impl Network {
             relay,
             // A relay that is away now has another life by then. One that crashes before the session is up has
             // forgotten it.
-            life: handshake.map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
+            relay_incarnation: handshake
+                .map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
             admits_until,
             open: true,
-            known: false,
+            known_to_relay: false,
             received: 0,
             acknowledged: 0,
             probes: Vec::new(),
             streams: [Vec::new(), Vec::new()],
-            dying: false,
+            timeouts_scheduled: false,
         });
         if let Some((_, up)) = handshake {
-            self.at(up, SimEvent::Connected(id));
+            self.schedule(up, SimEvent::Connected(id));
         }
     }
 
     /// A dial has come through, if it was not given up meanwhile.
     pub(super) fn connected(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
-        if !conn.open || self.relays[conn.relay].life != conn.life {
+        if !conn.open || self.relays[conn.relay].incarnation != conn.relay_incarnation {
             return None;
         }
         let (who, session) = (conn.who, conn.session);
@@ -100,7 +104,7 @@ impl Network {
             let cause = Cause::new(CauseKind::Unauthorized);
             return Some((who, Input::DialFailed { session, cause }));
         }
-        conn.known = true;
+        conn.known_to_relay = true;
         Some((who, Input::Connected { session }))
     }
 
@@ -110,29 +114,32 @@ impl Network {
         self.send_up(id, CONTROL, Request::Close);
         self.conns[id.0].open = false;
         // It may have ended by itself at that moment, and that is heard only now.
-        self.at(self.now.as_micros() + 1_000, SimEvent::Outdated(who, session));
+        self.schedule(self.now.as_micros() + 1_000, SimEvent::StaleSessionClosed(who, session));
     }
 
     /// A participant's process is gone, and holds nothing any more.
-    pub(super) fn left(&mut self, who: usize) {
+    pub(super) fn process_ended(&mut self, who: usize) {
         self.conns.iter_mut().filter(|conn| conn.who == who).for_each(|conn| conn.open = false);
     }
 
     /// The same, without a word: its relays learn of it by its silence.
-    pub(super) fn killed(&mut self, who: usize) {
+    pub(super) fn process_killed(&mut self, who: usize) {
         let now = self.now.as_micros();
-        for id in self.known(|conn| conn.who == who) {
-            self.at(now + IDLE, SimEvent::RelayForgets(id));
+        for id in self.known_to_relays(|conn| conn.who == who) {
+            self.schedule(now + RELAY_IDLE_TIMEOUT, SimEvent::RelayTimesOut(id));
         }
-        self.left(who);
+        self.process_ended(who);
     }
 
     pub(super) fn relay_crashes(&mut self, relay: usize) {
-        let life = self.relays[relay].life + 1;
-        self.relays[relay] = RelayProcess { life, relay: Relay::default() };
-        for id in self.known(|conn| conn.relay == relay) {
-            self.conns[id.0].known = false;
-            self.at(self.now.as_micros() + OWN_IDLE, SimEvent::ParticipantForgets(id));
+        let incarnation = self.relays[relay].incarnation + 1;
+        self.relays[relay] = RelayProcess { incarnation, relay: Relay::default() };
+        for id in self.known_to_relays(|conn| conn.relay == relay) {
+            self.conns[id.0].known_to_relay = false;
+            self.schedule(
+                self.now.as_micros() + PARTICIPANT_IDLE_TIMEOUT,
+                SimEvent::ParticipantTimesOut(id),
+            );
         }
     }
 
@@ -146,7 +153,7 @@ impl Network {
     ) -> Option<u64> {
         let (who, now) = (self.conns[id.0].who, self.now.as_micros());
         let Some(arrives) = self.paths.arrival(who, direction, bytes, now) else {
-            self.dies(id);
+            self.schedule_timeouts(id);
             return None;
         };
         Some(self.in_order(id, direction, stream, arrives))
@@ -160,7 +167,7 @@ impl Network {
             *last = arrives.max(*last);
             return *last;
         }
-        if streams.len() >= STREAMS {
+        if streams.len() >= STREAMS_BEFORE_PRUNING {
             streams.retain(|(_, last)| *last > now);
         }
         streams.push((stream, arrives));
@@ -168,23 +175,23 @@ impl Network {
     }
 
     /// Nothing comes through for longer than a connection lives.
-    fn dies(&mut self, id: ConnId) {
-        if !std::mem::replace(&mut self.conns[id.0].dying, true) {
+    fn schedule_timeouts(&mut self, id: ConnId) {
+        if !std::mem::replace(&mut self.conns[id.0].timeouts_scheduled, true) {
             let now = self.now.as_micros();
-            self.at(now + IDLE, SimEvent::RelayForgets(id));
-            self.at(now + OWN_IDLE, SimEvent::ParticipantForgets(id));
+            self.schedule(now + RELAY_IDLE_TIMEOUT, SimEvent::RelayTimesOut(id));
+            self.schedule(now + PARTICIPANT_IDLE_TIMEOUT, SimEvent::ParticipantTimesOut(id));
         }
     }
 
     /// A participant says something in one of its sessions, if that is still there.
-    pub(super) fn say(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
+    pub(super) fn send(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
         if let Some(id) = self.conn(who, session) {
             self.send_up(id, stream, request);
         }
     }
 
     /// The same in all of them.
-    pub(super) fn say_everywhere(&mut self, who: usize, request: &Request) {
+    pub(super) fn send_to_all(&mut self, who: usize, request: &Request) {
         for id in 0..self.conns.len() {
             if self.conns[id].open && self.conns[id].who == who {
                 self.send_up(ConnId(id), CONTROL, request.clone());
@@ -194,7 +201,7 @@ impl Network {
 
     fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
         if let Some(at) = self.arrival(id, Direction::Up, stream, request.bytes()) {
-            self.at(at, SimEvent::AtRelay(id, request));
+            self.schedule(at, SimEvent::AtRelay(id, request));
         }
     }
 
@@ -212,10 +219,10 @@ impl Network {
         conn.received += back;
         conn.acknowledged += back;
         let (received, acknowledged) = (conn.received, conn.acknowledged);
-        if conn.known && up.is_none() && down.is_none() {
+        if conn.known_to_relay && up.is_none() && down.is_none() {
             conn.probes.push(now + rtt_micros);
-        } else if up.is_some_and(|until| until - now > IDLE) {
-            self.dies(id);
+        } else if up.is_some_and(|until| until - now > RELAY_IDLE_TIMEOUT) {
+            self.schedule_timeouts(id);
         }
         Some(Input::PathReport { session, received, acknowledged, rtt_micros })
     }
@@ -223,29 +230,29 @@ impl Network {
     pub(super) fn at_relay(&mut self, id: ConnId, request: Request) {
         let conn = &self.conns[id.0];
         let relay = conn.relay;
-        if !conn.known || self.relays[relay].life != conn.life {
+        if !conn.known_to_relay || self.relays[relay].incarnation != conn.relay_incarnation {
             return;
         }
         let now = self.now.as_micros();
         let conditions = &self.script.conditions;
         if let Some(until) = conditions.slow_until(relay, now).filter(|_| !request.is_media()) {
-            self.at(until, SimEvent::AtRelay(id, request));
+            self.schedule(until, SimEvent::AtRelay(id, request));
             return;
         }
         if matches!(request, Request::Close) {
-            self.conns[id.0].known = false;
+            self.conns[id.0].known_to_relay = false;
         }
         if let Some(reply) = request.refusal().filter(|_| now >= self.conns[id.0].admits_until) {
-            self.send_down(vec![relay::Send::answer(id, reply)]);
+            self.send_down(vec![relay::Transmission::answer(id, reply)]);
             return;
         }
-        let refuses = conditions.refuses(relay, now);
-        let sends = self.relays[relay].relay.take(id, request, refuses);
-        self.send_down(sends);
+        let refuses = conditions.refuses_namespaces(relay, now);
+        let transmissions = self.relays[relay].relay.handle(id, request, refuses);
+        self.send_down(transmissions);
     }
 
-    fn send_down(&mut self, sends: Vec<relay::Send>) {
-        for relay::Send { to, stream, reply, via } in sends {
+    fn send_down(&mut self, transmissions: Vec<relay::Transmission>) {
+        for relay::Transmission { to, stream, reply, via } in transmissions {
             let has_expired = self.now.as_micros() >= self.conns[to.0].admits_until;
             if has_expired && matches!(reply, Reply::EpochAdded { .. }) {
                 // Who comes now is not shown to it.
@@ -259,21 +266,23 @@ impl Network {
                 let latency = self.script.conditions.latency(publisher, self.now.as_micros());
                 at = self.in_order(to, Direction::Down, stream, at + latency * 2);
             }
-            self.at(at, SimEvent::AtParticipant(to, reply));
+            self.schedule(at, SimEvent::AtParticipant(to, reply));
         }
     }
 
-    pub(super) fn relay_forgets(&mut self, id: ConnId) {
+    pub(super) fn relay_times_out(&mut self, id: ConnId) {
         let conn = &mut self.conns[id.0];
-        if std::mem::take(&mut conn.known) && self.relays[conn.relay].life == conn.life {
+        if std::mem::take(&mut conn.known_to_relay)
+            && self.relays[conn.relay].incarnation == conn.relay_incarnation
+        {
             let relay = conn.relay;
-            let sends = self.relays[relay].relay.gone(id);
-            self.send_down(sends);
+            let transmissions = self.relays[relay].relay.connection_closed(id);
+            self.send_down(transmissions);
         }
     }
 
     /// A participant learns that a session has been silent for too long, if it still holds it.
-    pub(super) fn participant_forgets(&mut self, id: ConnId) -> Option<(usize, Input)> {
+    pub(super) fn participant_times_out(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
         let (who, session) = (conn.who, conn.session);
         let cause = Cause::new(CauseKind::TimedOut);
@@ -290,7 +299,7 @@ impl Network {
         }
         let suspended = self.script.conditions.suspended_until(who, self.now.as_micros());
         if let Some(until) = suspended {
-            self.at(until, SimEvent::AtParticipant(id, reply));
+            self.schedule(until, SimEvent::AtParticipant(id, reply));
             return None;
         }
         self.conns[id.0].received += 1;

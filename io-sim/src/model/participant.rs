@@ -15,7 +15,7 @@ use super::transition_coverage::TransitionCoverage;
 use crate::conditions::AppAction;
 use crate::digest::Digest;
 use crate::run_log::{CallLog, DeliveredFrame, ParticipantLog, SentFrame, TrackLog};
-use crate::script::{SCREEN, Script, name};
+use crate::script::{SCREEN, Script, participant_name};
 
 /// One participant, in the process that is there now, if there is one.
 pub(super) struct Participant {
@@ -25,11 +25,11 @@ pub(super) struct Participant {
     /// When its call is to be woken, in microseconds.
     pub(super) alarm: Option<u64>,
     /// What its call is to be told at once, in answer to what it said; empty in between.
-    pub(super) answers: VecDeque<Input>,
+    pub(super) pending_inputs: VecDeque<Input>,
     /// Whether it has hung up, and has not called again.
     hung_up: bool,
-    pub(super) record: ParticipantLog,
-    pub(super) cells: TransitionCoverage,
+    pub(super) log: ParticipantLog,
+    pub(super) coverage: TransitionCoverage,
     pub(super) digest: Digest,
     /// The bug that is planted in its calls.
     #[cfg(feature = "canaries")]
@@ -37,18 +37,18 @@ pub(super) struct Participant {
 }
 
 pub(super) struct Process {
-    pub(super) call: Supervisor,
+    pub(super) supervisor: Supervisor,
     /// Which of the participant's lives it is.
-    pub(super) life: usize,
+    pub(super) call_index: usize,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
     /// How many frames it has said.
     frames: u64,
 }
 
 /// Its first track that it listens to; those that it speaks on come before.
-const FIRST_HEARD: u64 = 100;
+const FIRST_SUBSCRIBED: u64 = 100;
 /// The track that it presents.
-const PRESENTED: TrackId = TrackId(50);
+const SCREEN_TRACK: TrackId = TrackId(50);
 
 impl Participant {
     pub(super) fn new(who: usize, script: Arc<Script>) -> Self {
@@ -57,10 +57,10 @@ impl Participant {
             script,
             process: None,
             alarm: None,
-            answers: VecDeque::new(),
+            pending_inputs: VecDeque::new(),
             hung_up: false,
-            record: ParticipantLog::default(),
-            cells: TransitionCoverage::default(),
+            log: ParticipantLog::default(),
+            coverage: TransitionCoverage::default(),
             digest: Digest::default(),
             #[cfg(feature = "canaries")]
             canary: None,
@@ -68,62 +68,63 @@ impl Participant {
     }
 
     /// Begins a process, if it is time and there is none.
-    pub(super) fn begin(&mut self, network: &mut Network) {
-        let (begins, speaks) = self.script.begins(self.who);
-        if network.now.as_micros() < begins || self.process.is_some() {
+    pub(super) fn start_process(&mut self, network: &mut Network) {
+        let (starts, sends_from) = self.script.starts(self.who);
+        if network.now.as_micros() < starts || self.process.is_some() {
             return;
         }
-        let life = self.record.lives.len();
-        let inputs = self.call(network.now);
-        self.tell(inputs, network);
-        network.at(speaks, SimEvent::Speak(self.who, life));
+        let call_index = self.log.calls.len();
+        let inputs = self.new_call(network.now);
+        self.feed(inputs, network);
+        network.schedule(sends_from, SimEvent::SendFrames(self.who, call_index));
     }
 
     /// Begins a process; gives what its application asks for first.
-    fn call(&mut self, now: Timestamp) -> Vec<Input> {
-        let (script, life) = (&self.script, self.record.lives.len());
-        let mut config = Config::new("relay-0", "room", name(self.who));
+    fn new_call(&mut self, now: Timestamp) -> Vec<Input> {
+        let (script, call_index) = (&self.script, self.log.calls.len());
+        let mut config = Config::new("relay-0", "room", participant_name(self.who));
         for relay in 1..script.topology.relays {
             config.relays.push(format!("relay-{relay}"));
         }
-        config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
-        config.directory.provider = script.conditions.have_directory();
-        config.directory.credentials = script.conditions.are_guarded();
+        config.first_epoch = script.first_epoch(self.who, call_index, now.as_micros());
+        config.directory.provider = script.conditions.uses_directory();
+        config.directory.credentials = script.conditions.require_tokens();
         #[cfg(feature = "canaries")]
         {
             config.canary = self.canary;
         }
-        let mut record =
+        let mut call_log =
             CallLog { since: now, incarnation: config.first_epoch, ..CallLog::default() };
-        let seed = script.seed(self.who, life);
-        let call = Supervisor::new(config, seed, now).expect("a valid configuration");
+        let seed = script.seed(self.who, call_index);
+        let supervisor = Supervisor::new(config, seed, now).expect("a valid configuration");
         self.hung_up = false;
-        self.process = Some(Process { call, life, publications: BTreeMap::new(), frames: 0 });
+        self.process =
+            Some(Process { supervisor, call_index, publications: BTreeMap::new(), frames: 0 });
 
         let mut inputs = Vec::new();
         for (id, spec) in (1..).zip(script.track_specs()) {
             inputs.push(Input::publish(TrackId(id), spec.track()));
-            record.said.insert(spec.name.into(), Vec::new());
+            call_log.sent.insert(spec.name.into(), Vec::new());
         }
-        self.record.lives.push(record);
-        inputs.extend(self.listen(now));
+        self.log.calls.push(call_log);
+        inputs.extend(self.subscribe_all(now));
         inputs.push(Input::Connect);
         inputs
     }
 
     /// Listens to everybody.
-    fn listen(&mut self, now: Timestamp) -> Vec<Input> {
+    fn subscribe_all(&mut self, now: Timestamp) -> Vec<Input> {
         let script = Arc::clone(&self.script);
         let who = self.who;
-        let Some(life) = self.life() else { return Vec::new() };
+        let Some(call) = self.current_call() else { return Vec::new() };
         let mut inputs = Vec::new();
-        for speaker in script.others(who) {
+        for publisher in script.others(who) {
             for spec in script.track_specs() {
-                let id = TrackId(FIRST_HEARD + life.tracks.len() as u64);
-                inputs.push(Input::subscribe(id, name(speaker), spec.track()));
-                life.tracks.push(TrackLog {
+                let id = TrackId(FIRST_SUBSCRIBED + call.tracks.len() as u64);
+                inputs.push(Input::subscribe(id, participant_name(publisher), spec.track()));
+                call.tracks.push(TrackLog {
                     track: Some(id),
-                    speaker,
+                    publisher,
                     name: spec.name.into(),
                     since: now,
                     ..TrackLog::default()
@@ -133,114 +134,118 @@ impl Participant {
         inputs
     }
 
-    fn life(&mut self) -> Option<&mut CallLog> {
-        self.record.lives.last_mut()
+    fn current_call(&mut self) -> Option<&mut CallLog> {
+        self.log.calls.last_mut()
     }
 
     /// Says the next frame, if it is still the process in that life who is to.
-    pub(super) fn speak(&mut self, life: usize, network: &mut Network) {
+    pub(super) fn send_frames(&mut self, call_index: usize, network: &mut Network) {
         let now = network.now.as_micros();
-        let of_this_life = self.record.lives.len() == life + 1;
-        if now >= self.script.said || !of_this_life {
+        let is_current = self.log.calls.len() == call_index + 1;
+        if now >= self.script.speech_end || !is_current {
             return;
         }
         if let Some(until) = self.script.conditions.suspended_until(self.who, now) {
             // A suspended process says nothing.
-            return network.at(until, SimEvent::Speak(self.who, life));
+            return network.schedule(until, SimEvent::SendFrames(self.who, call_index));
         }
-        let inputs = self.next_frame(network.now);
-        self.tell(inputs, network);
-        network.at(now + self.script.topology.frame_ms * 1_000, SimEvent::Speak(self.who, life));
+        let inputs = self.next_frames(network.now);
+        self.feed(inputs, network);
+        network.schedule(
+            now + self.script.topology.frame_ms * 1_000,
+            SimEvent::SendFrames(self.who, call_index),
+        );
     }
 
     /// The next frame on each track.
-    fn next_frame(&mut self, now: Timestamp) -> Vec<Input> {
+    fn next_frames(&mut self, now: Timestamp) -> Vec<Input> {
         // A call that is over takes nothing more.
-        let Some(process) = self.process.as_mut().filter(|p| !p.call.state().is_final()) else {
+        let Some(process) = self.process.as_mut().filter(|p| !p.supervisor.state().is_final())
+        else {
             return Vec::new();
         };
-        let Some(life) = self.record.lives.last_mut() else { return Vec::new() };
+        let Some(call) = self.log.calls.last_mut() else { return Vec::new() };
         let number = process.frames;
         process.frames += 1;
-        let of = (self.who, process.life);
+        let of = (self.who, process.call_index);
         let mut inputs = Vec::new();
         for (id, spec) in (1..).zip(self.script.track_specs()) {
             let frame = self.script.frame(of, spec, number, now.as_micros());
-            let said =
+            let sent =
                 SentFrame { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
-            life.said.get_mut(spec.name).into_iter().for_each(|all| all.push(said.clone()));
+            call.sent.get_mut(spec.name).into_iter().for_each(|all| all.push(sent.clone()));
             inputs.push(Input::Send { track: TrackId(id), frame });
         }
         inputs
     }
 
     /// Does what its application is to do, if there is one.
-    pub(super) fn act(&mut self, act: AppAction, network: &mut Network) {
-        let inputs = self.asks(act, network.now);
-        self.tell(inputs, network);
-        match act {
+    pub(super) fn perform(&mut self, action: AppAction, network: &mut Network) {
+        let inputs = self.inputs_for(action, network.now);
+        self.feed(inputs, network);
+        match action {
             AppAction::HangUp if self.process.take().is_some() => {
                 self.hung_up = true;
                 self.alarm = None;
-                network.left(self.who);
+                network.process_ended(self.who);
             }
-            AppAction::CallAgain if self.hung_up => self.begin(network),
+            AppAction::CallAgain if self.hung_up => self.start_process(network),
             _ => {}
         }
     }
 
     /// What its application tells its call when it is to do this, if there is one.
-    fn asks(&mut self, act: AppAction, now: Timestamp) -> Vec<Input> {
-        let Some(state) = self.process.as_ref().map(|process| process.call.state()) else {
+    fn inputs_for(&mut self, action: AppAction, now: Timestamp) -> Vec<Input> {
+        let Some(state) = self.process.as_ref().map(|process| process.supervisor.state()) else {
             return Vec::new();
         };
         let screen =
-            self.script.frame((self.who, self.record.lives.len() - 1), &SCREEN, 0, now.as_micros());
-        let Some(life) = self.life() else { return Vec::new() };
-        match act {
+            self.script.frame((self.who, self.log.calls.len() - 1), &SCREEN, 0, now.as_micros());
+        let Some(call) = self.current_call() else { return Vec::new() };
+        match action {
             AppAction::NetworkChanged => vec![Input::NetworkChanged],
             AppAction::ReconnectNow => vec![Input::ReconnectNow],
             AppAction::ReportDeviceError => {
-                life.reports += u64::from(!state.is_final());
+                call.reports += u64::from(!state.is_final());
                 vec![Input::MediaDeviceError { track: TrackId(1), detail: String::new() }]
             }
             AppAction::RaiseSafetyAlert => {
-                life.reports += u64::from(!state.is_final());
+                call.reports += u64::from(!state.is_final());
                 vec![Input::SafetyAlert { detail: String::new() }]
             }
             AppAction::StopListening => {
-                let there = life.tracks.iter_mut().filter(|track| !track.left);
+                let subscribed = call.tracks.iter_mut().filter(|track| !track.unsubscribed);
                 let leave = |track: &mut TrackLog| {
-                    track.left = true;
+                    track.unsubscribed = true;
                     track.track.map(|track| Input::Unsubscribe { track })
                 };
-                there.filter_map(leave).collect()
+                subscribed.filter_map(leave).collect()
             }
-            AppAction::ListenAgain if life.tracks.iter().all(|track| track.left) => {
-                self.listen(now)
+            AppAction::ListenAgain if call.tracks.iter().all(|track| track.unsubscribed) => {
+                self.subscribe_all(now)
             }
-            AppAction::Present if !life.said.contains_key(SCREEN.name) && !state.is_final() => {
-                let said = SentFrame {
+            AppAction::Present if !call.sent.contains_key(SCREEN.name) && !state.is_final() => {
+                let sent = SentFrame {
                     at: now,
                     keyframe: screen.keyframe,
                     payload: screen.payload.clone(),
                 };
-                life.said.insert(SCREEN.name.into(), vec![said]);
-                let publish = Input::publish(PRESENTED, SCREEN.track());
-                vec![publish, Input::Send { track: PRESENTED, frame: screen }]
+                call.sent.insert(SCREEN.name.into(), vec![sent]);
+                let publish = Input::publish(SCREEN_TRACK, SCREEN.track());
+                vec![publish, Input::Send { track: SCREEN_TRACK, frame: screen }]
             }
-            AppAction::StopPresenting => vec![Input::Finish { track: PRESENTED }],
+            AppAction::StopPresenting => vec![Input::Finish { track: SCREEN_TRACK }],
             AppAction::HangUp => vec![Input::Close],
             AppAction::ListenAgain | AppAction::Present | AppAction::CallAgain => Vec::new(),
         }
     }
 
     /// Its process ends without a word.
-    pub(super) fn killed(&mut self, network: &mut Network) {
+    pub(super) fn kill_process(&mut self, network: &mut Network) {
         self.process = None;
         self.alarm = None;
         self.hung_up = false;
-        network.killed(self.who);
+        network.process_killed(self.who);
     }
 
     /// Has said everything.
@@ -248,24 +253,24 @@ impl Participant {
         let tracks = (1..).zip(self.script.track_specs());
         let finish = tracks.map(|(id, _)| Input::Finish { track: TrackId(id) });
         let inputs: Vec<Input> = finish.collect();
-        self.tell(inputs, network);
+        self.feed(inputs, network);
     }
 
     /// Everybody has said everything, and it hangs up.
     pub(super) fn close(&mut self, network: &mut Network) {
-        let state = self.process.as_ref().map(|process| process.call.state());
-        if let Some(life) = self.life() {
-            life.state = state;
+        let state = self.process.as_ref().map(|process| process.supervisor.state());
+        if let Some(call) = self.current_call() {
+            call.state = state;
         }
-        self.tell([Input::Close], network);
+        self.feed([Input::Close], network);
     }
 }
 
 /// Takes note of what is for the application.
-pub(super) fn note(life: &mut CallLog, now: Timestamp, output: &Output) {
+pub(super) fn log_output(call: &mut CallLog, now: Timestamp, output: &Output) {
     match output {
         Output::Deliver { track, object, gap } => {
-            let heard = DeliveredFrame {
+            let delivered = DeliveredFrame {
                 at: now,
                 number: object.number,
                 captured_at: object.frame.captured_at,
@@ -273,16 +278,16 @@ pub(super) fn note(life: &mut CallLog, now: Timestamp, output: &Output) {
                 payload: object.frame.payload.clone(),
                 gap: *gap,
             };
-            life.tracks[(track.0 - FIRST_HEARD) as usize].heard.push(heard);
+            call.tracks[(track.0 - FIRST_SUBSCRIBED) as usize].delivered.push(delivered);
         }
         Output::Event(event) => {
             if let Event::TrackFinished { track } = event {
-                life.tracks[(track.0 - FIRST_HEARD) as usize].finished = true;
+                call.tracks[(track.0 - FIRST_SUBSCRIBED) as usize].finished = true;
             }
             if let Event::Ended { summary } = event {
-                life.summary = Some((**summary).clone());
+                call.summary = Some((**summary).clone());
             }
-            life.events.push((now, event.clone()));
+            call.events.push((now, event.clone()));
         }
         _ => {}
     }

@@ -8,13 +8,13 @@ use crate::script::Script;
 
 /// How long the model tries to bring a message through before its connection counts as dead: a relay's
 /// idle timeout, in microseconds.
-pub(super) const IDLE: u64 = 10_000_000;
+pub(super) const RELAY_IDLE_TIMEOUT: u64 = 10_000_000;
 
 /// How long a connection may take to notice that its path is open again, in microseconds: it is moved
 /// to a fresh socket every 500 ms, and with that its probes begin anew (seen on real sockets).
-const RESUMPTION: u64 = 600_000;
+const RESUMPTION_TIME: u64 = 600_000;
 /// What a message costs on the line beside its payload, in bytes: headers of every layer.
-const OVERHEAD: u64 = 60;
+const HEADER_BYTES: u64 = 60;
 /// QUIC begins no connection over a path that carries less, in bytes (RFC 9000, section 14).
 const SMALLEST_MTU: u64 = 1_200;
 
@@ -51,7 +51,7 @@ impl Paths {
         let mut arrives = now + latency + rng.between(0, 200 + latency / 20);
         if let Some((bandwidth, until)) = conditions.bandwidth(who, now) {
             let begins = (*busy_until).max(now);
-            let through = begins + (bytes as u64 + OVERHEAD) * 1_000_000 / bandwidth.max(1);
+            let through = begins + (bytes as u64 + HEADER_BYTES) * 1_000_000 / bandwidth.max(1);
             // What the sender holds back goes out at once when the line is wide again.
             *busy_until = through.min(until.max(now));
             arrives += *busy_until - now;
@@ -69,10 +69,10 @@ impl Paths {
         }
         if let Some(open) = conditions.blocked_until(who, direction, now) {
             let blocked = open - now;
-            if blocked > IDLE {
+            if blocked > RELAY_IDLE_TIMEOUT {
                 return None;
             }
-            arrives = open + latency + rng.between(0, blocked.min(RESUMPTION));
+            arrives = open + latency + rng.between(0, blocked.min(RESUMPTION_TIME));
         }
         Some(arrives)
     }
@@ -86,7 +86,7 @@ impl Paths {
             let open = conditions.blocked_until(who, Direction::Up, at).is_none()
                 && conditions.blocked_until(who, Direction::Down, at).is_none()
                 && conditions.longest_packet(who, at).is_none_or(|most| most >= SMALLEST_MTU)
-                && !conditions.is_away(relay, at);
+                && !conditions.is_down(relay, at);
             open.then(|| (at, at + conditions.latency(who, at) * 4))
         })
     }

@@ -48,7 +48,7 @@ pub(super) enum Reply {
 
 /// What a relay sends: to whom, in which of its streams, after how long.
 #[derive(Clone, Debug)]
-pub(super) struct Send {
+pub(super) struct Transmission {
     pub(super) to: ConnId,
     pub(super) stream: u64,
     pub(super) reply: Reply,
@@ -103,14 +103,20 @@ pub(super) const CONTROL: u64 = 0;
 
 impl Relay {
     /// Takes in what a participant says, and gives what follows from it.
-    pub(super) fn take(&mut self, conn: ConnId, request: Request, refuses: bool) -> Vec<Send> {
-        let mut out = Vec::new();
-        let mut send = |to, stream, reply| out.push(Send { to, stream, reply, via: None });
+    pub(super) fn handle(
+        &mut self,
+        conn: ConnId,
+        request: Request,
+        refuses: bool,
+    ) -> Vec<Transmission> {
+        let mut transmissions = Vec::new();
+        let mut send =
+            |to, stream, reply| transmissions.push(Transmission { to, stream, reply, via: None });
         match request {
             Request::PublishNamespace { namespace, epoch } => {
                 if refuses || self.namespaces.contains_key(&namespace) {
                     send(conn, CONTROL, Reply::NamespaceRefused { epoch });
-                    return out;
+                    return transmissions;
                 }
                 send(conn, CONTROL, Reply::NamespaceAccepted { epoch });
                 let prefix = namespace[..2].to_vec();
@@ -130,15 +136,16 @@ impl Relay {
             Request::Subscribe { subscription, namespace, track } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
                     send(conn, CONTROL, Reply::SubscriptionEnded { subscription });
-                    return out;
+                    return transmissions;
                 };
                 let (publisher, via) = (known.conn, Some(known.conn));
                 let stream = CONTROL;
                 let reply = Reply::SubscriptionAccepted { subscription };
-                out.push(Send { to: conn, stream, reply, via });
+                transmissions.push(Transmission { to: conn, stream, reply, via });
                 let group = self.groups.get(&(publisher, track));
                 for part in group.into_iter().flatten() {
-                    out.push(Send { via, ..to_subscriber(conn, subscription, part) });
+                    transmissions
+                        .push(Transmission { via, ..to_subscriber(conn, subscription, part) });
                 }
                 self.subscribers.push(Subscriber { conn, id: subscription, publisher, track });
             }
@@ -146,15 +153,15 @@ impl Relay {
                 self.subscribers.retain(|s| s.conn != conn || s.id != subscription);
             }
             Request::Object { track, object } => {
-                self.publish(conn, track, GroupPart::Object(object), &mut out);
+                self.publish(conn, track, GroupPart::Object(object), &mut transmissions);
             }
             Request::EndOfTrack { track, location, number } => {
-                self.publish(conn, track, GroupPart::End(location, number), &mut out);
+                self.publish(conn, track, GroupPart::End(location, number), &mut transmissions);
             }
             Request::Fetch { fetch, namespace, name, first, last } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
                     send(conn, CONTROL, Reply::FetchEnded { fetch, complete: false });
-                    return out;
+                    return transmissions;
                 };
                 self.next_request += 1;
                 let (to, request) = (known.conn, self.next_request);
@@ -183,26 +190,32 @@ impl Relay {
                     send(fetch.from, fetch_stream(fetch.id), reply);
                 }
             }
-            Request::Close => out.extend(self.gone(conn)),
+            Request::Close => transmissions.extend(self.connection_closed(conn)),
         }
-        out
+        transmissions
     }
 
-    fn publish(&mut self, conn: ConnId, track: TrackIndex, part: GroupPart, out: &mut Vec<Send>) {
+    fn publish(
+        &mut self,
+        conn: ConnId,
+        track: TrackIndex,
+        part: GroupPart,
+        transmissions: &mut Vec<Transmission>,
+    ) {
         let group = self.groups.entry((conn, track)).or_default();
         if group.first().is_some_and(|first| first.group() < part.group()) {
             group.clear();
         }
         let of = |s: &&Subscriber| (s.publisher, s.track) == (conn, track);
         for subscriber in self.subscribers.iter().filter(of) {
-            out.push(to_subscriber(subscriber.conn, subscriber.id, &part));
+            transmissions.push(to_subscriber(subscriber.conn, subscriber.id, &part));
         }
         group.push(part);
     }
 
     /// A connection has ended, or counts as dead.
-    pub(super) fn gone(&mut self, conn: ConnId) -> Vec<Send> {
-        let mut out = Vec::new();
+    pub(super) fn connection_closed(&mut self, conn: ConnId) -> Vec<Transmission> {
+        let mut transmissions = Vec::new();
         self.watches.retain(|(other, ..)| *other != conn);
         self.groups.retain(|(of, _), _| *of != conn);
         self.subscribers.retain(|subscriber| subscriber.conn != conn);
@@ -210,12 +223,12 @@ impl Relay {
         for (_, namespace) in left {
             for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
                 let reply = Reply::EpochRemoved { watch: *watch, epoch: namespace.epoch };
-                out.push(Send { to: *to, stream: CONTROL, reply, via: None });
+                transmissions.push(Transmission { to: *to, stream: CONTROL, reply, via: None });
             }
         }
         for s in self.subscribers.extract_if(.., |s| s.publisher == conn) {
             let reply = Reply::SubscriptionEnded { subscription: s.id };
-            out.push(Send { to: s.conn, stream: CONTROL, reply, via: None });
+            transmissions.push(Transmission { to: s.conn, stream: CONTROL, reply, via: None });
         }
         for fetch in self.fetches.extract_if(.., |f| f.from == conn || f.to == conn) {
             let (to, reply) = if fetch.from == conn {
@@ -223,9 +236,9 @@ impl Relay {
             } else {
                 (fetch.from, Reply::FetchEnded { fetch: fetch.id, complete: false })
             };
-            out.push(Send { to, stream: CONTROL, reply, via: None });
+            transmissions.push(Transmission { to, stream: CONTROL, reply, via: None });
         }
-        out
+        transmissions
     }
 }
 
@@ -279,16 +292,16 @@ impl GroupPart {
 }
 
 /// A group is a stream of its own for each subscriber.
-fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> Send {
+fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> Transmission {
     let reply = match part {
         GroupPart::Object(object) => Reply::Object { subscription, object: object.clone() },
         GroupPart::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
     };
     let stream = (1 << 63) | (subscription.0 << 32) | (part.group() & 0xffff_ffff);
-    Send { to, stream, reply, via: None }
+    Transmission { to, stream, reply, via: None }
 }
 
-impl Send {
+impl Transmission {
     /// An answer to a request.
     pub(super) fn answer(to: ConnId, reply: Reply) -> Self {
         Self { to, stream: CONTROL, reply, via: None }

@@ -8,21 +8,21 @@ use crate::conditions::AppAction;
 
 #[derive(Clone, Debug)]
 pub(super) enum SimEvent {
-    Begin(usize),
+    StartProcess(usize),
     /// The process in that life of a participant says its next frame.
-    Speak(usize, usize),
+    SendFrames(usize, usize),
     Connected(ConnId),
     AtRelay(ConnId, Request),
     AtParticipant(ConnId, Reply),
-    RelayForgets(ConnId),
-    ParticipantForgets(ConnId),
+    RelayTimesOut(ConnId),
+    ParticipantTimesOut(ConnId),
     /// A session ended that the participant has left.
-    Outdated(usize, SessionId),
+    StaleSessionClosed(usize, SessionId),
     /// To the process in that life of a participant.
     DirectoryAnswers(usize, usize, RequestId),
     RelayCrashes(usize),
     AppAction(usize, AppAction),
-    Killed(usize),
-    Finish,
-    Close,
+    KillProcess(usize),
+    FinishTracks,
+    CloseCalls,
 }

@@ -37,16 +37,16 @@ impl Default for TransitionCoverage {
 }
 
 impl TransitionCoverage {
-    pub(super) fn meet(&mut self, state: StateName, input: &Input) {
+    pub(super) fn record(&mut self, state: StateName, input: &Input) {
         self.0[state as usize][input_kind(input) as usize] = true;
     }
 
     pub(super) fn into_names(self) -> BTreeSet<(StateName, &'static str)> {
         let states = StateName::ALL.into_iter().zip(self.0);
         states
-            .flat_map(|(state, met)| {
-                let met = INPUTS.iter().zip(met).filter(|(_, met)| *met);
-                met.map(move |(input, _)| (state, *input))
+            .flat_map(|(state, reached)| {
+                let reached = INPUTS.iter().zip(reached).filter(|(_, reached)| *reached);
+                reached.map(move |(input, _)| (state, *input))
             })
             .collect()
     }

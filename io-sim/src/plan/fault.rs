@@ -37,7 +37,7 @@ impl Fault {
     }
 
     /// Whether a call may not be able to go on, or to come back, while it is in force.
-    pub(super) fn hinders(&self) -> bool {
+    pub(super) fn blocks_calls(&self) -> bool {
         match self.kind {
             FaultKind::Partition { .. }
             | FaultKind::NetworkChange { .. }

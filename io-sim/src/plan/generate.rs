@@ -11,102 +11,102 @@ type Family = fn(&Topology, &mut SimRng) -> FaultKind;
 /// What a seed may draw from.
 const FAMILIES: [Family; 16] = [
     |topology, rng| FaultKind::Partition {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         side: rng.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
     },
     |topology, rng| FaultKind::Latency {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         by_ms: rng.between(10, 400),
     },
     |topology, rng| FaultKind::Loss {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         one_in: rng.between(3, 50),
     },
     |topology, rng| FaultKind::Duplication {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         one_in: rng.between(1, 20),
     },
     |topology, rng| FaultKind::Reordering {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         one_in: rng.between(2, 20),
         by_ms: rng.between(1, 100),
     },
     |topology, rng| FaultKind::Corruption {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         one_in: rng.between(3, 50),
     },
     |topology, rng| FaultKind::Bandwidth {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         kbits: rng.between(64, 1_000),
     },
     |topology, rng| FaultKind::SmallPackets {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         bytes: rng.between(600, 1_300),
     },
-    |topology, rng| FaultKind::Rebinding { participant: topology.someone(rng) },
+    |topology, rng| FaultKind::Rebinding { participant: topology.any_participant(rng) },
     |topology, rng| FaultKind::NetworkChange {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         announced: !rng.one_in(4),
     },
-    |topology, rng| FaultKind::Suspend { participant: topology.someone(rng) },
-    |topology, rng| FaultKind::Restart { participant: topology.someone(rng) },
+    |topology, rng| FaultKind::Suspend { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::Restart { participant: topology.any_participant(rng) },
     |topology, rng| FaultKind::ClockJump {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         by_ms: rng.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]),
     },
-    |topology, rng| FaultKind::RelayCrash { relay: topology.some_relay(rng) },
-    |topology, rng| FaultKind::SlowRelay { relay: topology.some_relay(rng) },
-    |topology, rng| FaultKind::RefusingRelay { relay: topology.some_relay(rng) },
+    |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
+    |topology, rng| FaultKind::SlowRelay { relay: topology.any_relay(rng) },
+    |topology, rng| FaultKind::RefusingRelay { relay: topology.any_relay(rng) },
 ];
 
 /// What may stay to the end: a call can live with it, or must end.
 const LASTING: [Family; 7] = [
     |topology, rng| FaultKind::Latency {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         by_ms: rng.between(10, 150),
     },
     |topology, rng| FaultKind::Loss {
-        participant: topology.someone(rng),
-        one_in: topology.bearable(rng),
+        participant: topology.any_participant(rng),
+        one_in: topology.bearable_loss(rng),
     },
     |topology, rng| FaultKind::Duplication {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         one_in: rng.between(2, 20),
     },
     // What overtakes others passes for a loss, too.
     |topology, rng| FaultKind::Reordering {
-        participant: topology.someone(rng),
-        one_in: if topology.video { topology.bearable(rng) } else { rng.between(5, 50) },
+        participant: topology.any_participant(rng),
+        one_in: if topology.video { topology.bearable_loss(rng) } else { rng.between(5, 50) },
         by_ms: rng.between(1, 30),
     },
     |topology, rng| FaultKind::Corruption {
-        participant: topology.someone(rng),
-        one_in: topology.bearable(rng),
+        participant: topology.any_participant(rng),
+        one_in: topology.bearable_loss(rng),
     },
     // The only one is as good as a partition of everybody.
-    |topology, rng| FaultKind::RelayCrash { relay: topology.some_relay(rng) },
+    |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
     |topology, rng| FaultKind::Partition {
-        participant: topology.someone(rng),
+        participant: topology.any_participant(rng),
         side: rng.one_of(&[Side::Up, Side::Down, Side::Both]),
     },
 ];
 
 /// What people and their devices do in the middle of a call.
-const ACTS: [Family; 5] = [
-    |topology, rng| FaultKind::HangUp { participant: topology.someone(rng) },
-    |topology, rng| FaultKind::StopListening { participant: topology.someone(rng) },
-    |topology, rng| FaultKind::Present { participant: topology.someone(rng) },
-    |topology, rng| FaultKind::DeviceError { participant: topology.someone(rng) },
-    |topology, rng| FaultKind::SafetyAlert { participant: topology.someone(rng) },
+const APP_ACTIONS: [Family; 5] = [
+    |topology, rng| FaultKind::HangUp { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::StopListening { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::Present { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::DeviceError { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::SafetyAlert { participant: topology.any_participant(rng) },
 ];
 
 impl Topology {
-    fn someone(&self, rng: &mut SimRng) -> u64 {
+    fn any_participant(&self, rng: &mut SimRng) -> u64 {
         rng.between(0, self.participants - 1)
     }
 
     /// Some calls have more people in them, and more places to meet.
-    fn crowd(&mut self, rng: &mut SimRng) {
+    fn enlarge(&mut self, rng: &mut SimRng) {
         if rng.one_in(16) {
             self.participants = rng.between(4, 5);
             self.relays = rng.between(1, 3);
@@ -116,7 +116,7 @@ impl Topology {
     }
 
     /// Something befalls everybody at the same moment, or every relay.
-    fn share(&self, faults: &mut Vec<Fault>, rng: &mut SimRng) {
+    fn spread(&self, faults: &mut Vec<Fault>, rng: &mut SimRng) {
         let shared = rng.one_of(faults);
         if shared.is_lasting() {
             return;
@@ -134,29 +134,29 @@ impl Topology {
         }
     }
 
-    fn some_relay(&self, rng: &mut SimRng) -> u64 {
+    fn any_relay(&self, rng: &mut SimRng) -> u64 {
         rng.between(0, self.relays - 1)
     }
 
     /// One in how many packets may be lost for good. What a path carries falls with the root of it: video
     /// needs more, and a publisher does not drop yet what it cannot send.
-    fn bearable(&self, rng: &mut SimRng) -> u64 {
+    fn bearable_loss(&self, rng: &mut SimRng) -> u64 {
         if self.video { rng.between(200, 400) } else { rng.between(20, 100) }
     }
 }
 
 /// One plan in so many keeps its frames when it is thinned.
-const DENSE: u64 = 64;
+const FULL_RATE_EVERY: u64 = 64;
 /// So many frames are one in the others.
-const THINNED: u64 = 10;
+const SPARSE_FACTOR: u64 = 10;
 
 impl FaultPlan {
     /// The same for the model of the network, whose runs are spent on frames while what they are for are
     /// decisions: in all plans but a few, frames last longer.
     #[must_use]
     pub fn thinned(mut self) -> Self {
-        if !self.seed.is_multiple_of(DENSE) {
-            self.topology.frame_ms *= THINNED;
+        if !self.seed.is_multiple_of(FULL_RATE_EVERY) {
+            self.topology.frame_ms *= SPARSE_FACTOR;
         }
         self
     }
@@ -185,7 +185,7 @@ impl FaultPlan {
         if !topology.video && rng.one_in(4) {
             topology.lossless_bytes = 640;
         }
-        topology.crowd(&mut SimRng::new(seed, RngStream::Crowd));
+        topology.enlarge(&mut SimRng::new(seed, RngStream::Crowd));
         let mut rng = SimRng::new(seed, RngStream::Faults);
         let families: Vec<_> = FAMILIES.into_iter().filter(|_| rng.one_in(2)).collect();
         let mut faults: Vec<Fault> = Vec::new();
@@ -223,7 +223,7 @@ impl FaultPlan {
                 let least = if near { rng.one_of(&faults).at_ms } else { 0 };
                 let most = if near { least + 2_000 } else { 30_000 };
                 let at_ms = rng.between(least, most);
-                let kind = FaultKind::Reconnect { participant: topology.someone(&mut rng) };
+                let kind = FaultKind::Reconnect { participant: topology.any_participant(&mut rng) };
                 faults.push(Fault { at_ms, for_ms: 0, kind });
             }
         }
@@ -265,13 +265,13 @@ impl FaultPlan {
                 let around = if near { rng.one_of(&faults).at_ms } else { rng.between(0, 25_000) };
                 let at_ms = (around + rng.between(0, 4_000)).saturating_sub(1_000);
                 let for_ms = rng.one_of(&[100, 1_000, 4_000]) * rng.between(1, 3) / 2;
-                let kind = rng.one_of(&ACTS)(&topology, &mut rng);
+                let kind = rng.one_of(&APP_ACTIONS)(&topology, &mut rng);
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
         let mut rng = SimRng::new(seed, RngStream::Together);
         if !faults.is_empty() && rng.one_in(8) {
-            topology.share(&mut faults, &mut rng);
+            topology.spread(&mut faults, &mut rng);
         }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }

@@ -83,7 +83,8 @@ impl FaultPlan {
         let target = |fault: &&Fault| {
             fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
         };
-        let outages = self.faults.iter().filter(|fault| fault.hinders() && !fault.is_lasting());
+        let outages =
+            self.faults.iter().filter(|fault| fault.blocks_calls() && !fault.is_lasting());
         outages.filter(target).map(|fault| fault.for_ms).sum()
     }
 
@@ -108,7 +109,7 @@ impl FaultPlan {
 
     /// Since when a participant reaches nobody any more, in milliseconds from the start: it is cut off for good, or
     /// every relay has crashed for good.
-    pub fn lost_for_good(&self, who: u64) -> Option<u64> {
+    pub fn cut_off_since(&self, who: u64) -> Option<u64> {
         let since = |is_it: &dyn Fn(&FaultKind) -> bool| {
             let lasting =
                 self.faults.iter().filter(|fault| fault.is_lasting() && is_it(&fault.kind));

@@ -16,7 +16,7 @@ pub(super) struct ErrorCapture(Arc<Mutex<Vec<String>>>);
 
 impl ErrorCapture {
     /// Does something, and listens to what it logs on this thread.
-    pub(super) fn listen<T>(&self, run: impl FnOnce() -> T) -> T {
+    pub(super) fn capture<T>(&self, run: impl FnOnce() -> T) -> T {
         tracing::subscriber::with_default(self.clone(), run)
     }
 
@@ -74,12 +74,12 @@ mod tests {
     #[test]
     fn an_error_of_ours_is_heard_and_nothing_else() {
         let errors = ErrorCapture::default();
-        errors.listen(|| {
+        errors.capture(|| {
             tracing::error!(target: "moq_transport::serve", "a stream ended");
             tracing::warn!(target: "holdline_quinn", "odd");
         });
         assert_eq!(errors.first(), None);
-        errors.listen(|| tracing::error!(target: "holdline_quinn::link", why = 7, "lost"));
+        errors.capture(|| tracing::error!(target: "holdline_quinn::link", why = 7, "lost"));
         assert_eq!(errors.first().as_deref(), Some("holdline_quinn::link message=lost why=7"));
     }
 }

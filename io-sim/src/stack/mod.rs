@@ -24,19 +24,19 @@ use holdline_sim_entropy as entropy;
 use self::certificate::Certificate;
 use self::error_capture::ErrorCapture;
 use self::packet_network::PacketNetwork;
-use self::participant::{Participant, SharedLog};
+use self::participant::{ParticipantHost, SharedLog};
 use self::relay_address::relay_name;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan, Topology};
 use crate::rng::{RngStream, SimRng};
 use crate::run_log::RunLog;
-use crate::script::{BEGINNING_MS, Script, name, restarts};
+use crate::script::{START_UNIX_MS, Script, participant_name, restarts};
 
 /// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
 const LONGEST_TICK: u64 = 25;
 /// How long goodbyes may take after everything is over.
-const GOODBYES: Duration = Duration::from_secs(3);
+const CLOSING_TIME: Duration = Duration::from_secs(3);
 
 /// Plays a plan.
 ///
@@ -55,7 +55,7 @@ pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     let name = format!("seed {}", plan.seed);
     let played = entropy::seeded(&name, entropy, wall_clock(Duration::ZERO), || {
         let errors = ErrorCapture::default();
-        let played = catch_unwind(AssertUnwindSafe(|| errors.listen(|| play(plan))));
+        let played = catch_unwind(AssertUnwindSafe(|| errors.capture(|| play(plan))));
         (played, errors.first())
     });
     let played = played.map(|(played, logged)| match (played, logged) {
@@ -74,7 +74,7 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
     let failed = |error: anyhow::Error| RunError::Process(format!("{error:#}"));
     let Certificate { relays: tls, trust } =
         Certificate::generate(plan.topology.relays).map_err(failed)?;
-    let guard = script.conditions.are_guarded().then(Guard::new).transpose().map_err(failed)?;
+    let guard = script.conditions.require_tokens().then(Guard::new).transpose().map_err(failed)?;
     let guard = guard.map(Arc::new);
     let packet_network = PacketNetwork::new(Arc::clone(&script));
     let mut sim = turmoil::Builder::new()
@@ -83,17 +83,17 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
         .tick_duration(tick(&plan.topology))
         .simulation_duration(Duration::MAX)
         .build();
-    for which in 0..plan.topology.relays as usize {
+    for relay in 0..plan.topology.relays as usize {
         let (script, packet_network) = (Arc::clone(&script), packet_network.clone());
-        let shown = (tls.clone(), guard.clone());
-        sim.host(relay_name(which), move || {
-            relay::serve(which, Arc::clone(&script), packet_network.clone(), shown.clone())
+        let credentials = (tls.clone(), guard.clone());
+        sim.host(relay_name(relay), move || {
+            relay::serve(relay, Arc::clone(&script), packet_network.clone(), credentials.clone())
         });
     }
     let shared_logs: Vec<SharedLog> =
         (0..script.participants()).map(|_| SharedLog::default()).collect();
     for (who, shared_log) in shared_logs.iter().enumerate() {
-        let participant = Participant {
+        let participant = ParticipantHost {
             who,
             script: Arc::clone(&script),
             packet_network: packet_network.clone(),
@@ -101,7 +101,7 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
             guard: guard.clone(),
             shared_log: shared_log.clone(),
         };
-        sim.host(name(who), move || participant.clone().live());
+        sim.host(participant_name(who), move || participant.clone().run());
     }
 
     let relays = restarts(plan, |kind| match kind {
@@ -112,13 +112,14 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
         FaultKind::Restart { participant } => Some(*participant as usize),
         _ => None,
     });
-    let relays = relays.into_iter().map(|(at, which, begins)| (at, relay_name(which), begins));
-    let participants = participants.into_iter().map(|(at, who, begins)| (at, name(who), begins));
+    let relays = relays.into_iter().map(|(at, relay, begins)| (at, relay_name(relay), begins));
+    let participants =
+        participants.into_iter().map(|(at, who, begins)| (at, participant_name(who), begins));
     let mut restarts: Vec<(u64, String, bool)> = relays.chain(participants).collect();
     restarts.sort_unstable();
     let mut restarts = restarts.into_iter().peekable();
 
-    let end = Duration::from_micros(script.over) + GOODBYES;
+    let end = Duration::from_micros(script.end) + CLOSING_TIME;
     while sim.elapsed() < end {
         let elapsed = sim.elapsed();
         let due = |(at, ..): &(u64, String, bool)| Duration::from_micros(*at) <= elapsed;
@@ -138,13 +139,13 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
     let mut digest = Digest::default();
     digest.add(packet_network.digest());
     let participants: Vec<_> =
-        shared_logs.iter().map(|shared_log| std::mem::take(&mut *shared_log.open())).collect();
-    for life in participants.iter().flat_map(|participant| &participant.lives) {
-        for (at, event) in &life.events {
+        shared_logs.iter().map(|shared_log| std::mem::take(&mut *shared_log.lock())).collect();
+    for call in participants.iter().flat_map(|participant| &participant.calls) {
+        for (at, event) in &call.events {
             digest.add((at, format!("{event:?}")));
         }
-        for heard in life.tracks.iter().flat_map(|track| &track.heard) {
-            digest.add((heard.at, heard.number, &heard.payload));
+        for delivered in call.tracks.iter().flat_map(|track| &track.delivered) {
+            digest.add((delivered.at, delivered.number, &delivered.payload));
         }
     }
     Ok(RunLog { participants, cells: BTreeSet::new(), digest: digest.finish() })
@@ -158,5 +159,5 @@ fn tick(topology: &Topology) -> Duration {
 
 /// The right time since 1970.
 fn wall_clock(elapsed: Duration) -> Duration {
-    Duration::from_millis(BEGINNING_MS) + elapsed
+    Duration::from_millis(START_UNIX_MS) + elapsed
 }

@@ -124,8 +124,8 @@ impl PacketNetwork {
     }
 
     /// Where a relay listens.
-    pub(crate) fn relay_address(which: usize) -> SocketAddr {
-        (Ipv4Addr::new(10, 0, 0, 1 + which as u8), RELAY_PORT).into()
+    pub(crate) fn relay_address(relay: usize) -> SocketAddr {
+        (Ipv4Addr::new(10, 0, 0, 1 + relay as u8), RELAY_PORT).into()
     }
 
     /// A fresh socket.
@@ -207,7 +207,7 @@ impl Inner {
 
     fn fresh_address(&mut self, owner: SocketOwner, (network, _): Mapping) -> SocketAddr {
         match owner {
-            SocketOwner::Relay(which) => PacketNetwork::relay_address(which),
+            SocketOwner::Relay(relay) => PacketNetwork::relay_address(relay),
             SocketOwner::Participant(who) => {
                 let ip = Ipv4Addr::new(10, 1 + who as u8, network as u8, 1);
                 self.ports_given += 1;
@@ -247,7 +247,8 @@ impl Inner {
         };
         let copies =
             self.links[who][direction as usize].carry(&self.script, (who, direction), payload, now);
-        copies.map(|copy| copy.and_then(|(due, payload)| self.put(receiver, due, from, payload)))
+        copies
+            .map(|copy| copy.and_then(|(due, payload)| self.enqueue(receiver, due, from, payload)))
     }
 
     /// Who is reached at an address now. What a NAT has forgotten reaches nobody.
@@ -257,7 +258,13 @@ impl Inner {
         (socket.mapping == self.mapping(socket.owner, now)).then_some(id)
     }
 
-    fn put(&mut self, to: SocketId, due: u64, from: SocketAddr, payload: Vec<u8>) -> Option<Waker> {
+    fn enqueue(
+        &mut self,
+        to: SocketId,
+        due: u64,
+        from: SocketAddr,
+        payload: Vec<u8>,
+    ) -> Option<Waker> {
         self.serial += 1;
         let socket = &mut self.sockets[to.0];
         socket.inbox.push(Packet { due, serial: self.serial, from, payload });

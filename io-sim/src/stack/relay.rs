@@ -40,7 +40,7 @@ pub(crate) fn prepare() -> io::Result<()> {
 
 /// Runs until it is killed.
 pub(crate) async fn serve(
-    which: usize,
+    relay: usize,
     script: Arc<Script>,
     packet_network: PacketNetwork,
     (tls, guard): (tls::Config, Option<Arc<Guard>>),
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     let config =
         quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
             REGISTERING.take();
-            SimSocket::bind(&packet_network, SocketOwner::Relay(which))
+            SimSocket::bind(&packet_network, SocketOwner::Relay(relay))
         });
     REGISTERING.set(Some(event_loop.enter()));
     let endpoint = quic::Endpoint::new(config);
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
         mlog_dir: None,
         announce: None,
         node: None,
-        coordinator: Arc::new(FaultyCoordinator { which, script, guard }),
+        coordinator: Arc::new(FaultyCoordinator { relay, script, guard }),
         session: SessionConfig::default(),
         connection_tagger: None,
     };
@@ -74,7 +74,7 @@ pub(crate) async fn serve(
 /// What the relay asks before it lets somebody in or lets something be published: the place where it can
 /// be made slow, or refuse.
 struct FaultyCoordinator {
-    which: usize,
+    relay: usize,
     script: Arc<Script>,
     /// If it wants to see tokens.
     guard: Option<Arc<Guard>>,
@@ -82,7 +82,7 @@ struct FaultyCoordinator {
 
 impl FaultyCoordinator {
     async fn wait_while_slow(&self) {
-        while let Some(until) = self.script.conditions.slow_until(self.which, clock::now()) {
+        while let Some(until) = self.script.conditions.slow_until(self.relay, clock::now()) {
             clock::sleep_until(until).await;
         }
     }
@@ -102,7 +102,7 @@ impl Coordinator for FaultyCoordinator {
         _context: &CoordinatorContext,
     ) -> CoordinatorResult<NamespaceRegistration> {
         self.wait_while_slow().await;
-        if self.script.conditions.refuses(self.which, clock::now()) {
+        if self.script.conditions.refuses_namespaces(self.relay, clock::now()) {
             return Err(CoordinatorError::NamespaceAlreadyRegistered);
         }
         Ok(NamespaceRegistration::new(()))

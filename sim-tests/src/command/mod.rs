@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use holdline_sim::FaultPlan;
-use holdline_sim_tests::World;
+use holdline_sim_tests::Simulator;
 use holdline_sim_tests::seeds::{Seeds, Shard};
 
 /// Calls through seeded disasters, each reproducible to the byte.
@@ -109,7 +109,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("holdline-sim: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Unusable(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(failure, CommandError::Unusable(_)) { 2 } else { 1 })
         }
     }
 }
@@ -130,35 +130,35 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
-enum Failure {
+enum CommandError {
     /// An argument or a file cannot be used: exit code 2.
     Unusable(String),
     /// What was asked did not hold: exit code 1.
     DidNotHold(String),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Unusable(message) | Self::DidNotHold(message)) = self;
         f.write_str(message)
     }
 }
 
-fn world(model: bool) -> World {
-    if model { World::Model } else { World::Stack }
+fn simulator(model: bool) -> Simulator {
+    if model { Simulator::Model } else { Simulator::Stack }
 }
 
 /// The plan that an argument names: what a seed is in that world, or a file's.
-fn plan(given: &str, world: World) -> Result<FaultPlan, Failure> {
+fn plan(given: &str, simulator: Simulator) -> Result<FaultPlan, CommandError> {
     if let Ok(seed) = given.parse() {
-        return Ok(world.plan(seed));
+        return Ok(simulator.plan(seed));
     }
-    let unusable = |problem: String| Failure::Unusable(format!("{given}: {problem}"));
+    let unusable = |problem: String| CommandError::Unusable(format!("{given}: {problem}"));
     let text = std::fs::read_to_string(given).map_err(|error| unusable(error.to_string()))?;
     FaultPlan::from_toml(&text).map_err(|error| unusable(error.to_string()))
 }
 
-fn write(file: &Path, text: &str) -> Result<(), Failure> {
+fn write(file: &Path, text: &str) -> Result<(), CommandError> {
     std::fs::write(file, text)
-        .map_err(|error| Failure::Unusable(format!("{}: {error}", file.display())))
+        .map_err(|error| CommandError::Unusable(format!("{}: {error}", file.display())))
 }

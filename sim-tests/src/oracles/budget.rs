@@ -10,13 +10,13 @@ use holdline_sim::{FaultPlan, RunLog};
 /// For how long a session must be up; a little less, because the budget is counted from readiness on.
 const STABLE: Duration = Duration::from_secs(9);
 
-pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
-    for (who, participant) in record.participants.iter().enumerate() {
-        for life in &participant.lives {
+pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (who, participant) in log.participants.iter().enumerate() {
+        for call in &participant.calls {
             let (mut used, mut before) = (0, 0);
             let mut voluntary = false;
             let mut recovered: Option<Timestamp> = None;
-            for (at, event) in &life.events {
+            for (at, event) in &call.events {
                 match event {
                     Event::AttemptStarted { incident: Some(_), attempt, .. } => {
                         if *attempt <= used {

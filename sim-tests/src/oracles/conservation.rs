@@ -3,11 +3,11 @@
 use holdline_core::{ErrorCode, Event, Outcome};
 use holdline_sim::{CallLog, FaultPlan, RunLog};
 
-pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
-    for (who, participant) in record.participants.iter().enumerate() {
-        let life = participant.last();
-        reports(life).map_err(|how| format!("p{who}: {how}"))?;
-        let Some(summary) = &life.summary else {
+pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (who, participant) in log.participants.iter().enumerate() {
+        let call = participant.last();
+        reports(call).map_err(|detail| format!("p{who}: {detail}"))?;
+        let Some(summary) = &call.summary else {
             return Err(format!("p{who}'s call has not ended"));
         };
         let telemetry = &summary.stats.telemetry;
@@ -23,46 +23,48 @@ pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
             return Err(format!("p{who}: incidents do not add up: {telemetry:?}"));
         }
         for track in &summary.stats.published {
-            let said = life.said[&track.name].len() as u64;
+            let sent = call.sent[&track.name].len() as u64;
             let counters = track.counters;
             let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
             let taken = counters.accepted - counters.dropped_finished;
             // A call that fails takes no more, and what comes at that very moment is not taken.
             let failed = matches!(summary.outcome, Outcome::Failed(_));
-            let accepted = counters.accepted + u64::from(failed && counters.accepted < said);
-            if (accepted, taken) != (said, counters.sent + counters.kept_back)
+            let accepted = counters.accepted + u64::from(failed && counters.accepted < sent);
+            if (accepted, taken) != (sent, counters.sent + counters.kept_back)
                 || taken != counters.held + evicted
             {
-                return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));
+                return Err(format!("p{who}/{} said {sent}: {counters:?}", track.name));
             }
         }
         for track in &summary.stats.subscribed {
-            let Some(seen) = life.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
+            let Some(seen) = call.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
                 return Err(format!("p{who} has never listened to {track:?}"));
             };
-            let (counters, heard) = (track.counters, seen.heard.len() as u64);
+            let (counters, delivered) = (track.counters, seen.delivered.len() as u64);
             // What was delivered to who has just left is heard by nobody.
-            if heard > counters.delivered || (heard < counters.delivered && !seen.left) {
+            if delivered > counters.delivered
+                || (delivered < counters.delivered && !seen.unsubscribed)
+            {
                 return Err(format!(
-                    "p{who} of p{}/{}: {heard} heard, but {counters:?}",
-                    seen.speaker, seen.name
+                    "p{who} of p{}/{}: {delivered} heard, but {counters:?}",
+                    seen.publisher, seen.name
                 ));
             }
             // A speaker that began anew has said what nobody can count any more.
-            let speaker = &record.participants[seen.speaker];
-            let [only] = &speaker.lives[..] else { continue };
-            let first = seen.heard.first().map_or(0, |heard| heard.number.sequence);
+            let publisher = &log.participants[seen.publisher];
+            let [only] = &publisher.calls[..] else { continue };
+            let first = seen.delivered.first().map_or(0, |delivered| delivered.number.sequence);
             let before = if seen.name == "lossless" { 0 } else { first };
             let decided = counters.delivered
                 + counters.skipped
                 + counters.lost
                 + counters.before_joining
                 + before;
-            let said = only.said[&seen.name].len() as u64;
-            if seen.finished && heard > 0 && decided != said {
+            let sent = only.sent[&seen.name].len() as u64;
+            if seen.finished && delivered > 0 && decided != sent {
                 return Err(format!(
-                    "p{who} of p{}/{}: {said} said, {heard} heard, the first {first}: {counters:?}",
-                    seen.speaker, seen.name
+                    "p{who} of p{}/{}: {sent} said, {delivered} heard, the first {first}: {counters:?}",
+                    seen.publisher, seen.name
                 ));
             }
         }
@@ -71,11 +73,11 @@ pub(super) fn judge(_: &FaultPlan, record: &RunLog) -> Result<(), String> {
 }
 
 /// What an application reports is told to everybody who looks after the call, once.
-fn reports(life: &CallLog) -> Result<(), String> {
-    let told = life.events.iter().filter(|(_, event)| match event {
+fn reports(call: &CallLog) -> Result<(), String> {
+    let told = call.events.iter().filter(|(_, event)| match event {
         Event::Notice { code, .. } => *code == ErrorCode::MediaDeviceError,
         event => matches!(event, Event::SafetyAlert { .. }),
     });
-    let (told, reported) = (told.count() as u64, life.reports);
+    let (told, reported) = (told.count() as u64, call.reports);
     if told == reported { Ok(()) } else { Err(format!("{told} of {reported} reports were told")) }
 }

@@ -16,46 +16,46 @@ const GIVES_UP_WITHIN: Duration = Duration::from_secs(36);
 /// How long a relay remembers a process that was killed, and a listener needs to find its successor.
 const FORGETS: Duration = Duration::from_secs(13);
 
-pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
+pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
     let healed = plan.topology.speech_ms.max(plan.healed_ms());
-    let lost = |who: usize| plan.lost_for_good(who as u64);
-    for (who, participant) in record.participants.iter().enumerate() {
-        let life = participant.last();
-        if let Some(since) = lost(who) {
+    let cut_off = |who: usize| plan.cut_off_since(who as u64);
+    for (who, participant) in log.participants.iter().enumerate() {
+        let call = participant.last();
+        if let Some(since) = cut_off(who) {
             let (since, awake) = (Timestamp::from_millis(since), awake(plan, who));
-            gives_up(life, since, awake).map_err(|how| format!("p{who}: {how}"))?;
+            gives_up(call, since, awake).map_err(|detail| format!("p{who}: {detail}"))?;
             continue;
         }
-        if let Some(error) = failure(life) {
+        if let Some(error) = failure(call) {
             if plan.outage_ms(&[who]) > WINDOW_MS && is_of_reach(error) {
                 continue;
             }
             return Err(format!("p{who}'s call failed: {error}"));
         }
-        if life.state != Some(StateName::Live) {
-            return Err(format!("p{who}'s call is {:?} when all is over", life.state));
+        if call.state != Some(StateName::Live) {
+            return Err(format!("p{who}'s call is {:?} when all is over", call.state));
         }
-        let listens = life.tracks.iter().filter(|track| !track.left);
-        for track in listens.filter(|track| lost(track.speaker).is_none()) {
-            let speaker = record.participants[track.speaker].last();
-            if is_found_late(&record.participants[track.speaker], healed)
-                || failure(speaker).is_some()
+        let listens = call.tracks.iter().filter(|track| !track.unsubscribed);
+        for track in listens.filter(|track| cut_off(track.publisher).is_none()) {
+            let publisher = log.participants[track.publisher].last();
+            if is_found_late(&log.participants[track.publisher], healed)
+                || failure(publisher).is_some()
             {
                 continue;
             }
-            if speaker.said.get(&track.name).is_none_or(Vec::is_empty) {
+            if publisher.sent.get(&track.name).is_none_or(Vec::is_empty) {
                 continue;
             }
-            let last = track.heard.last().map(|heard| heard.number.incarnation);
-            let reached = track.name != "lossless" || last == Some(speaker.incarnation);
+            let last = track.delivered.last().map(|delivered| delivered.number.incarnation);
+            let reached = track.name != "lossless" || last == Some(publisher.incarnation);
             if !track.finished || !reached {
                 return Err(format!(
                     "p{who} has not heard the end of p{}/{}, after {} frames, the last of {last:?}, \
                      of {}",
-                    track.speaker,
+                    track.publisher,
                     track.name,
-                    track.heard.len(),
-                    speaker.incarnation
+                    track.delivered.len(),
+                    publisher.incarnation
                 ));
             }
         }
@@ -65,9 +65,9 @@ pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
 
 /// Whether a speaker began anew with its clock set back, and so shortly before everything was said that
 /// it is found only when the relay has forgotten its former process.
-fn is_found_late(speaker: &ParticipantLog, said_ms: u64) -> bool {
-    let last = speaker.last();
-    let set_back = speaker.lives.iter().any(|life| life.incarnation > last.incarnation);
+fn is_found_late(publisher: &ParticipantLog, said_ms: u64) -> bool {
+    let last = publisher.last();
+    let set_back = publisher.calls.iter().any(|call| call.incarnation > last.incarnation);
     set_back && last.since + FORGETS > Timestamp::from_millis(said_ms)
 }
 
@@ -79,8 +79,8 @@ fn awake(plan: &FaultPlan, who: usize) -> Timestamp {
 }
 
 /// Why a call failed, if it did.
-fn failure(life: &CallLog) -> Option<&CallError> {
-    match &life.summary.as_ref()?.outcome {
+fn failure(call: &CallLog) -> Option<&CallError> {
+    match &call.summary.as_ref()?.outcome {
         Outcome::Failed(error) => Some(error),
         Outcome::Completed | Outcome::Idle => None,
     }
@@ -93,15 +93,15 @@ fn is_of_reach(error: &CallError) -> bool {
 }
 
 /// Whoever is cut off for good is told so, in time.
-fn gives_up(life: &CallLog, since: Timestamp, awake: Timestamp) -> Result<(), String> {
-    let ended = life.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
+fn gives_up(call: &CallLog, since: Timestamp, awake: Timestamp) -> Result<(), String> {
+    let ended = call.events.iter().find(|(_, event)| matches!(event, Event::Ended { .. }));
     let Some((at, _)) = ended else { return Err("its call has not ended".into()) };
-    if !failure(life).is_some_and(is_of_reach) {
-        let outcome = life.summary.as_ref().map(|summary| &summary.outcome);
+    if !failure(call).is_some_and(is_of_reach) {
+        let outcome = call.summary.as_ref().map(|summary| &summary.outcome);
         return Err(format!("cut off for good, its call ended as {outcome:?}"));
     }
     // Whoever is suspended notices nothing meanwhile.
-    let bound = since.max(life.since).max(awake) + GIVES_UP_WITHIN;
+    let bound = since.max(call.since).max(awake) + GIVES_UP_WITHIN;
     if *at > bound {
         return Err(format!("cut off at {since}, it gave up only at {at}"));
     }

@@ -11,11 +11,11 @@ use holdline_sim::{FaultPlan, RunLog};
 
 /// A law that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct Violation {
     /// Which.
     pub law: &'static str,
     /// How.
-    pub how: String,
+    pub detail: String,
 }
 
 /// A law of the house.
@@ -31,9 +31,9 @@ const LAWS: [(&str, Law); 6] = [
 ];
 
 /// Which laws a run has broken.
-pub fn all(plan: &FaultPlan, record: &RunLog) -> Vec<Broken> {
+pub fn all(plan: &FaultPlan, log: &RunLog) -> Vec<Violation> {
     let judged = LAWS
         .iter()
-        .filter_map(|(law, judge)| judge(plan, record).err().map(|how| Broken { law, how }));
+        .filter_map(|(law, judge)| judge(plan, log).err().map(|detail| Violation { law, detail }));
     judged.collect()
 }

@@ -19,12 +19,12 @@ const JOINING: Duration = Duration::from_secs(3);
 /// How exactly a listener can know how fast frames can be: to the time of the shortest frame.
 const GRAIN: Duration = Duration::from_millis(20);
 
-pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
+pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
     let settling = if plan.topology.video { SETTLING + WIDENING } else { SETTLING };
     let settled = Timestamp::from_millis(plan.healed_ms().max(1_000)) + settling;
-    for (who, participant) in record.participants.iter().enumerate() {
+    for (who, participant) in log.participants.iter().enumerate() {
         for track in participant.last().tracks.iter().filter(|track| track.name != "lossless") {
-            let path = path(plan, who) + path(plan, track.speaker);
+            let path = path(plan, who) + path(plan, track.publisher);
             let bound = BUDGET + path + path / 10 + GRAIN;
             let ready = participant.last().events.iter().filter_map(|(at, event)| match event {
                 Event::TrackReady { track: id, .. } if Some(*id) == track.track => Some(*at),
@@ -35,12 +35,12 @@ pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
             // how fast frames can be.
             let joins =
                 |at: Timestamp| ready.iter().any(|ready| at >= *ready && at < *ready + JOINING);
-            for heard in track.heard.iter().filter(|h| h.at > settled && !joins(h.at)) {
-                let late = heard.at - Timestamp::from_micros(heard.captured_at);
+            for delivered in track.delivered.iter().filter(|h| h.at > settled && !joins(h.at)) {
+                let late = delivered.at - Timestamp::from_micros(delivered.captured_at);
                 if late > bound {
                     return Err(format!(
                         "p{who} of p{}: frame {} is {late:?} old at {}, of {bound:?} at most",
-                        track.speaker, heard.number.sequence, heard.at
+                        track.publisher, delivered.number.sequence, delivered.at
                     ));
                 }
             }

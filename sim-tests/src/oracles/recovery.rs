@@ -10,8 +10,8 @@ const BOUND_MS: u64 = 8_000;
 /// Longer ones end some calls, and none within a bound.
 const TRANSIENT_MS: u64 = 10_000;
 
-pub(super) fn judge(plan: &FaultPlan, record: &RunLog) -> Result<(), String> {
-    for (fault, ms) in recoveries(plan, record) {
+pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (fault, ms) in recoveries(plan, log) {
         if fault.for_ms <= TRANSIENT_MS && ms > BOUND_MS {
             return Err(format!(
                 "after {} from {} ms, for {} ms, it took {ms} ms until a new frame was heard",

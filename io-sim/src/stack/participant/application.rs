@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, JoinSet, yield_now};
 use super::shared_log::SharedLog;
 use crate::conditions::AppAction;
 use crate::run_log::{CallLog, DeliveredFrame, SentFrame, TrackLog};
-use crate::script::{SCREEN, Script, TrackSpec, name};
+use crate::script::{SCREEN, Script, TrackSpec, participant_name};
 use crate::stack::clock;
 
 /// The application of one call.
@@ -19,66 +19,76 @@ pub(crate) struct Application {
     script: Arc<Script>,
     who: usize,
     /// Which of its participant's calls it is.
-    life: usize,
+    call_index: usize,
     shared_log: SharedLog,
-    track_specs: Arc<[PublishedTrack]>,
+    published: Arc<[PublishedTrack]>,
     /// What it presents.
     screen: Option<PublishedTrack>,
     /// What it listens to, as long as it does.
-    tracks: Vec<AbortHandle>,
+    subscriptions: Vec<AbortHandle>,
     /// All that it notes, until there is nothing more.
-    noting: JoinSet<()>,
+    log_tasks: JoinSet<()>,
 }
 
 impl Application {
     pub(crate) fn new(
         call: Call,
         script: Arc<Script>,
-        (who, life): (usize, usize),
+        (who, call_index): (usize, usize),
         shared_log: SharedLog,
     ) -> Self {
-        let mut noting = JoinSet::new();
-        let (mut events, notes) = (call.events(), shared_log.clone());
-        noting.spawn(async move {
+        let mut log_tasks = JoinSet::new();
+        let (mut events, event_log) = (call.events(), shared_log.clone());
+        log_tasks.spawn(async move {
             while let Some(event) = events.next().await {
-                notes.write(life, |life| note(life, event));
+                event_log.write(call_index, |call| log_event(call, event));
             }
         });
-        let (track_specs, tracks) = (Arc::default(), Vec::new());
-        Self { call, script, who, life, shared_log, track_specs, screen: None, tracks, noting }
+        let (published, subscriptions) = (Arc::default(), Vec::new());
+        Self {
+            call,
+            script,
+            who,
+            call_index,
+            shared_log,
+            published,
+            screen: None,
+            subscriptions,
+            log_tasks,
+        }
     }
 
     /// Publishes what it will speak on, and listens.
-    pub(crate) fn begin(&mut self) -> turmoil::Result {
-        let track_specs =
+    pub(crate) fn start(&mut self) -> turmoil::Result {
+        let published =
             self.script.track_specs().iter().map(|spec| self.call.publish(spec.track()));
-        self.track_specs = track_specs.collect::<Result<_, _>>()?;
-        self.shared_log.write(self.life, |life| {
+        self.published = published.collect::<Result<_, _>>()?;
+        self.shared_log.write(self.call_index, |call| {
             let names = self.script.track_specs().iter().map(|spec| spec.name.to_owned());
-            life.said.extend(names.map(|name| (name, Vec::new())));
+            call.sent.extend(names.map(|name| (name, Vec::new())));
         });
-        self.listen()
+        self.subscribe_all()
     }
 
     /// Listens to everybody.
-    fn listen(&mut self) -> turmoil::Result {
-        for speaker in self.script.others(self.who) {
+    fn subscribe_all(&mut self) -> turmoil::Result {
+        for publisher in self.script.others(self.who) {
             for spec in self.script.track_specs() {
-                let track = self.call.subscribe(&name(speaker), spec.track())?;
-                let record = TrackLog {
+                let track = self.call.subscribe(&participant_name(publisher), spec.track())?;
+                let log = TrackLog {
                     track: Some(track.id()),
-                    speaker,
+                    publisher,
                     name: spec.name.into(),
                     since: now(),
                     ..TrackLog::default()
                 };
                 let index = {
-                    let tracks = &mut self.shared_log.open().lives[self.life].tracks;
-                    tracks.push(record);
+                    let tracks = &mut self.shared_log.lock().calls[self.call_index].tracks;
+                    tracks.push(log);
                     tracks.len() - 1
                 };
-                let heard = listen(self.shared_log.clone(), (self.life, index), track);
-                self.tracks.push(self.noting.spawn(heard));
+                let delivered = receive(self.shared_log.clone(), (self.call_index, index), track);
+                self.subscriptions.push(self.log_tasks.spawn(delivered));
             }
         }
         Ok(())
@@ -87,55 +97,62 @@ impl Application {
     /// Speaks, and acts meanwhile, until everything is over or it hangs up: then, when it calls again.
     pub(crate) async fn run(&mut self) -> turmoil::Result<Option<u64>> {
         let script = Arc::clone(&self.script);
-        let track_specs = Arc::clone(&self.track_specs);
-        let speech = speak(self.shared_log.clone(), script, (self.who, self.life), track_specs);
-        tokio::pin!(speech);
-        let begun = clock::now();
-        let app_actions = self.script.conditions.app_actions(self.who);
-        let mut app_actions = app_actions.into_iter().filter(|(at, _)| *at >= begun);
-        while let Some((at, act)) = app_actions.next() {
+        let published = Arc::clone(&self.published);
+        let sending =
+            send_frames(self.shared_log.clone(), script, (self.who, self.call_index), published);
+        tokio::pin!(sending);
+        let started = clock::now();
+        let actions = self.script.conditions.app_actions(self.who);
+        let mut actions = actions.into_iter().filter(|(at, _)| *at >= started);
+        while let Some((at, action)) = actions.next() {
             tokio::select! {
                 biased;
-                () = &mut speech => return Ok(None),
+                () = &mut sending => return Ok(None),
                 () = clock::sleep_until(at) => {}
             }
-            if act == AppAction::HangUp {
-                return Ok(app_actions
-                    .find(|(_, act)| *act == AppAction::CallAgain)
+            if action == AppAction::HangUp {
+                return Ok(actions
+                    .find(|(_, action)| *action == AppAction::CallAgain)
                     .map(|(at, _)| at));
             }
-            self.act(act).await?;
+            self.perform(action).await?;
         }
-        speech.await;
+        sending.await;
         Ok(None)
     }
 
-    async fn act(&mut self, act: AppAction) -> turmoil::Result {
-        let life = self.life;
-        match act {
+    async fn perform(&mut self, action: AppAction) -> turmoil::Result {
+        let call_index = self.call_index;
+        match action {
             // A call that is over is told nothing.
             AppAction::NetworkChanged => drop(self.call.network_changed()),
             AppAction::ReconnectNow => drop(self.call.reconnect_now()),
             AppAction::ReportDeviceError => {
-                let microphone = self.track_specs[0].id();
-                self.reported(self.call.report_device_error(microphone, "as it was planned"));
+                let microphone = self.published[0].id();
+                self.count_report(self.call.report_device_error(microphone, "as it was planned"));
             }
             AppAction::RaiseSafetyAlert => {
-                self.reported(self.call.raise_safety_alert("as it was planned"));
+                self.count_report(self.call.raise_safety_alert("as it was planned"));
             }
             AppAction::StopListening => {
-                self.tracks.drain(..).for_each(|track| track.abort());
-                self.shared_log.write(life, |life| {
-                    life.tracks.iter_mut().for_each(|track| track.left = true);
+                self.subscriptions.drain(..).for_each(|track| track.abort());
+                self.shared_log.write(call_index, |call| {
+                    call.tracks.iter_mut().for_each(|track| track.unsubscribed = true);
                 });
                 // Whoever listens no more lets go of its track.
                 yield_now().await;
             }
-            AppAction::ListenAgain if self.tracks.is_empty() => self.listen()?,
+            AppAction::ListenAgain if self.subscriptions.is_empty() => self.subscribe_all()?,
             AppAction::Present if self.screen.is_none() => {
                 let screen = self.call.publish(SCREEN.track())?;
                 let at = clock::now();
-                say(&self.shared_log, &self.script, (self.who, life), (&SCREEN, &screen), (0, at));
+                send_frame(
+                    &self.shared_log,
+                    &self.script,
+                    (self.who, call_index),
+                    (&SCREEN, &screen),
+                    (0, at),
+                );
                 self.screen = Some(screen);
             }
             AppAction::StopPresenting => {
@@ -152,71 +169,76 @@ impl Application {
     }
 
     /// Notes that something was reported, if there was a call to report it to.
-    fn reported(&self, told: Result<(), CallEnded>) {
-        self.shared_log.write(self.life, |life| life.reports += u64::from(told.is_ok()));
+    fn count_report(&self, accepted: Result<(), CallEnded>) {
+        self.shared_log.write(self.call_index, |call| call.reports += u64::from(accepted.is_ok()));
     }
 
     /// Ends the call, and notes how.
-    pub(crate) async fn end(mut self) {
+    pub(crate) async fn close(mut self) {
         let stats = self.call.stats().await;
-        self.shared_log.write(self.life, |life| life.state = Some(stats.state));
+        self.shared_log.write(self.call_index, |call| call.state = Some(stats.state));
         let summary = self.call.close().await;
-        while self.noting.join_next().await.is_some() {}
-        self.shared_log.write(self.life, |life| life.summary = Some(summary));
+        while self.log_tasks.join_next().await.is_some() {}
+        self.shared_log.write(self.call_index, |call| call.summary = Some(summary));
     }
 }
 
-async fn speak(
+async fn send_frames(
     shared_log: SharedLog,
     script: Arc<Script>,
-    (who, life): (usize, usize),
+    (who, call_index): (usize, usize),
     tracks: Arc<[PublishedTrack]>,
 ) {
-    clock::sleep_until(script.begins(who).1).await;
+    clock::sleep_until(script.starts(who).1).await;
     let mut at = clock::now();
     let mut number = 0;
-    while at < script.said {
+    while at < script.speech_end {
         clock::sleep_until(at).await;
         if let Some(until) = script.conditions.suspended_until(who, at) {
             // A suspended process says nothing.
             at = until;
             continue;
         }
-        for spoken in script.track_specs().iter().zip(&*tracks) {
-            say(&shared_log, &script, (who, life), spoken, (number, at));
+        for track in script.track_specs().iter().zip(&*tracks) {
+            send_frame(&shared_log, &script, (who, call_index), track, (number, at));
         }
         number += 1;
         at += script.topology.frame_ms * 1_000;
     }
-    clock::sleep_until(script.said).await;
+    clock::sleep_until(script.speech_end).await;
     for track in &*tracks {
         let _ = track.finish();
     }
-    clock::sleep_until(script.over).await;
+    clock::sleep_until(script.end).await;
 }
 
 /// Says a frame, and notes it if there is a call to say it in.
-fn say(
+fn send_frame(
     shared_log: &SharedLog,
     script: &Script,
-    (who, life): (usize, usize),
+    (who, call_index): (usize, usize),
     (spec, track): (&TrackSpec, &PublishedTrack),
     (number, at): (u64, u64),
 ) {
-    let frame = script.frame((who, life), spec, number, at);
-    let said = SentFrame {
+    let frame = script.frame((who, call_index), spec, number, at);
+    let sent = SentFrame {
         at: Timestamp::from_micros(at),
         keyframe: frame.keyframe,
         payload: frame.payload.clone(),
     };
     if track.send(frame).is_ok() {
-        shared_log.write(life, |life| life.said.entry(spec.name.into()).or_default().push(said));
+        shared_log
+            .write(call_index, |call| call.sent.entry(spec.name.into()).or_default().push(sent));
     }
 }
 
-async fn listen(shared_log: SharedLog, (life, index): (usize, usize), mut track: SubscribedTrack) {
+async fn receive(
+    shared_log: SharedLog,
+    (call_index, index): (usize, usize),
+    mut track: SubscribedTrack,
+) {
     while let Some(frame) = track.next().await {
-        let heard = DeliveredFrame {
+        let delivered = DeliveredFrame {
             at: now(),
             number: frame.number,
             captured_at: frame.captured_at,
@@ -224,16 +246,16 @@ async fn listen(shared_log: SharedLog, (life, index): (usize, usize), mut track:
             payload: frame.payload,
             gap: frame.gap,
         };
-        shared_log.write(life, |life| life.tracks[index].heard.push(heard));
+        shared_log.write(call_index, |call| call.tracks[index].delivered.push(delivered));
     }
 }
 
-fn note(life: &mut CallLog, event: Event) {
+fn log_event(call: &mut CallLog, event: Event) {
     if let Event::TrackFinished { track } = &event {
-        let finished = life.tracks.iter_mut().find(|record| record.track == Some(*track));
-        finished.into_iter().for_each(|record| record.finished = true);
+        let finished = call.tracks.iter_mut().find(|log| log.track == Some(*track));
+        finished.into_iter().for_each(|log| log.finished = true);
     }
-    life.events.push((now(), event));
+    call.events.push((now(), event));
 }
 
 fn now() -> Timestamp {

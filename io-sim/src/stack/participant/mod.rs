@@ -21,11 +21,11 @@ use super::clock::{self, Clock};
 use super::packet_network::PacketNetwork;
 use super::relay_address::relay_url;
 use crate::run_log::CallLog;
-use crate::script::{Script, name};
+use crate::script::{Script, participant_name};
 
 /// What becomes of a participant. Its processes come and go; what they saw stays.
 #[derive(Clone)]
-pub(crate) struct Participant {
+pub(crate) struct ParticipantHost {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
     pub(crate) packet_network: PacketNetwork,
@@ -35,25 +35,25 @@ pub(crate) struct Participant {
     pub(crate) shared_log: SharedLog,
 }
 
-impl Participant {
+impl ParticipantHost {
     /// One process, from its beginning until everything is over or it is killed: call by call.
-    pub(crate) async fn live(self) -> turmoil::Result {
-        clock::sleep_until(self.script.begins(self.who).0).await;
-        while let Some(calls_again) = self.call().await? {
+    pub(crate) async fn run(self) -> turmoil::Result {
+        clock::sleep_until(self.script.starts(self.who).0).await;
+        while let Some(calls_again) = self.run_call().await? {
             clock::sleep_until(calls_again).await;
         }
         Ok(())
     }
 
     /// One call; when the next one is to begin, if it is hung up before everything is over.
-    async fn call(&self) -> turmoil::Result<Option<u64>> {
+    async fn run_call(&self) -> turmoil::Result<Option<u64>> {
         let (who, script) = (self.who, &self.script);
-        let life = self.shared_log.open().lives.len();
+        let call_index = self.shared_log.lock().calls.len();
         let (packet_network, clock) = (self.packet_network.clone(), Clock::here());
         let network = SimNetwork { packet_network, script: Arc::clone(script), who, clock };
-        let mut config = CallConfig::new(relay_url(0), "room", name(who))
+        let mut config = CallConfig::new(relay_url(0), "room", participant_name(who))
             .trust(self.trust.clone())
-            .seed(script.seed(who, life));
+            .seed(script.seed(who, call_index));
         for relay in 1..script.topology.relays as usize {
             config = config.relay(relay_url(relay));
         }
@@ -61,20 +61,20 @@ impl Participant {
             config =
                 config.credential_provider(TokenIssuer { who, script: Arc::clone(script), guard });
         }
-        if script.conditions.have_directory() {
+        if script.conditions.uses_directory() {
             config = config.relay_provider(RelayDirectory { who, script: Arc::clone(script) });
         }
-        self.shared_log.open().lives.push(CallLog {
+        self.shared_log.lock().calls.push(CallLog {
             since: now(),
-            incarnation: script.first_epoch(who, life, clock::now()),
+            incarnation: script.first_epoch(who, call_index, clock::now()),
             ..CallLog::default()
         });
         let call = Call::connect_on(Arc::new(network), config)?;
         let mut application =
-            Application::new(call, Arc::clone(script), (who, life), self.shared_log.clone());
-        application.begin()?;
+            Application::new(call, Arc::clone(script), (who, call_index), self.shared_log.clone());
+        application.start()?;
         let calls_again = application.run().await?;
-        application.end().await;
+        application.close().await;
         Ok(calls_again)
     }
 }

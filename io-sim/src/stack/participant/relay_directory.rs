@@ -25,7 +25,8 @@ impl fmt::Debug for RelayDirectory {
 #[async_trait]
 impl RelayProvider for RelayDirectory {
     async fn relays(&self) -> Result<Vec<String>, Unavailable> {
-        clock::sleep_until(self.script.conditions.directory_answers(self.who, clock::now())).await;
-        Ok(self.script.directory().map(relay_url).collect())
+        clock::sleep_until(self.script.conditions.directory_answers_at(self.who, clock::now()))
+            .await;
+        Ok(self.script.relay_list().map(relay_url).collect())
     }
 }

@@ -9,12 +9,12 @@ use crate::run_log::{CallLog, ParticipantLog};
 pub(crate) struct SharedLog(Arc<Mutex<ParticipantLog>>);
 
 impl SharedLog {
-    pub(crate) fn open(&self) -> MutexGuard<'_, ParticipantLog> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ParticipantLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes into one life.
-    pub(crate) fn write(&self, life: usize, write: impl FnOnce(&mut CallLog)) {
-        write(&mut self.open().lives[life]);
+    pub(crate) fn write(&self, call_index: usize, write: impl FnOnce(&mut CallLog)) {
+        write(&mut self.lock().calls[call_index]);
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct SimNetwork {
 impl Network for SimNetwork {
     async fn resolve(&self, host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
         let relays = 0..self.script.topology.relays as usize;
-        let named = relays.filter(|which| relay_name(*which) == host);
+        let named = relays.filter(|relay| relay_name(*relay) == host);
         Ok(named.map(PacketNetwork::relay_address).collect())
     }
 

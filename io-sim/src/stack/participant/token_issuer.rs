@@ -36,7 +36,7 @@ impl CredentialProvider for TokenIssuer {
         let token = self.script.conditions.token(self.who, at);
         let token = token.ok_or_else(|| unavailable("none is issued now".into()))?;
         // What is signed counts in whole seconds: it is accepted a little longer rather than too short.
-        let until = token.expires.unwrap_or(self.script.over).div_ceil(SECOND);
+        let until = token.expires.unwrap_or(self.script.end).div_ceil(SECOND);
         let seconds = until.saturating_sub(at / SECOND);
         let value = self.guard.token("room", Duration::from_secs(seconds));
         let value = value.map_err(|error| unavailable(format!("{error:#}")))?;
