@@ -1,25 +1,25 @@
-//! What a plan says of each moment: whose packets come through, and which relay is there.
+//! The conditions that a plan sets at each moment: which packets pass, and which relays are up.
 
 use std::time::Duration;
 
 use crate::plan::{Fault, FaultKind, FaultPlan, FaultTarget, Side};
 
-/// Which way a packet goes.
+/// The direction of a packet, as the participant sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Direction {
     Up,
     Down,
 }
 
-/// What an application does in the middle of a call, because its host or a person wants it to.
+/// What an application does during a call because its host or its user wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AppAction {
-    /// Says that the host has another network.
+    /// Reports that the host has another network.
     NetworkChanged,
     ReconnectNow,
     ReportDeviceError,
     RaiseSafetyAlert,
-    /// Leaves all that it listens to.
+    /// Unsubscribes from every track.
     StopListening,
     ListenAgain,
     /// Publishes one more track.
@@ -29,21 +29,22 @@ pub(crate) enum AppAction {
     CallAgain,
 }
 
-/// What a participant shows relays to be let in.
+/// A token that a participant presents to relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IssuedToken {
-    /// Until when they accept it, in microseconds from the start; `None` if they do to the end of the run.
+    /// When relays stop accepting the token, in microseconds from the start; `None` if they accept
+    /// it to the end of the run.
     pub(crate) expires: Option<u64>,
 }
 
 impl IssuedToken {
-    /// For how long from now they do.
+    /// How long from now relays accept the token.
     pub(crate) fn valid_for(&self, at: u64) -> Option<Duration> {
         self.expires.map(|expires| Duration::from_micros(expires.saturating_sub(at)))
     }
 }
 
-/// A fault that is somewhere in force, from and to, in microseconds from the start.
+/// A fault with its begin and end, in microseconds from the start.
 #[derive(Clone, Copy, Debug)]
 struct TimedFault {
     from: u64,
@@ -57,16 +58,17 @@ impl TimedFault {
     }
 }
 
-/// The faults of a plan, by whom they concern. All times are in microseconds from the start.
+/// The faults of a plan, by the participant or relay they hit. All times are in microseconds from
+/// the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
     participants: Vec<Vec<TimedFault>>,
     relays: Vec<Vec<TimedFault>>,
-    /// One way, for each participant.
+    /// The one-way latency of each participant.
     latencies: Vec<u64>,
 }
 
-/// In microseconds, when a fault begins and ends.
+/// The begin and end of a fault, in microseconds.
 pub(crate) fn span(fault: &Fault) -> (u64, u64) {
     (fault.at_ms * 1_000, (fault.at_ms + fault.for_ms) * 1_000)
 }
@@ -94,7 +96,8 @@ impl Conditions {
             .map(|fault| &fault.kind)
     }
 
-    /// Until when the last of these faults goes on that follow one another without a pause.
+    /// When the unbroken row of matching faults ends that is active at `at`; `None` if none is
+    /// active.
     fn contiguous_until(
         faults: &[TimedFault],
         at: u64,
@@ -109,7 +112,7 @@ impl Conditions {
         (end > at).then_some(end)
     }
 
-    /// Until when nothing comes through; `None` if it does now.
+    /// When packets pass again; `None` if they pass now.
     pub(crate) fn blocked_until(&self, who: usize, direction: Direction, at: u64) -> Option<u64> {
         Self::contiguous_until(&self.participants[who], at, |kind| match kind {
             FaultKind::Partition { side, .. } => side.includes(direction),
@@ -118,7 +121,7 @@ impl Conditions {
         })
     }
 
-    /// How long a packet takes one way, without what is left to chance.
+    /// The one-way latency of a packet, without the random part.
     pub(crate) fn latency(&self, who: usize, at: u64) -> u64 {
         let more = self.active(who, at).map(|kind| match kind {
             FaultKind::Latency { by_ms, .. } => by_ms * 1_000,
@@ -127,7 +130,7 @@ impl Conditions {
         self.latencies[who] + more.sum::<u64>()
     }
 
-    /// The least of what the faults in force say, if any does.
+    /// The lowest value that the active faults give, if any does.
     fn lowest(
         &self,
         who: usize,
@@ -137,7 +140,7 @@ impl Conditions {
         self.active(who, at).filter_map(value).min()
     }
 
-    /// One in how many packets is lost.
+    /// One packet in how many is lost.
     pub(crate) fn loss(&self, who: usize, at: u64) -> Option<u64> {
         self.lowest(who, at, |kind| match kind {
             FaultKind::Loss { one_in, .. } => Some(*one_in),
@@ -145,7 +148,7 @@ impl Conditions {
         })
     }
 
-    /// One in how many packets is not what was sent.
+    /// One packet in how many arrives altered.
     pub(crate) fn corruption(&self, who: usize, at: u64) -> Option<u64> {
         self.lowest(who, at, |kind| match kind {
             FaultKind::Corruption { one_in, .. } => Some(*one_in),
@@ -153,7 +156,7 @@ impl Conditions {
         })
     }
 
-    /// One in how many packets comes twice.
+    /// One packet in how many arrives twice.
     pub(crate) fn duplication(&self, who: usize, at: u64) -> Option<u64> {
         self.lowest(who, at, |kind| match kind {
             FaultKind::Duplication { one_in, .. } => Some(*one_in),
@@ -161,7 +164,7 @@ impl Conditions {
         })
     }
 
-    /// One in how many packets takes longer than those behind it, and by how much.
+    /// One packet in how many is delayed so that later ones overtake it, and by how much.
     pub(crate) fn reordering(&self, who: usize, at: u64) -> Option<(u64, u64)> {
         self.active(who, at).find_map(|kind| match kind {
             FaultKind::Reordering { one_in, by_ms, .. } => Some((*one_in, by_ms * 1_000)),
@@ -169,7 +172,7 @@ impl Conditions {
         })
     }
 
-    /// How many bytes a second come through, each way, and until when no more do.
+    /// The bandwidth in bytes a second, each direction, and when that limit ends.
     pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<(u64, u64)> {
         let narrow = self.participants[who].iter().filter(|fault| fault.is_active(at));
         let rates = narrow.filter_map(|fault| match fault.kind {
@@ -179,7 +182,7 @@ impl Conditions {
         rates.min()
     }
 
-    /// The longest packet that comes through, in bytes of UDP payload.
+    /// The longest packet that passes, in bytes of UDP payload.
     pub(crate) fn longest_packet(&self, who: usize, at: u64) -> Option<u64> {
         self.lowest(who, at, |kind| match kind {
             FaultKind::SmallPackets { bytes, .. } => Some(*bytes),
@@ -187,12 +190,12 @@ impl Conditions {
         })
     }
 
-    /// How often a participant's address on the Internet has changed so far.
+    /// How often a participant's public address has changed so far.
     pub(crate) fn addresses_so_far(&self, who: usize, at: u64) -> u64 {
         self.count(who, at, |kind| matches!(kind, FaultKind::NetworkChange { .. }))
     }
 
-    /// How often its NAT has forgotten its ports so far.
+    /// How often the NAT of a participant has dropped its port mappings so far.
     pub(crate) fn rebindings_so_far(&self, who: usize, at: u64) -> u64 {
         self.count(who, at, |kind| matches!(kind, FaultKind::Rebinding { .. }))
     }
@@ -202,7 +205,7 @@ impl Conditions {
         begun.count() as u64
     }
 
-    /// By how much a participant's wall clock is wrong, in milliseconds.
+    /// The error of a participant's wall clock, in milliseconds.
     pub(crate) fn clock_error(&self, who: usize, at: u64) -> i64 {
         let jumps = self.participants[who].iter().filter(|fault| fault.from <= at);
         jumps
@@ -213,13 +216,13 @@ impl Conditions {
             .sum()
     }
 
-    /// Until when a participant is suspended.
+    /// When a suspended participant resumes; `None` if it is not suspended.
     pub(crate) fn suspended_until(&self, who: usize, at: u64) -> Option<u64> {
         let faults = &self.participants[who];
         Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
     }
 
-    /// What a participant's application does, and when, in order.
+    /// The actions of a participant's application with their times, in order.
     pub(crate) fn app_actions(&self, who: usize) -> Vec<(u64, AppAction)> {
         let mut actions = Vec::new();
         for TimedFault { from, to, kind } in &self.participants[who] {
@@ -249,26 +252,26 @@ impl Conditions {
         actions
     }
 
-    /// Whether there is somebody to ask which relays there are.
+    /// Whether participants query a directory for relays.
     pub(crate) fn uses_directory(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::SilentDirectory { .. }))
     }
 
-    /// When a participant who asks for relays now is answered.
+    /// When the directory answers a query that a participant sends now.
     pub(crate) fn directory_answers_at(&self, who: usize, at: u64) -> u64 {
         let faults = &self.participants[who];
         let silent = |kind: &FaultKind| matches!(kind, FaultKind::SilentDirectory { .. });
         Self::contiguous_until(faults, at, silent).unwrap_or(at)
     }
 
-    /// Whether relays want to see tokens.
+    /// Whether relays require tokens.
     pub(crate) fn require_tokens(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::ExpiredToken { .. }))
     }
 
-    /// The token that a participant is given now; `None` if there is none to be had.
+    /// The token that a participant is issued now; `None` if none is issued.
     pub(crate) fn token(&self, who: usize, at: u64) -> Option<IssuedToken> {
         let expire = |fault: &&TimedFault| matches!(fault.kind, FaultKind::ExpiredToken { .. });
         let faults = self.participants[who].iter().filter(expire);
@@ -280,25 +283,25 @@ impl Conditions {
         })
     }
 
-    /// Whether a relay is not there.
+    /// Whether a relay is down.
     pub(crate) fn is_down(&self, relay: usize, at: u64) -> bool {
         let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. }))
     }
 
-    /// How often a relay has crashed by then.
+    /// How often a relay has crashed so far.
     pub(crate) fn crashes_so_far(&self, relay: usize, at: u64) -> u64 {
         let begun = self.relays[relay].iter().filter(|fault| fault.from <= at);
         begun.filter(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. })).count() as u64
     }
 
-    /// Until when a relay does not answer requests.
+    /// When a slow relay answers requests again; `None` if it answers them now.
     pub(crate) fn slow_until(&self, relay: usize, at: u64) -> Option<u64> {
         let faults = &self.relays[relay];
         Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
     }
 
-    /// Whether a relay lets nobody publish.
+    /// Whether a relay refuses new namespaces.
     pub(crate) fn refuses_namespaces(&self, relay: usize, at: u64) -> bool {
         let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RefusingRelay { .. }))

@@ -1,8 +1,9 @@
 //! Calls in a simulated network.
 //!
-//! A [`FaultPlan`] is data: who takes part, and what breaks when. [`stack::run`] plays it with the production
-//! driver, real QUIC and the real relay on a simulated network, [`model::run`] over the bare state machines on
-//! a model of the network. Both return a [`RunLog`] of what everybody saw.
+//! A [`FaultPlan`] is data: the participants, and the faults that hit them. [`stack::run`] plays a
+//! plan with the production driver, real QUIC and the real relay on a simulated network.
+//! [`model::run`] plays it with the bare state machines on a model of the network. Both return a
+//! [`RunLog`] of what the participants saw.
 
 mod conditions;
 mod digest;

@@ -1,10 +1,9 @@
-//! Separate streams of chance from one seed, so that what one part draws does not change what another
-//! one does.
+//! Separate random streams from one seed, so that one part's draws do not change another part's.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// Who draws.
+/// The user of a random stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RngStream {
     Topology = 1,
@@ -17,9 +16,9 @@ pub(crate) enum RngStream {
     Directory = 8,
     Crowd = 9,
     Together = 10,
-    /// And one for each way of each participant, from here on.
+    /// One stream for each direction of each participant, from this number on.
     Packets = 16,
-    /// And one for each life of each participant, from here on.
+    /// One stream for each call of each participant, from this number on.
     Calls = 1024,
 }
 
@@ -41,13 +40,13 @@ impl SimRng {
         self.0.next_u64()
     }
 
-    /// From `least` to `most`, both included.
+    /// A number from `least` to `most`, both included.
     pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         let span = most.saturating_sub(least).saturating_add(1);
         least + if span == 0 { self.draw() } else { self.draw() % span }
     }
 
-    /// One of several; there must be one.
+    /// One of the options, of which there must be at least one.
     pub(crate) fn one_of<T: Copy>(&mut self, options: &[T]) -> T {
         let index = self.between(0, options.len() as u64 - 1);
         options[usize::try_from(index).unwrap_or(0)]

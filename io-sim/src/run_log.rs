@@ -1,103 +1,105 @@
-//! What everybody saw.
+//! The log of a run: what every participant saw.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use holdline_core::{Event, FrameNumber, Gap, StateName, Summary, Timestamp, TrackId};
 
-/// A frame that somebody said.
+/// A frame that a participant sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentFrame {
-    /// When.
+    /// When it was sent.
     pub at: Timestamp,
-    /// Whether one can begin with it.
+    /// Whether decoding can start with it.
     pub keyframe: bool,
-    /// What.
+    /// The payload.
     pub payload: Bytes,
 }
 
-/// A frame that somebody heard.
+/// A frame that was delivered to a subscriber's application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredFrame {
-    /// When.
+    /// When it was delivered.
     pub at: Timestamp,
-    /// Which frame it claims to be.
+    /// The frame number that it carries.
     pub number: FrameNumber,
-    /// When it was captured, by the speaker's clock, in microseconds.
+    /// When it was captured, by the publisher's clock, in microseconds.
     pub captured_at: u64,
-    /// Whether one can begin with it.
+    /// Whether decoding can start with it.
     pub keyframe: bool,
-    /// What.
+    /// The payload.
     pub payload: Bytes,
-    /// What was told to be missing before it.
+    /// The gap that was reported before it.
     pub gap: Option<Gap>,
 }
 
-/// A track as its listener heard it.
+/// A track as its subscriber received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackLog {
-    /// Its identifier in its listener's call.
+    /// Its identifier in the subscriber's call.
     pub track: Option<TrackId>,
-    /// Whose.
+    /// The index of its publisher.
     pub publisher: usize,
     /// Its name.
     pub name: String,
-    /// Since when it was listened to.
+    /// When the subscription began.
     pub since: Timestamp,
-    /// Whether its listener has left it.
+    /// Whether the application has unsubscribed.
     pub unsubscribed: bool,
-    /// What came of it.
+    /// The frames that were delivered.
     pub delivered: Vec<DeliveredFrame>,
-    /// Whether its stream ended because the speaker had said all.
+    /// Whether the track ended because its publisher finished it.
     pub finished: bool,
 }
 
-/// A participant's call, from its beginning to its end. Mostly a process has one.
+/// One call of a participant, from its start to its end. Most processes have one call.
 #[derive(Clone, Debug, Default)]
 pub struct CallLog {
-    /// When it began.
+    /// When the call started.
     pub since: Timestamp,
-    /// What tells its frames from those of its other lives.
+    /// The incarnation in the numbers of its frames: the first epoch of the call.
     pub incarnation: u64,
-    /// What it said on each of its tracks.
+    /// The frames that it sent, by track name.
     pub sent: BTreeMap<String, Vec<SentFrame>>,
-    /// What it heard.
+    /// The tracks that it subscribed to.
     pub tracks: Vec<TrackLog>,
-    /// How many errors of devices and alerts its application has told its call.
+    /// How many device errors and safety alerts the application reported to the call.
     pub reports: u64,
-    /// What it was told.
+    /// The events that the call reported.
     pub events: Vec<(Timestamp, Event)>,
-    /// The state of its call when everybody had said everything; `None` if it was over before.
+    /// The state of the call when all tracks were finished; `None` if the call had ended before.
     pub state: Option<StateName>,
-    /// How its call ended; `None` if its process was killed before.
+    /// How the call ended; `None` if its process was killed.
     pub summary: Option<Summary>,
 }
 
-/// One participant.
+/// The log of one participant.
 #[derive(Clone, Debug, Default)]
 pub struct ParticipantLog {
-    /// Its calls, one after another.
+    /// Its calls, in order.
     pub calls: Vec<CallLog>,
 }
 
-/// A run.
+/// The log of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunLog {
-    /// Everybody.
+    /// The participants.
     pub participants: Vec<ParticipantLog>,
-    /// In which state of a call which input came, by its name; known of the model only.
+    /// The transitions reached, as pairs of a state and an input's name; recorded by the model
+    /// only.
     pub cells: BTreeSet<(StateName, &'static str)>,
-    /// A hash over everything that happened, with its time: two runs of a plan in one build have the same.
+    /// A hash over everything that happened, and when. Two runs of a plan in one build have the
+    /// same.
     pub digest: u64,
 }
 
 impl ParticipantLog {
-    /// The process that was there in the end. Everybody has one.
+    /// The last call. Every participant has one.
     pub fn last(&self) -> &CallLog {
-        self.calls.last().expect("everybody has a life")
+        self.calls.last().expect("every participant has a call")
     }
 
-    /// The process whose frames these are.
+    /// The call whose frames carry this incarnation.
     pub fn call(&self, incarnation: u64) -> Option<&CallLog> {
         self.calls.iter().find(|call| call.incarnation == incarnation)
     }

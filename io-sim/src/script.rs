@@ -1,5 +1,5 @@
-//! What everybody does in a run, whatever the world it is played in: who speaks and listens, when, and
-//! what is said.
+//! The script of a run, the same in both simulators: who publishes and subscribes, when, and which
+//! frames.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use crate::conditions::{Conditions, span};
 use crate::plan::{Fault, FaultKind, FaultPlan, Topology};
 use crate::rng::{RngStream, SimRng};
 
-/// How long the calls go on after the last fault is over and everybody has said everything, in
-/// microseconds. Whatever was to be repaired is by then.
+/// How long the calls continue after the last fault and the last frame, in microseconds. Every
+/// repair is complete by then.
 const SETTLING: u64 = 15_000_000;
-/// How long a call may take to give up for good, in microseconds: the policy's window, and some seconds to
-/// notice.
+/// How long a cut-off call takes to fail, in microseconds: the policy's window, and some seconds to
+/// notice the outage.
 const GIVE_UP_TIME: u64 = 45_000_000;
-/// When runs begin by a right clock, in milliseconds since 1970: 15 January 2027, 8 o'clock.
+/// The start of every run by a correct clock, in milliseconds since 1970: 15 January 2027, 8:00.
 pub(crate) const START_UNIX_MS: u64 = 1_800_000_000_000;
-/// How often a video track can be begun with.
+/// One video frame in so many is a keyframe.
 const KEYFRAME_EVERY: u64 = 25;
 
-/// A track that everybody speaks on.
+/// The specification of a track that participants publish.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackSpec {
     pub(crate) name: &'static str,
-    /// How long its frames are, in bytes.
+    /// The length of its frames, in bytes.
     bytes: usize,
     kind: TrackMode,
 }
@@ -37,23 +37,23 @@ enum TrackMode {
     Video,
 }
 
-/// What somebody presents.
+/// The track of a screen share.
 pub(crate) const SCREEN: TrackSpec =
     TrackSpec { name: "screen", bytes: 1_500, kind: TrackMode::Video };
 
-/// The run of a plan, as everybody in it knows it.
+/// The script of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) topology: Topology,
     pub(crate) conditions: Conditions,
-    /// The tracks that everybody speaks on.
+    /// The tracks that every participant publishes.
     track_specs: Vec<TrackSpec>,
-    /// When each participant begins its call and when it begins to speak, in microseconds.
+    /// When each participant starts its call, and when it sends its first frame, in microseconds.
     starts: Vec<(u64, u64)>,
-    /// When everybody has said everything, in microseconds.
+    /// When every participant has sent its last frame, in microseconds.
     pub(crate) speech_end: u64,
-    /// When everybody closes its call, in microseconds.
+    /// When every participant closes its call, in microseconds.
     pub(crate) end: u64,
 }
 
@@ -68,7 +68,7 @@ impl Script {
         let lost = (0..plan.topology.participants)
             .filter_map(|who| plan.cut_off_since(who).map(|since| (who, since)));
         let given_up = lost.map(|(who, since)| {
-            // A new call, or one that was suspended, notices only then.
+            // A new call, or one that was suspended, notices the outage only then.
             let later = plan.faults.iter().filter(|fault| {
                 let sleeps = matches!(
                     fault.kind,
@@ -97,30 +97,31 @@ impl Script {
         self.starts.len()
     }
 
-    /// Everybody but `who`.
+    /// Every participant but `who`.
     pub(crate) fn others(&self, who: usize) -> impl Iterator<Item = usize> + use<> {
         (0..self.participants()).filter(move |other| *other != who)
     }
 
-    /// When a participant begins its call, and when it begins to speak. A new process does both at once.
+    /// When a participant starts its call, and when it sends its first frame. A restarted process
+    /// does both at once.
     pub(crate) fn starts(&self, who: usize) -> (u64, u64) {
         self.starts[who]
     }
 
-    /// The relays as they are named when somebody asks which there are.
+    /// The relays in the order in which the directory lists them.
     pub(crate) fn relay_list(&self) -> impl Iterator<Item = usize> + use<> {
         (0..self.topology.relays as usize).rev()
     }
 
-    /// What everybody speaks on.
+    /// The tracks that every participant publishes.
     pub(crate) fn track_specs(&self) -> &[TrackSpec] {
         &self.track_specs
     }
 
-    /// Frame `number` of a participant, in one of its lives, on one of its tracks.
+    /// Frame `number` of a participant's call on one of its tracks.
     pub(crate) fn frame(
         &self,
-        (who, life): (usize, usize),
+        (who, call_index): (usize, usize),
         spec: &TrackSpec,
         number: u64,
         at: u64,
@@ -128,7 +129,7 @@ impl Script {
         let mut payload = vec![0x5a; spec.bytes];
         payload[..8].copy_from_slice(&number.to_be_bytes());
         payload[8] = u8::try_from(who).unwrap_or(u8::MAX);
-        payload[9] = u8::try_from(life).unwrap_or(u8::MAX);
+        payload[9] = u8::try_from(call_index).unwrap_or(u8::MAX);
         payload[10] = spec.name.as_bytes()[1];
         let keyframe = spec.kind == TrackMode::Video && number.is_multiple_of(KEYFRAME_EVERY);
         let payload = Bytes::from(payload);
@@ -136,20 +137,20 @@ impl Script {
     }
 
     /// The seed of a participant's call.
-    pub(crate) fn seed(&self, who: usize, life: usize) -> u64 {
-        let number = who as u64 * 64 + life as u64;
+    pub(crate) fn seed(&self, who: usize, call_index: usize) -> u64 {
+        let number = who as u64 * 64 + call_index as u64;
         SimRng::numbered(self.seed, RngStream::Calls, number).draw()
     }
 
-    /// What a participant's wall clock shows, in milliseconds since 1970.
+    /// The reading of a participant's wall clock, in milliseconds since 1970.
     pub(crate) fn wall_clock(&self, who: usize, at: u64) -> u64 {
         let right = START_UNIX_MS + at / 1_000;
         right.saturating_add_signed(self.conditions.clock_error(who, at))
     }
 
-    /// The first epoch of a participant's process that begins at that time.
-    pub(crate) fn first_epoch(&self, who: usize, life: usize, at: u64) -> u64 {
-        Config::epoch_at(self.wall_clock(who, at), self.seed(who, life))
+    /// The first epoch of a participant's call that starts at that time.
+    pub(crate) fn first_epoch(&self, who: usize, call_index: usize, at: u64) -> u64 {
+        Config::epoch_at(self.wall_clock(who, at), self.seed(who, call_index))
     }
 }
 
@@ -180,8 +181,8 @@ pub(crate) fn participant_name(who: usize) -> String {
     format!("p{who}")
 }
 
-/// When processes end and begin again, in order: when, whose, and whether it begins. Where faults of one overlap, it begins
-/// when all of them are over.
+/// When processes stop and start, in order: the time, the process, and whether it starts. After
+/// overlapping faults, a process starts when the last one ends.
 pub(crate) fn restarts(
     plan: &FaultPlan,
     process_of: impl Fn(&FaultKind) -> Option<usize>,
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_away_twice_at_a_time_is_away_once_for_as_long_as_both_say() {
+    fn overlapping_crashes_become_one_outage() {
         let mut plan = FaultPlan::generate(1);
         let crash = |relay, at_ms, for_ms| {
             let kind = FaultKind::RelayCrash { relay };

@@ -1,12 +1,12 @@
-//! What is going to happen, in order of time; what was put on first, first.
+//! The future events of a run, in order of time. Events of one moment keep the order in which they
+//! were added.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 #[derive(Debug)]
 pub(super) struct Agenda<T> {
-    /// When, in which order it was put on, and where it is kept: small, because heaps move their items
-    /// about.
+    /// The time, serial number and slot of each event. The items are small because heaps move them.
     order: BinaryHeap<Reverse<(u64, u64, usize)>>,
     events: Vec<Option<T>>,
     free: Vec<usize>,
@@ -30,7 +30,7 @@ impl<T> Agenda<T> {
         self.order.push(Reverse((at, self.serial, slot)));
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     pub(super) fn peek(&self) -> Option<u64> {
         self.order.peek().map(|Reverse((at, ..))| *at)
     }

@@ -1,8 +1,8 @@
-//! A connection between a participant and a relay.
+//! Connections between participants and relays.
 
 use holdline_core::SessionId;
 
-/// A connection between a participant and a relay.
+/// The identifier of a connection between a participant and a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnId(pub(super) usize);
 
@@ -11,19 +11,19 @@ pub(super) struct Conn {
     pub(super) who: usize,
     pub(super) session: SessionId,
     pub(super) relay: usize,
-    /// Which life of the relay it is with.
+    /// The incarnation of the relay at the other end.
     pub(super) relay_incarnation: u64,
-    /// Until when its relay accepts what it was shown, in microseconds from the start.
+    /// When the relay stops accepting the presented token, in microseconds from the start.
     pub(super) admits_until: u64,
-    /// Whether the participant still holds it.
+    /// Whether the participant still holds the connection.
     pub(super) open: bool,
-    /// Whether the relay does.
+    /// Whether the relay still holds the connection.
     pub(super) known_to_relay: bool,
-    /// What the participant's counters say, and when the probes that are under way will have come back.
+    /// The participant's packet counters, and when the probes in flight return.
     pub(super) received: u64,
     pub(super) acknowledged: u64,
     pub(super) probes: Vec<u64>,
-    /// When the last of each stream arrives, each way, as far as that is still to come.
+    /// For each direction, the last arrival time of each stream that still has data in flight.
     pub(super) streams: [Vec<(u64, u64)>; 2],
     pub(super) timeouts_scheduled: bool,
 }

@@ -1,4 +1,4 @@
-//! What the driver does: tells a call what happened, carries out what it says, wakes it in time.
+//! The model's driver: feeds inputs to a call, carries out its outputs and schedules its next tick.
 
 use holdline_core::{Cause, CauseKind, Credential, Input, Output, RequestId, Secret, Token};
 
@@ -9,8 +9,10 @@ use super::sim_event::SimEvent;
 use crate::script::Script;
 
 impl Participant {
-    /// Tells a call one thing after another, carries out what it says, and has it woken when it wants to be. One that
-    /// is suspended is woken afterwards; one that is not there hears nothing.
+    /// Feeds inputs to a call in turn, carries out its outputs and sets the alarm for its deadline.
+    ///
+    /// A suspended participant wakes after its suspension. A participant without a process ignores
+    /// the inputs.
     pub(super) fn feed(&mut self, inputs: impl IntoIterator<Item = Input>, network: &mut Network) {
         inputs.into_iter().for_each(|input| self.handle(input, network));
         let deadline = self.process.as_ref().and_then(|process| process.supervisor.deadline());
@@ -20,7 +22,7 @@ impl Participant {
         });
     }
 
-    /// Tells a call something, and what that brings at once.
+    /// Feeds one input to the call, and the inputs that its outputs cause at once.
     fn handle(&mut self, input: Input, network: &mut Network) {
         let Some(process) = &mut self.process else { return };
         let Some(call_log) = self.log.calls.last_mut() else { return };
@@ -44,7 +46,7 @@ impl Participant {
 }
 
 impl Process {
-    /// What the call is to be told in answer.
+    /// Carries out an output; returns the input that answers it at once, if there is one.
     fn carry_out(&mut self, who: usize, output: Output, network: &mut Network) -> Option<Input> {
         match output {
             Output::Dial { session, relay, token } => {
@@ -122,7 +124,7 @@ impl Process {
     }
 }
 
-/// Whoever issues tokens answers at once.
+/// The token issuer's answer, which comes at once.
 fn issue_token(who: usize, request: RequestId, network: &Network) -> Input {
     let now = network.now.as_micros();
     let Some(token) = network.script.conditions.token(who, now) else {
@@ -136,7 +138,7 @@ fn issue_token(who: usize, request: RequestId, network: &Network) -> Input {
     Input::CredentialAnswered { request, credential }
 }
 
-/// What is written on a token: until when relays accept it.
+/// The expiry time that a token carries: relays accept it until then.
 fn admits_until(token: &Token) -> u64 {
     token.secret.expose().try_into().map_or(0, u64::from_be_bytes)
 }
@@ -146,12 +148,12 @@ fn track_index(script: &Script, name: &str) -> TrackIndex {
     TrackIndex(track_specs.iter().position(|spec| spec.name == name).unwrap_or(track_specs.len()))
 }
 
-/// Each group of each track is a stream of its own.
+/// The stream of a group: each group of each track has its own.
 fn group_stream(track: TrackIndex, group: u64) -> u64 {
     (1 << 63) | ((track.0 as u64) << 48) | (group & 0xffff_ffff_ffff)
 }
 
-/// And so is each answer to a FETCH.
+/// The stream of a FETCH response: each response has its own.
 fn fetch_stream(request: u64) -> u64 {
     (1 << 62) | request
 }

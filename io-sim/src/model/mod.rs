@@ -1,8 +1,9 @@
-//! A model of the network: the bare state machines, driven event by event, thousands of calls a second.
+//! A model of the network: the bare state machines, driven event by event, thousands of calls a
+//! second.
 //!
-//! It knows what calls depend on and nothing more: sessions over paths with latency, loss and
-//! partitions; streams that are each in order and delay one another in nothing; relays that remember
-//! the current group; connections that die of silence. There is no packet in it.
+//! The model has only what calls depend on: sessions over paths with latency, loss and partitions;
+//! streams that are each in order and do not block one another; relays that cache the current
+//! group; connections that time out. It has no packets.
 
 mod agenda;
 mod connection;
@@ -44,7 +45,7 @@ pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     catch_panic(|| Simulation::new(plan).play())
 }
 
-/// Likewise, with a bug planted in everybody's calls.
+/// Plays a plan with a bug planted in every call.
 #[cfg(feature = "canaries")]
 pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<RunLog, RunError> {
     catch_panic(|| {
@@ -58,7 +59,7 @@ pub fn run_with(plan: &FaultPlan, canary: holdline_core::Canary) -> Result<RunLo
 }
 
 fn catch_panic(play: impl FnOnce() -> RunLog) -> Result<RunLog, RunError> {
-    // Nothing of a world is left after a panic.
+    // A panic drops the whole simulation, so no code can see a broken invariant.
     catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))
 }
 
@@ -75,7 +76,8 @@ impl Simulation {
             }
         }
         for fault in &plan.faults {
-            // What is away does not answer: its return needs nothing more. Each crash counts, as `crashes_so_far` counts.
+            // A relay that is down does not answer, so its return needs no event. Every crash
+            // counts, as in `crashes_so_far`.
             if let FaultKind::RelayCrash { relay } = fault.kind {
                 network.schedule(span(fault).0, SimEvent::RelayCrashes(relay as usize));
             }
@@ -96,7 +98,7 @@ impl Simulation {
     }
 
     fn play(mut self) -> RunLog {
-        // What happens at the same moment comes before a tick.
+        // Events of a moment come before ticks of that moment.
         while let Some(next) = self.network.agenda.peek() {
             match self.alarm().filter(|(at, _)| *at < next) {
                 Some((at, who)) => {
@@ -125,7 +127,7 @@ impl Simulation {
         run_log
     }
 
-    /// Which call is to be woken next, and when.
+    /// The next call to wake, and when.
     fn alarm(&self) -> Option<(u64, usize)> {
         let participants = self.participants.iter().enumerate();
         participants.filter_map(|(who, participant)| participant.alarm.map(|at| (at, who))).min()

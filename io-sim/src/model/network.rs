@@ -1,4 +1,5 @@
-//! What the network does: brings requests to relays and their replies back, or does not.
+//! The model's network: it delivers requests to relays and their replies to participants, or loses
+//! them.
 
 use std::sync::Arc;
 
@@ -12,20 +13,19 @@ use super::sim_event::SimEvent;
 use crate::conditions::Direction;
 use crate::script::Script;
 
-/// A participant's own idle timeout, in microseconds.
+/// The idle timeout of a participant, in microseconds.
 const PARTICIPANT_IDLE_TIMEOUT: u64 = 30_000_000;
-/// How many streams of a connection are looked through before those are forgotten that do not matter any
-/// more.
+/// How many streams a connection tracks before it drops those without data in flight.
 const STREAMS_BEFORE_PRUNING: usize = 16;
 
-/// A relay, which remembers nothing of its former lives.
+/// A relay process. A new incarnation has none of the old one's state.
 #[derive(Clone, Debug, Default)]
 struct RelayProcess {
     incarnation: u64,
     relay: Relay,
 }
 
-/// Everything between the participants, and what is going to happen there.
+/// Everything between the participants, and the future events there.
 pub(super) struct Network {
     pub(super) script: Arc<Script>,
     pub(super) now: Timestamp,
@@ -51,13 +51,13 @@ impl Network {
         self.agenda.add(micros.max(self.now.as_micros()), event);
     }
 
-    /// A session that a participant holds.
+    /// The connection of a session that the participant still holds.
     fn conn(&self, who: usize, session: SessionId) -> Option<ConnId> {
         let is_it = |conn: &Conn| conn.open && conn.who == who && conn.session == session;
         self.conns.iter().rposition(is_it).map(ConnId)
     }
 
-    /// The connections that a relay knows of.
+    /// The connections that relays still hold.
     fn known_to_relays(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
         let conns = self.conns.iter().enumerate();
         conns
@@ -74,8 +74,8 @@ impl Network {
             who,
             session,
             relay,
-            // A relay that is away now has another life by then. One that crashes before the session is up has
-            // forgotten it.
+            // A relay that is down now has a new incarnation by then. A relay that crashes during
+            // the handshake loses the connection.
             relay_incarnation: handshake
                 .map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
             admits_until,
@@ -92,7 +92,7 @@ impl Network {
         }
     }
 
-    /// A dial has come through, if it was not given up meanwhile.
+    /// A dial succeeds or is refused, if the participant has not abandoned it.
     pub(super) fn connected(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
         if !conn.open || self.relays[conn.relay].incarnation != conn.relay_incarnation {
@@ -113,16 +113,16 @@ impl Network {
         let Some(id) = self.conn(who, session) else { return };
         self.send_up(id, CONTROL, Request::Close);
         self.conns[id.0].open = false;
-        // It may have ended by itself at that moment, and that is heard only now.
+        // The session may have closed by itself at that moment: its `SessionClosed` arrives late.
         self.schedule(self.now.as_micros() + 1_000, SimEvent::StaleSessionClosed(who, session));
     }
 
-    /// A participant's process is gone, and holds nothing any more.
+    /// A participant's process ends, and drops its connections.
     pub(super) fn process_ended(&mut self, who: usize) {
         self.conns.iter_mut().filter(|conn| conn.who == who).for_each(|conn| conn.open = false);
     }
 
-    /// The same, without a word: its relays learn of it by its silence.
+    /// A participant's process is killed: relays notice by their idle timeout.
     pub(super) fn process_killed(&mut self, who: usize) {
         let now = self.now.as_micros();
         for id in self.known_to_relays(|conn| conn.who == who) {
@@ -143,7 +143,7 @@ impl Network {
         }
     }
 
-    /// When something arrives that is sent now, in the order of its stream.
+    /// When data sent now arrives, in the order of its stream; `None` if the connection is dead.
     fn arrival(
         &mut self,
         id: ConnId,
@@ -159,7 +159,7 @@ impl Network {
         Some(self.in_order(id, direction, stream, arrives))
     }
 
-    /// The same, or when what was sent before in its stream arrives.
+    /// The given arrival time, or that of the stream's earlier data if that is later.
     fn in_order(&mut self, id: ConnId, direction: Direction, stream: u64, arrives: u64) -> u64 {
         let now = self.now.as_micros();
         let streams = &mut self.conns[id.0].streams[direction as usize];
@@ -174,7 +174,7 @@ impl Network {
         arrives
     }
 
-    /// Nothing comes through for longer than a connection lives.
+    /// Schedules the idle timeouts of a connection whose path is blocked for longer than them.
     fn schedule_timeouts(&mut self, id: ConnId) {
         if !std::mem::replace(&mut self.conns[id.0].timeouts_scheduled, true) {
             let now = self.now.as_micros();
@@ -183,14 +183,14 @@ impl Network {
         }
     }
 
-    /// A participant says something in one of its sessions, if that is still there.
+    /// Sends a request in a session, if the participant still holds it.
     pub(super) fn send(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
         if let Some(id) = self.conn(who, session) {
             self.send_up(id, stream, request);
         }
     }
 
-    /// The same in all of them.
+    /// Sends a request in every session of a participant.
     pub(super) fn send_to_all(&mut self, who: usize, request: &Request) {
         for id in 0..self.conns.len() {
             if self.conns[id].open && self.conns[id].who == who {
@@ -205,7 +205,8 @@ impl Network {
         }
     }
 
-    /// Sends a probe, which counts when it has come back, if nothing was in its way; what has come back so far.
+    /// Sends a probe, which counts on its return if no fault is in its way, and reports the path so
+    /// far.
     pub(super) fn probe(&mut self, who: usize, session: SessionId) -> Option<Input> {
         let id = self.conn(who, session)?;
         let (conditions, now) = (&self.script.conditions, self.now.as_micros());
@@ -255,7 +256,7 @@ impl Network {
         for relay::Transmission { to, stream, reply, via } in transmissions {
             let has_expired = self.now.as_micros() >= self.conns[to.0].admits_until;
             if has_expired && matches!(reply, Reply::EpochAdded { .. }) {
-                // Who comes now is not shown to it.
+                // A relay announces no namespace to a session whose token has expired.
                 continue;
             }
             let Some(mut at) = self.arrival(to, Direction::Down, stream, reply.bytes()) else {
@@ -281,7 +282,7 @@ impl Network {
         }
     }
 
-    /// A participant learns that a session has been silent for too long, if it still holds it.
+    /// A participant's idle timeout fires, if it still holds the session.
     pub(super) fn participant_times_out(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
         let (who, session) = (conn.who, conn.session);
@@ -290,7 +291,7 @@ impl Network {
         std::mem::take(&mut conn.open).then_some((who, closed))
     }
 
-    /// What a relay says reaches a participant, if that still holds the session.
+    /// A relay's reply reaches a participant, if that still holds the session.
     pub(super) fn at_participant(&mut self, id: ConnId, reply: Reply) -> Option<(usize, Input)> {
         let conn = &self.conns[id.0];
         let (who, session) = (conn.who, conn.session);

@@ -1,5 +1,4 @@
-//! A participant: the state machine, the application that speaks and listens, and what the driver
-//! would do.
+//! A participant: its state machine, its application and its process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,16 +16,16 @@ use crate::digest::Digest;
 use crate::run_log::{CallLog, DeliveredFrame, ParticipantLog, SentFrame, TrackLog};
 use crate::script::{SCREEN, Script, participant_name};
 
-/// One participant, in the process that is there now, if there is one.
+/// A participant and its current process, if it has one.
 pub(super) struct Participant {
     pub(super) who: usize,
     script: Arc<Script>,
     pub(super) process: Option<Process>,
-    /// When its call is to be woken, in microseconds.
+    /// When the call wakes for its deadline, in microseconds.
     pub(super) alarm: Option<u64>,
-    /// What its call is to be told at once, in answer to what it said; empty in between.
+    /// The inputs that outputs have caused and the call has not handled; empty between events.
     pub(super) pending_inputs: VecDeque<Input>,
-    /// Whether it has hung up, and has not called again.
+    /// Whether the participant has hung up and not called again.
     hung_up: bool,
     pub(super) log: ParticipantLog,
     pub(super) coverage: TransitionCoverage,
@@ -38,16 +37,16 @@ pub(super) struct Participant {
 
 pub(super) struct Process {
     pub(super) supervisor: Supervisor,
-    /// Which of the participant's lives it is.
+    /// The index of the call in the participant's log.
     pub(super) call_index: usize,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
-    /// How many frames it has said.
+    /// How many frames the process has sent on each track.
     frames: u64,
 }
 
-/// Its first track that it listens to; those that it speaks on come before.
+/// The first identifier of a subscribed track; published tracks have lower ones.
 const FIRST_SUBSCRIBED: u64 = 100;
-/// The track that it presents.
+/// The track of the screen share.
 const SCREEN_TRACK: TrackId = TrackId(50);
 
 impl Participant {
@@ -67,7 +66,7 @@ impl Participant {
         }
     }
 
-    /// Begins a process, if it is time and there is none.
+    /// Starts a process, if it is due and none runs.
     pub(super) fn start_process(&mut self, network: &mut Network) {
         let (starts, sends_from) = self.script.starts(self.who);
         if network.now.as_micros() < starts || self.process.is_some() {
@@ -79,7 +78,7 @@ impl Participant {
         network.schedule(sends_from, SimEvent::SendFrames(self.who, call_index));
     }
 
-    /// Begins a process; gives what its application asks for first.
+    /// Starts a call; returns the first inputs of its application.
     fn new_call(&mut self, now: Timestamp) -> Vec<Input> {
         let (script, call_index) = (&self.script, self.log.calls.len());
         let mut config = Config::new("relay-0", "room", participant_name(self.who));
@@ -96,7 +95,7 @@ impl Participant {
         let mut call_log =
             CallLog { since: now, incarnation: config.first_epoch, ..CallLog::default() };
         let seed = script.seed(self.who, call_index);
-        let supervisor = Supervisor::new(config, seed, now).expect("a valid configuration");
+        let supervisor = Supervisor::new(config, seed, now).expect("the configuration is valid");
         self.hung_up = false;
         self.process =
             Some(Process { supervisor, call_index, publications: BTreeMap::new(), frames: 0 });
@@ -112,7 +111,7 @@ impl Participant {
         inputs
     }
 
-    /// Listens to everybody.
+    /// Subscribes to every track of the other participants.
     fn subscribe_all(&mut self, now: Timestamp) -> Vec<Input> {
         let script = Arc::clone(&self.script);
         let who = self.who;
@@ -138,7 +137,7 @@ impl Participant {
         self.log.calls.last_mut()
     }
 
-    /// Says the next frame, if it is still the process in that life who is to.
+    /// Sends the next frame of each track, if the call with that index is still current.
     pub(super) fn send_frames(&mut self, call_index: usize, network: &mut Network) {
         let now = network.now.as_micros();
         let is_current = self.log.calls.len() == call_index + 1;
@@ -146,7 +145,7 @@ impl Participant {
             return;
         }
         if let Some(until) = self.script.conditions.suspended_until(self.who, now) {
-            // A suspended process says nothing.
+            // A suspended process sends nothing.
             return network.schedule(until, SimEvent::SendFrames(self.who, call_index));
         }
         let inputs = self.next_frames(network.now);
@@ -157,9 +156,9 @@ impl Participant {
         );
     }
 
-    /// The next frame on each track.
+    /// The inputs with the next frame of each track.
     fn next_frames(&mut self, now: Timestamp) -> Vec<Input> {
-        // A call that is over takes nothing more.
+        // An ended call takes no frames.
         let Some(process) = self.process.as_mut().filter(|p| !p.supervisor.state().is_final())
         else {
             return Vec::new();
@@ -179,7 +178,7 @@ impl Participant {
         inputs
     }
 
-    /// Does what its application is to do, if there is one.
+    /// Performs an action of the application, if there is a process.
     pub(super) fn perform(&mut self, action: AppAction, network: &mut Network) {
         let inputs = self.inputs_for(action, network.now);
         self.feed(inputs, network);
@@ -194,7 +193,7 @@ impl Participant {
         }
     }
 
-    /// What its application tells its call when it is to do this, if there is one.
+    /// The inputs that an action brings to the call, if there is a process.
     fn inputs_for(&mut self, action: AppAction, now: Timestamp) -> Vec<Input> {
         let Some(state) = self.process.as_ref().map(|process| process.supervisor.state()) else {
             return Vec::new();
@@ -240,7 +239,7 @@ impl Participant {
         }
     }
 
-    /// Its process ends without a word.
+    /// The process dies without closing its sessions.
     pub(super) fn kill_process(&mut self, network: &mut Network) {
         self.process = None;
         self.alarm = None;
@@ -248,7 +247,7 @@ impl Participant {
         network.process_killed(self.who);
     }
 
-    /// Has said everything.
+    /// Finishes every published track.
     pub(super) fn finish(&mut self, network: &mut Network) {
         let tracks = (1..).zip(self.script.track_specs());
         let finish = tracks.map(|(id, _)| Input::Finish { track: TrackId(id) });
@@ -256,7 +255,7 @@ impl Participant {
         self.feed(inputs, network);
     }
 
-    /// Everybody has said everything, and it hangs up.
+    /// Logs the state of the call and closes it.
     pub(super) fn close(&mut self, network: &mut Network) {
         let state = self.process.as_ref().map(|process| process.supervisor.state());
         if let Some(call) = self.current_call() {
@@ -266,7 +265,7 @@ impl Participant {
     }
 }
 
-/// Takes note of what is for the application.
+/// Logs an output that concerns the application.
 pub(super) fn log_output(call: &mut CallLog, now: Timestamp, output: &Output) {
     match output {
         Output::Deliver { track, object, gap } => {

@@ -1,4 +1,5 @@
-//! How the ways between participants and relays carry what is sent, in the model's terms: messages, not packets.
+//! The paths between participants and relays, in the model's terms: they carry messages, not
+//! packets.
 
 use std::sync::Arc;
 
@@ -6,23 +7,25 @@ use crate::conditions::Direction;
 use crate::rng::{RngStream, SimRng};
 use crate::script::Script;
 
-/// How long the model tries to bring a message through before its connection counts as dead: a relay's
-/// idle timeout, in microseconds.
+/// How long the model keeps trying to deliver a message before the connection counts as dead: a
+/// relay's idle timeout, in microseconds.
 pub(super) const RELAY_IDLE_TIMEOUT: u64 = 10_000_000;
 
-/// How long a connection may take to notice that its path is open again, in microseconds: it is moved
-/// to a fresh socket every 500 ms, and with that its probes begin anew (seen on real sockets).
+/// The most time that a connection takes to notice that its path is open again, in microseconds.
+/// The driver migrates it to a fresh socket every 500 ms, which restarts its probes (measured on
+/// real sockets).
 const RESUMPTION_TIME: u64 = 600_000;
-/// What a message costs on the line beside its payload, in bytes: headers of every layer.
+/// The bytes that a message costs on the link beside its payload: the headers of every layer.
 const HEADER_BYTES: u64 = 60;
-/// QUIC begins no connection over a path that carries less, in bytes (RFC 9000, section 14).
+/// The smallest packet size that a path must carry for a QUIC handshake, in bytes (RFC 9000,
+/// section 14).
 const SMALLEST_MTU: u64 = 1_200;
 
-/// Everybody's paths.
+/// The paths of all participants.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
     script: Arc<Script>,
-    /// For each way of each participant: its chance, and until when its line is busy.
+    /// For each participant and direction: its random stream, and until when the link is busy.
     links: Vec<[(SimRng, u64); 2]>,
 }
 
@@ -35,9 +38,10 @@ impl Paths {
         Self { script, links }
     }
 
-    /// When what is sent now arrives: at once, or when it was sent again after a loss, or after the
-    /// path was blocked and the sender's probes, ever further apart, found it open. `None` if the
-    /// connection is dead by then.
+    /// When data sent now arrives; `None` if the connection is dead by then.
+    ///
+    /// A lost packet adds a retransmission. On a blocked path, the data arrives when one of the
+    /// sender's probes, which it sends ever further apart, finds the path open.
     pub(super) fn arrival(
         &mut self,
         who: usize,
@@ -52,11 +56,11 @@ impl Paths {
         if let Some((bandwidth, until)) = conditions.bandwidth(who, now) {
             let begins = (*busy_until).max(now);
             let through = begins + (bytes as u64 + HEADER_BYTES) * 1_000_000 / bandwidth.max(1);
-            // What the sender holds back goes out at once when the line is wide again.
+            // What the sender holds back leaves at once when the link is wide again.
             *busy_until = through.min(until.max(now));
             arrives += *busy_until - now;
         }
-        // A packet with a bit turned over is a packet lost.
+        // A packet with a flipped bit is dropped on arrival: it counts as lost.
         for spoilt in [conditions.loss(who, now), conditions.corruption(who, now)] {
             if spoilt.is_some_and(|one_in| rng.one_in(one_in)) {
                 arrives += latency * 3;
@@ -77,8 +81,10 @@ impl Paths {
         Some(arrives)
     }
 
-    /// When a relay that may be away answers a dial that begins now, and when the session is up: the first
-    /// of the handshake's probes that comes through both ways, and two round trips.
+    /// When a relay answers a dial that starts now, and when the session is up.
+    ///
+    /// The handshake succeeds with its first probe that passes both ways, and takes two round
+    /// trips. A relay that is down does not answer.
     pub(super) fn handshake(&self, who: usize, relay: usize, now: u64) -> Option<(u64, u64)> {
         let conditions = &self.script.conditions;
         [0, 300_000, 900_000, 2_100_000].into_iter().find_map(|pause| {

@@ -1,5 +1,5 @@
-//! A relay that remembers nothing: names, who follows whom, who subscribes to what, and the current
-//! group of each track. It imitates what the real one was seen to do.
+//! A relay without persistent state: namespaces, namespace subscriptions, track subscriptions and
+//! the current group of each track. It imitates the observed behaviour of the real relay.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, Watc
 
 use super::connection::ConnId;
 
-/// Which of the tracks that everybody speaks on.
+/// The position of a track among those that every participant publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TrackIndex(pub(super) usize);
 
-/// What a participant asks of a relay, or tells it.
+/// What a participant sends to a relay.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     PublishNamespace { namespace: Vec<String>, epoch: u64 },
@@ -27,7 +27,7 @@ pub(super) enum Request {
     Close,
 }
 
-/// What a relay tells a participant.
+/// What a relay sends to a participant.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     NamespaceAccepted { epoch: u64 },
@@ -46,13 +46,13 @@ pub(super) enum Reply {
     FetchEnded { fetch: FetchId, complete: bool },
 }
 
-/// What a relay sends: to whom, in which of its streams, after how long.
+/// A reply with its receiver and its stream.
 #[derive(Clone, Debug)]
 pub(super) struct Transmission {
     pub(super) to: ConnId,
     pub(super) stream: u64,
     pub(super) reply: Reply,
-    /// For what first goes to a publisher and back.
+    /// The publisher to which the relay forwards the request first: a round trip comes on top.
     pub(super) via: Option<ConnId>,
 }
 
@@ -73,7 +73,7 @@ enum GroupPart {
 struct Subscriber {
     conn: ConnId,
     id: SubscriptionId,
-    /// Whose, and which.
+    /// The publisher's connection, and the track.
     publisher: ConnId,
     track: TrackIndex,
 }
@@ -86,11 +86,11 @@ struct Fetch {
     request: u64,
 }
 
-/// One relay.
+/// A relay.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
-    /// The current group of each track, as far as its publisher has begun it.
+    /// The current group of each track, as far as the publisher has sent it.
     groups: BTreeMap<(ConnId, TrackIndex), Vec<GroupPart>>,
     watches: Vec<(ConnId, WatchId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
@@ -98,11 +98,11 @@ pub(super) struct Relay {
     next_request: u64,
 }
 
-/// The stream of everything that is in order with everything else of a session.
+/// The stream of all messages that a session keeps in one order.
 pub(super) const CONTROL: u64 = 0;
 
 impl Relay {
-    /// Takes in what a participant says, and gives what follows from it.
+    /// Handles a request; returns the replies it causes.
     pub(super) fn handle(
         &mut self,
         conn: ConnId,
@@ -213,7 +213,7 @@ impl Relay {
         group.push(part);
     }
 
-    /// A connection has ended, or counts as dead.
+    /// Drops everything of a connection that has closed or timed out.
     pub(super) fn connection_closed(&mut self, conn: ConnId) -> Vec<Transmission> {
         let mut transmissions = Vec::new();
         self.watches.retain(|(other, ..)| *other != conn);
@@ -243,12 +243,12 @@ impl Relay {
 }
 
 impl Request {
-    /// Whether it is media, which is never held up with requests.
+    /// Whether the request is media: a slow relay still forwards media.
     pub(super) fn is_media(&self) -> bool {
         matches!(self, Self::Object { .. } | Self::EndOfTrack { .. } | Self::FetchObject { .. })
     }
 
-    /// How it is refused to a session whose token has expired; `None` if it goes on.
+    /// The refusal for a session whose token has expired; `None` for requests that need no token.
     pub(super) fn refusal(&self) -> Option<Reply> {
         match *self {
             Self::PublishNamespace { epoch, .. } => Some(Reply::NamespaceRefused { epoch }),
@@ -259,7 +259,7 @@ impl Request {
         }
     }
 
-    /// How much media is in it.
+    /// The length of the media in the request.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Object { object, .. } | Self::FetchObject { object, .. } => {
@@ -271,7 +271,7 @@ impl Request {
 }
 
 impl Reply {
-    /// How much media is in it.
+    /// The length of the media in the reply.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Object { object, .. } | Self::FetchedObject { object, .. } => {
@@ -291,7 +291,7 @@ impl GroupPart {
     }
 }
 
-/// A group is a stream of its own for each subscriber.
+/// The transmission of a group's part to one subscriber: each group has a stream of its own.
 fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> Transmission {
     let reply = match part {
         GroupPart::Object(object) => Reply::Object { subscription, object: object.clone() },
@@ -302,7 +302,7 @@ fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> 
 }
 
 impl Transmission {
-    /// An answer to a request.
+    /// The answer to a request, on the control stream.
     pub(super) fn answer(to: ConnId, reply: Reply) -> Self {
         Self { to, stream: CONTROL, reply, via: None }
     }

@@ -1,4 +1,4 @@
-//! What can happen at a moment of the model's time.
+//! The events of the model, which happen at one moment of simulated time.
 
 use holdline_core::{RequestId, SessionId};
 
@@ -9,16 +9,16 @@ use crate::conditions::AppAction;
 #[derive(Clone, Debug)]
 pub(super) enum SimEvent {
     StartProcess(usize),
-    /// The process in that life of a participant says its next frame.
+    /// The participant sends its next frames, in the call with this index.
     SendFrames(usize, usize),
     Connected(ConnId),
     AtRelay(ConnId, Request),
     AtParticipant(ConnId, Reply),
     RelayTimesOut(ConnId),
     ParticipantTimesOut(ConnId),
-    /// A session ended that the participant has left.
+    /// A session closed that the participant had already closed itself.
     StaleSessionClosed(usize, SessionId),
-    /// To the process in that life of a participant.
+    /// The directory answers the participant's call with this index.
     DirectoryAnswers(usize, usize, RequestId),
     RelayCrashes(usize),
     AppAction(usize, AppAction),

@@ -1,10 +1,10 @@
-//! The cells of the transition matrix that a run has met: in which state which input came.
+//! The cells of the transition matrix that a run has reached: pairs of a state and an input.
 
 use std::collections::BTreeSet;
 
 use holdline_core::{Input, StateName};
 
-/// Lists the kinds of inputs once, and fails to compile if one is missing.
+/// Lists the kinds of inputs once; the match fails to compile if one is missing.
 macro_rules! input_kinds {
     ($($input_kind:ident),* $(,)?) => {
         #[derive(Clone, Copy)]
@@ -20,11 +20,12 @@ macro_rules! input_kinds {
 }
 
 input_kinds! {
-    Connect, Publish, Subscribe, Send, Finish, MediaDeviceError, SafetyAlert, Unsubscribe, ReconnectNow, HostChecked,
-    NetworkChanged, Close, Tick, Connected, DialFailed, SessionClosed, PathReport, DirectoryAnswered,
-    CredentialAnswered, CredentialFailed, NamespaceAccepted, NamespaceRefused, PublicationEnded, WatchAccepted,
-    WatchEnded, EpochAdded, EpochRemoved, SubscriptionAccepted, SubscriptionEnded, Object, EndOfTrack, FetchedObject,
-    FetchEnded, FetchRequested, FetchCancelled,
+    Connect, Publish, Subscribe, Send, Finish, MediaDeviceError, SafetyAlert, Unsubscribe,
+    ReconnectNow, HostChecked, NetworkChanged, Close, Tick, Connected, DialFailed,
+    SessionClosed, PathReport, DirectoryAnswered, CredentialAnswered, CredentialFailed,
+    NamespaceAccepted, NamespaceRefused, PublicationEnded, WatchAccepted, WatchEnded,
+    EpochAdded, EpochRemoved, SubscriptionAccepted, SubscriptionEnded, Object, EndOfTrack,
+    FetchedObject, FetchEnded, FetchRequested, FetchCancelled,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! Whom a fault befalls: one participant, or one relay.
+//! The target of a fault: one participant or one relay.
 
-/// Whom a fault befalls.
+/// The target of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultTarget {
     Participant(u64),

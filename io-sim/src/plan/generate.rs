@@ -1,14 +1,14 @@
-//! The plan of a seed.
+//! Generated plans: the plan of a seed.
 
 use super::fault::{FOREVER_MS, Fault, FaultKind, Side};
 use super::fault_target::FaultTarget;
 use super::{FaultPlan, Topology};
 use crate::rng::{RngStream, SimRng};
 
-/// Draws a fault of a family.
+/// Draws a fault of one family.
 type Family = fn(&Topology, &mut SimRng) -> FaultKind;
 
-/// What a seed may draw from.
+/// The families of temporary faults.
 const FAMILIES: [Family; 16] = [
     |topology, rng| FaultKind::Partition {
         participant: topology.any_participant(rng),
@@ -59,7 +59,7 @@ const FAMILIES: [Family; 16] = [
     |topology, rng| FaultKind::RefusingRelay { relay: topology.any_relay(rng) },
 ];
 
-/// What may stay to the end: a call can live with it, or must end.
+/// The families of permanent faults. A call continues despite them, or must end.
 const LASTING: [Family; 7] = [
     |topology, rng| FaultKind::Latency {
         participant: topology.any_participant(rng),
@@ -73,7 +73,7 @@ const LASTING: [Family; 7] = [
         participant: topology.any_participant(rng),
         one_in: rng.between(2, 20),
     },
-    // What overtakes others passes for a loss, too.
+    // The transport takes overtaken packets for lost ones, too.
     |topology, rng| FaultKind::Reordering {
         participant: topology.any_participant(rng),
         one_in: if topology.video { topology.bearable_loss(rng) } else { rng.between(5, 50) },
@@ -83,7 +83,7 @@ const LASTING: [Family; 7] = [
         participant: topology.any_participant(rng),
         one_in: topology.bearable_loss(rng),
     },
-    // The only one is as good as a partition of everybody.
+    // A crash of the only relay cuts off everybody.
     |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
     |topology, rng| FaultKind::Partition {
         participant: topology.any_participant(rng),
@@ -91,7 +91,7 @@ const LASTING: [Family; 7] = [
     },
 ];
 
-/// What people and their devices do in the middle of a call.
+/// Actions of users and their devices during a call.
 const APP_ACTIONS: [Family; 5] = [
     |topology, rng| FaultKind::HangUp { participant: topology.any_participant(rng) },
     |topology, rng| FaultKind::StopListening { participant: topology.any_participant(rng) },
@@ -105,7 +105,7 @@ impl Topology {
         rng.between(0, self.participants - 1)
     }
 
-    /// Some calls have more people in them, and more places to meet.
+    /// Makes some calls larger, with more relays.
     fn enlarge(&mut self, rng: &mut SimRng) {
         if rng.one_in(16) {
             self.participants = rng.between(4, 5);
@@ -115,7 +115,7 @@ impl Topology {
         }
     }
 
-    /// Something befalls everybody at the same moment, or every relay.
+    /// Repeats one fault for every participant, or every relay, at the same moment.
     fn spread(&self, faults: &mut Vec<Fault>, rng: &mut SimRng) {
         let shared = rng.one_of(faults);
         if shared.is_lasting() {
@@ -138,21 +138,21 @@ impl Topology {
         rng.between(0, self.relays - 1)
     }
 
-    /// One in how many packets may be lost for good. What a path carries falls with the root of it: video
-    /// needs more, and a publisher does not drop yet what it cannot send.
+    /// One packet in how many may be lost permanently. Throughput falls with the square root of the
+    /// loss rate; video needs more of it, and a publisher does not yet drop what it cannot send.
     fn bearable_loss(&self, rng: &mut SimRng) -> u64 {
         if self.video { rng.between(200, 400) } else { rng.between(20, 100) }
     }
 }
 
-/// One plan in so many keeps its frames when it is thinned.
+/// One thinned plan in so many keeps its frame rate.
 const FULL_RATE_EVERY: u64 = 64;
-/// So many frames are one in the others.
+/// How much longer frames are in the other thinned plans.
 const SPARSE_FACTOR: u64 = 10;
 
 impl FaultPlan {
-    /// The same for the model of the network, whose runs are spent on frames while what they are for are
-    /// decisions: in all plans but a few, frames last longer.
+    /// The plan for the model of the network: all but a few plans have longer frames. The model
+    /// exists to test decisions, and would spend its time on frames.
     #[must_use]
     pub fn thinned(mut self) -> Self {
         if !self.seed.is_multiple_of(FULL_RATE_EVERY) {
@@ -161,8 +161,8 @@ impl FaultPlan {
         self
     }
 
-    /// The plan of a seed. Each seed leaves out whole families of faults, so that the others come in
-    /// greater numbers (swarm testing, Groce et al., ISSTA 2012).
+    /// Generates the plan of a seed. Each seed leaves out whole families of faults, so that more
+    /// faults of the others come together (swarm testing, Groce et al., ISSTA 2012).
     pub fn generate(seed: u64) -> Self {
         let mut rng = SimRng::new(seed, RngStream::Topology);
         let participants = if rng.one_in(4) { 3 } else { 2 };
@@ -177,11 +177,11 @@ impl FaultPlan {
             lossless_bytes: Topology::SPEECH_BYTES,
             history_ms: Topology::HISTORY_MS,
         };
-        // 300 kbit/s of video at most.
+        // Video sends at most 300 kbit/s.
         if topology.video {
             topology.frame_ms = topology.frame_ms.max(40);
         }
-        // Some speech as it is recorded: 16 bits, 16,000 times a second, for 20 ms.
+        // Some lossless tracks carry speech as recorded: 16 bits at 16 kHz, in frames of 20 ms.
         if !topology.video && rng.one_in(4) {
             topology.lossless_bytes = 640;
         }
@@ -195,7 +195,7 @@ impl FaultPlan {
                 let kind = family(&topology, &mut rng);
                 let near = rng.one_in(3).then(|| faults.last().copied()).flatten();
                 let at_ms = match near {
-                    // What is hardest is what comes while something else begins or ends.
+                    // Faults near the begin or end of another fault are the hardest.
                     Some(other) => {
                         let edge = rng.one_of(&[other.at_ms, other.end_ms()]);
                         (edge + rng.between(0, 1_000)).saturating_sub(500)
@@ -215,7 +215,7 @@ impl FaultPlan {
             let at_ms = rng.between(0, 20_000);
             faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
         }
-        // Some people are impatient, half of the time because something has just begun.
+        // Some users are impatient, half of them because a fault has just begun.
         let mut rng = SimRng::new(seed, RngStream::Requests);
         if rng.one_in(4) {
             for _ in 0..rng.between(1, 3) {
@@ -227,7 +227,8 @@ impl FaultPlan {
                 faults.push(Fault { at_ms, for_ms: 0, kind });
             }
         }
-        // Some relays want to see a token. What matters is who has none when it has to dial.
+        // Some relays require tokens. The hard case is a participant without a token when it must
+        // dial.
         let mut rng = SimRng::new(seed, RngStream::Tokens);
         if rng.one_in(8) {
             let near = !faults.is_empty() && !rng.one_in(4);
@@ -242,7 +243,7 @@ impl FaultPlan {
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        // Some relays are not known before somebody says which there are. What matters is when a call begins.
+        // Some calls query a directory for relays. The hard case is the start of a call.
         let mut rng = SimRng::new(seed, RngStream::Directory);
         if rng.one_in(8) {
             for participant in 0..topology.participants {
@@ -257,7 +258,7 @@ impl FaultPlan {
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        // And some do other things, mostly while something is amiss.
+        // Some users do other things, mostly near a fault.
         let mut rng = SimRng::new(seed, RngStream::AppActions);
         if rng.one_in(4) {
             for _ in 0..rng.between(1, 3) {

@@ -1,5 +1,8 @@
-//! What our crates log as an error in a run. Nothing of it may: a fault of the network is no error of the
-//! program. (moq-transport has another view, and logs one for every stream that ends with its session.)
+//! A subscriber that captures the errors our crates log during a run. There must be none: a network
+//! fault is no error of the program.
+//!
+//! Other crates see it differently: moq-transport logs an error for every stream that ends with its
+//! session.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +18,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 pub(super) struct ErrorCapture(Arc<Mutex<Vec<String>>>);
 
 impl ErrorCapture {
-    /// Does something, and listens to what it logs on this thread.
+    /// Runs a function and captures the errors it logs on this thread.
     pub(super) fn capture<T>(&self, run: impl FnOnce() -> T) -> T {
         tracing::subscriber::with_default(self.clone(), run)
     }
@@ -25,7 +28,7 @@ impl ErrorCapture {
     }
 }
 
-/// Wants to hear of nothing else, not of spans either: what nobody listens to costs nothing.
+/// Enables error events of our crates only, and no spans: disabled callsites cost nothing.
 impl Subscriber for ErrorCapture {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.enabled(metadata) { Interest::always() } else { Interest::never() }
@@ -72,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_of_ours_is_heard_and_nothing_else() {
+    fn only_errors_of_our_crates_are_captured() {
         let errors = ErrorCapture::default();
         errors.capture(|| {
             tracing::error!(target: "moq_transport::serve", "a stream ended");

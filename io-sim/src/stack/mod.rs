@@ -1,8 +1,9 @@
-//! The production driver, quinn and moq-transport as they are, and the real relay, on a simulated network.
+//! The real stack on a simulated network: the production driver, quinn, moq-transport and the real
+//! relay.
 //!
-//! Hosts, their time, and the death and return of processes are turmoil's; packets and what befalls them
-//! are `ether.rs`'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
-//! each time.
+//! turmoil simulates the hosts, their time and their restarts; `packet_network.rs` simulates the
+//! packets and their faults. A run is one thread whose randomness comes from the seed, so it is
+//! repeatable to the byte.
 
 mod certificate;
 mod clock;
@@ -33,16 +34,17 @@ use crate::rng::{RngStream, SimRng};
 use crate::run_log::RunLog;
 use crate::script::{START_UNIX_MS, Script, participant_name, restarts};
 
-/// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
+/// How far hosts run ahead of each other at most, in milliseconds. Processes are killed with this
+/// precision.
 const LONGEST_TICK: u64 = 25;
-/// How long goodbyes may take after everything is over.
+/// How long calls may take to close after the end of the run.
 const CLOSING_TIME: Duration = Duration::from_secs(3);
 
 /// Plays a plan.
 ///
 /// # Errors
 ///
-/// If it cannot be played to its end.
+/// If the plan cannot be played to its end.
 pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     if !cfg!(tokio_unstable) {
         let why = "built without `--cfg tokio_unstable`: RUSTFLAGS in the environment goes before \
@@ -51,7 +53,8 @@ pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     }
     relay::prepare().map_err(|error| RunError::Process(error.to_string()))?;
     let entropy = SimRng::new(plan.seed, RngStream::Entropy).draw();
-    // What is dropped after a panic may panic too, and end the process: then this is all that names the seed.
+    // A drop after a panic may panic again and abort the process. Then only the thread's name shows
+    // the seed.
     let name = format!("seed {}", plan.seed);
     let played = entropy::seeded(&name, entropy, wall_clock(Duration::ZERO), || {
         let errors = ErrorCapture::default();
@@ -127,7 +130,7 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
             match (begins, sim.is_host_running(host.as_str())) {
                 (false, true) => sim.crash(host),
                 (true, false) => sim.bounce(host),
-                // It had ended by itself.
+                // The host has already stopped by itself.
                 _ => {}
             }
         }
@@ -151,13 +154,14 @@ fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
     Ok(RunLog { participants, cells: BTreeSet::new(), digest: digest.finish() })
 }
 
-/// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.
+/// How far hosts run ahead of each other. No packet takes less time than that, so each arrives on
+/// time.
 fn tick(topology: &Topology) -> Duration {
     let shortest = topology.latency_ms.iter().min().copied().unwrap_or(LONGEST_TICK);
     Duration::from_millis(shortest.clamp(1, LONGEST_TICK))
 }
 
-/// The right time since 1970.
+/// The correct time since 1970.
 fn wall_clock(elapsed: Duration) -> Duration {
     Duration::from_millis(START_UNIX_MS) + elapsed
 }

@@ -1,7 +1,7 @@
-//! The network between everybody's sockets: addresses, and packets on their way.
+//! The packet network between all sockets: addresses, links, and packets in flight.
 //!
-//! A participant sits behind a NAT of its own, on an address of its own. Whatever befalls a packet is drawn
-//! here, from a stream of chance for each way of each participant.
+//! Each participant has its own address behind its own NAT. The faults of a packet are drawn here,
+//! from one random stream for each direction of each participant.
 
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,14 +13,14 @@ use crate::digest::Digest;
 use crate::rng::{RngStream, SimRng};
 use crate::script::Script;
 
-/// How much a narrow line queues, in microseconds of its own time.
+/// The longest queue of a link with limited bandwidth, in microseconds of transmission time.
 const QUEUE: u64 = 250_000;
-/// The first port that a NAT gives.
+/// The first port that a NAT assigns.
 const FIRST_PORT: u16 = 40_000;
 /// The port of every relay.
 const RELAY_PORT: u16 = 4_443;
 
-/// Whose socket it is.
+/// The host that owns a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketOwner {
     Participant(usize),
@@ -30,18 +30,18 @@ pub(crate) enum SocketOwner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SocketId(usize);
 
-/// A packet on its way.
+/// A packet in flight.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// When it arrives, in microseconds from the start.
+    /// The arrival time, in microseconds from the start.
     due: u64,
-    /// In the order of being sent.
+    /// The serial number in order of sending.
     serial: u64,
     pub(crate) from: SocketAddr,
     pub(crate) payload: Vec<u8>,
 }
 
-/// The first to arrive is the greatest.
+/// Reversed for the max-heap: the packet that arrives first is the greatest.
 impl Ord for Packet {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (other.due, other.serial).cmp(&(self.due, self.serial))
@@ -57,9 +57,10 @@ impl PartialOrd for Packet {
 #[derive(Debug)]
 struct Socket {
     owner: SocketOwner,
-    /// Where it is reached. A participant's changes with its NAT and its network.
+    /// The address at which the socket is reached. A participant's changes with its NAT and its
+    /// network.
     address: SocketAddr,
-    /// Which of its NAT's mappings that is.
+    /// The NAT mapping of that address.
     mapping: Mapping,
     inbox: BinaryHeap<Packet>,
     reader: Option<Reader>,
@@ -68,24 +69,24 @@ struct Socket {
 /// How often the address and the port have changed.
 type Mapping = (u64, u64);
 
-/// Who waits for packets, and until when it will not look by itself.
+/// A task that waits for packets, and the time at which its own timer wakes it.
 #[derive(Debug)]
 struct Reader {
     waker: Waker,
     until: Option<u64>,
 }
 
-/// One way of a participant's line.
+/// One direction of a participant's link.
 #[derive(Debug)]
 struct LinkDirection {
     rng: SimRng,
-    /// When the last packet in its queue is through.
+    /// When the last packet in the queue has been transmitted.
     busy_until: u64,
-    /// When the last packet arrives that was not overtaken.
+    /// The arrival time of the last packet that kept its order.
     last_due: u64,
 }
 
-/// All of it, shared by everybody's sockets. A run is one thread: the lock is never waited for.
+/// The packet network, shared by all sockets. A run has one thread, so the lock is never contended.
 #[derive(Clone, Debug)]
 pub(crate) struct PacketNetwork(Arc<Mutex<Inner>>);
 
@@ -123,12 +124,12 @@ impl PacketNetwork {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where a relay listens.
+    /// The address of a relay.
     pub(crate) fn relay_address(relay: usize) -> SocketAddr {
         (Ipv4Addr::new(10, 0, 0, 1 + relay as u8), RELAY_PORT).into()
     }
 
-    /// A fresh socket.
+    /// Opens a socket.
     pub(crate) fn bind(&self, owner: SocketOwner, now: u64) -> SocketId {
         let mut inner = self.inner();
         let id = SocketId(inner.sockets.len());
@@ -149,7 +150,7 @@ impl PacketNetwork {
         self.inner().sockets[id.0].address
     }
 
-    /// The process that had it is gone, or does not want it any more.
+    /// Closes a socket that its process has dropped.
     pub(crate) fn close(&self, id: SocketId) {
         let mut inner = self.inner();
         let socket = &mut inner.sockets[id.0];
@@ -161,15 +162,15 @@ impl PacketNetwork {
         }
     }
 
-    /// Sends a packet. Whoever sends never learns what became of it.
+    /// Sends a packet. The sender never learns whether it arrives.
     pub(crate) fn send(&self, id: SocketId, to: SocketAddr, payload: &[u8], now: u64) {
         let woken = self.inner().send(id, to, payload, now);
-        // Not while the lock is held: whoever wakes up may want it.
+        // The lock must be free here: a woken task may take it.
         woken.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// What has arrived by now, one packet; else when the next one will, of those on their way, and `waker`
-    /// is woken if another one comes before.
+    /// Takes one packet that has arrived. Otherwise returns the arrival time of the next packet in
+    /// flight, and wakes `waker` if another one arrives sooner.
     pub(crate) fn receive(
         &self,
         id: SocketId,
@@ -179,7 +180,7 @@ impl PacketNetwork {
         let mut inner = self.inner();
         let socket = &mut inner.sockets[id.0];
         match socket.inbox.peek().map(|packet| packet.due) {
-            Some(due) if due <= now => Ok(socket.inbox.pop().expect("peeked")),
+            Some(due) if due <= now => Ok(socket.inbox.pop().expect("peek has shown a packet")),
             until => {
                 socket.reader = Some(Reader { waker: waker.clone(), until });
                 Err(until)
@@ -187,7 +188,7 @@ impl PacketNetwork {
         }
     }
 
-    /// Over every packet so far: when, from where, to where, and each byte.
+    /// A hash over every packet so far: its time, its addresses and its bytes.
     pub(crate) fn digest(&self) -> u64 {
         self.inner().digest.finish()
     }
@@ -223,7 +224,7 @@ impl Inner {
         payload: &[u8],
         now: u64,
     ) -> [Option<Waker>; 2] {
-        // A NAT that has forgotten a socket gives it another mapping when it sends.
+        // When the NAT has dropped a socket's mapping, sending creates a new one.
         let (owner, known) = (self.sockets[id.0].owner, self.sockets[id.0].mapping);
         let mapping = self.mapping(owner, now);
         if mapping != known {
@@ -251,7 +252,7 @@ impl Inner {
             .map(|copy| copy.and_then(|(due, payload)| self.enqueue(receiver, due, from, payload)))
     }
 
-    /// Who is reached at an address now. What a NAT has forgotten reaches nobody.
+    /// The socket that an address reaches now. A dropped mapping reaches none.
     fn receiver(&self, at: SocketAddr, now: u64) -> Option<SocketId> {
         let id = *self.reached_at.get(&at)?;
         let socket = &self.sockets[id.0];
@@ -273,11 +274,11 @@ impl Inner {
     }
 }
 
-/// A packet that comes through, when, and perhaps the same one again.
+/// The packet with its arrival time, and perhaps a duplicate.
 type Copies = [Option<(u64, Vec<u8>)>; 2];
 
 impl LinkDirection {
-    /// What becomes of a packet that is sent now.
+    /// Carries a packet that is sent now, with its faults.
     fn carry(
         &mut self,
         script: &Script,
@@ -299,7 +300,8 @@ impl LinkDirection {
         let Some(through) = self.queue(bandwidth, length, now) else {
             return [None, None];
         };
-        // What comes to a suspended process waits for it, and what it would have sent is sent then.
+        // Packets to a suspended process wait for its return, and so do those that it would have
+        // sent.
         let through = conditions.suspended_until(who, now).unwrap_or(through).max(through);
         let latency = conditions.latency(who, now);
         let mut due = through + latency + self.rng.between(0, 200 + latency / 20);
@@ -323,7 +325,7 @@ impl LinkDirection {
         [Some((due, payload)), again]
     }
 
-    /// When a packet is through the narrowest part of the line; `None` if its queue is full.
+    /// When a packet leaves the bottleneck of the path; `None` if its queue is full.
     fn queue(&mut self, bandwidth: Option<u64>, length: u64, now: u64) -> Option<u64> {
         let Some(bandwidth) = bandwidth else { return Some(now) };
         let begins = self.busy_until.max(now);

@@ -1,6 +1,6 @@
-//! How relays are named in a run.
+//! The names and URLs of a run's relays.
 
-/// How a relay is called.
+/// The host name of a relay.
 pub(crate) fn relay_name(relay: usize) -> String {
     format!("relay-{relay}")
 }

@@ -1,4 +1,4 @@
-//! A UDP socket of the simulated network, as quinn wants it.
+//! A UDP socket of the simulated network, for quinn.
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
@@ -18,7 +18,7 @@ pub(crate) struct SimSocket {
     packet_network: PacketNetwork,
     id: SocketId,
     clock: Clock,
-    /// Until the next packet arrives that is on its way.
+    /// The timer until the next packet in flight arrives.
     timer: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
@@ -34,7 +34,7 @@ impl SimSocket {
         })
     }
 
-    /// Whether it is time already; else the task is woken when it is.
+    /// Whether the given time has come; otherwise the task wakes then.
     fn poll_until(&self, cx: &mut Context<'_>, micros: u64) -> Poll<()> {
         let at = self.clock.at(micros);
         let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +107,8 @@ impl AsyncUdpSocket for SimSocket {
     }
 }
 
-/// A host never waits to send: what its line cannot carry is queued or lost there.
+/// A poller that always reports a writable socket: a host never waits to send, its link queues or
+/// drops packets.
 #[derive(Debug)]
 struct AlwaysWritable;
 

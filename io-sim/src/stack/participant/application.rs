@@ -1,4 +1,5 @@
-//! An application that embeds the library: it speaks and listens, and does what people want it to in between.
+//! An application that embeds the library: it publishes, subscribes, and performs the actions of
+//! its user.
 
 use std::sync::Arc;
 
@@ -18,15 +19,15 @@ pub(crate) struct Application {
     call: Call,
     script: Arc<Script>,
     who: usize,
-    /// Which of its participant's calls it is.
+    /// The index of the call in the participant's log.
     call_index: usize,
     shared_log: SharedLog,
     published: Arc<[PublishedTrack]>,
-    /// What it presents.
+    /// The screen share, if one was started.
     screen: Option<PublishedTrack>,
-    /// What it listens to, as long as it does.
+    /// The tasks that receive the subscribed tracks.
     subscriptions: Vec<AbortHandle>,
-    /// All that it notes, until there is nothing more.
+    /// The tasks that log events and frames; they end with the call.
     log_tasks: JoinSet<()>,
 }
 
@@ -58,7 +59,7 @@ impl Application {
         }
     }
 
-    /// Publishes what it will speak on, and listens.
+    /// Publishes its tracks and subscribes to all others.
     pub(crate) fn start(&mut self) -> turmoil::Result {
         let published =
             self.script.track_specs().iter().map(|spec| self.call.publish(spec.track()));
@@ -70,7 +71,7 @@ impl Application {
         self.subscribe_all()
     }
 
-    /// Listens to everybody.
+    /// Subscribes to every track of the other participants.
     fn subscribe_all(&mut self) -> turmoil::Result {
         for publisher in self.script.others(self.who) {
             for spec in self.script.track_specs() {
@@ -94,7 +95,8 @@ impl Application {
         Ok(())
     }
 
-    /// Speaks, and acts meanwhile, until everything is over or it hangs up: then, when it calls again.
+    /// Sends frames and performs actions, until the end of the run or until the user hangs up.
+    /// Returns when the user calls again, if they do.
     pub(crate) async fn run(&mut self) -> turmoil::Result<Option<u64>> {
         let script = Arc::clone(&self.script);
         let published = Arc::clone(&self.published);
@@ -124,7 +126,7 @@ impl Application {
     async fn perform(&mut self, action: AppAction) -> turmoil::Result {
         let call_index = self.call_index;
         match action {
-            // A call that is over is told nothing.
+            // An ended call returns an error, which is ignored.
             AppAction::NetworkChanged => drop(self.call.network_changed()),
             AppAction::ReconnectNow => drop(self.call.reconnect_now()),
             AppAction::ReportDeviceError => {
@@ -139,7 +141,7 @@ impl Application {
                 self.shared_log.write(call_index, |call| {
                     call.tracks.iter_mut().for_each(|track| track.unsubscribed = true);
                 });
-                // Whoever listens no more lets go of its track.
+                // The aborted tasks drop their tracks, which unsubscribes.
                 yield_now().await;
             }
             AppAction::ListenAgain if self.subscriptions.is_empty() => self.subscribe_all()?,
@@ -168,12 +170,12 @@ impl Application {
         Ok(())
     }
 
-    /// Notes that something was reported, if there was a call to report it to.
+    /// Counts a report, if the call accepted it.
     fn count_report(&self, accepted: Result<(), CallEnded>) {
         self.shared_log.write(self.call_index, |call| call.reports += u64::from(accepted.is_ok()));
     }
 
-    /// Ends the call, and notes how.
+    /// Closes the call and logs how it ended.
     pub(crate) async fn close(mut self) {
         let stats = self.call.stats().await;
         self.shared_log.write(self.call_index, |call| call.state = Some(stats.state));
@@ -195,7 +197,7 @@ async fn send_frames(
     while at < script.speech_end {
         clock::sleep_until(at).await;
         if let Some(until) = script.conditions.suspended_until(who, at) {
-            // A suspended process says nothing.
+            // A suspended process sends nothing.
             at = until;
             continue;
         }
@@ -212,7 +214,7 @@ async fn send_frames(
     clock::sleep_until(script.end).await;
 }
 
-/// Says a frame, and notes it if there is a call to say it in.
+/// Sends a frame, and logs it if the call accepted it.
 fn send_frame(
     shared_log: &SharedLog,
     script: &Script,

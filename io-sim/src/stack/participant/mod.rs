@@ -1,4 +1,4 @@
-//! A participant: its processes come and go, and each calls.
+//! A participant's host: its processes start and stop, and each makes calls.
 
 mod application;
 mod relay_directory;
@@ -23,20 +23,20 @@ use super::relay_address::relay_url;
 use crate::run_log::CallLog;
 use crate::script::{Script, participant_name};
 
-/// What becomes of a participant. Its processes come and go; what they saw stays.
+/// A participant's host. Its processes start and stop; its log remains.
 #[derive(Clone)]
 pub(crate) struct ParticipantHost {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
     pub(crate) packet_network: PacketNetwork,
     pub(crate) trust: Trust,
-    /// Of its relays, if they want to see tokens.
+    /// The token checks of its relays, if they require tokens.
     pub(crate) guard: Option<Arc<Guard>>,
     pub(crate) shared_log: SharedLog,
 }
 
 impl ParticipantHost {
-    /// One process, from its beginning until everything is over or it is killed: call by call.
+    /// Runs one process call by call, until the end of the run or until it is killed.
     pub(crate) async fn run(self) -> turmoil::Result {
         clock::sleep_until(self.script.starts(self.who).0).await;
         while let Some(calls_again) = self.run_call().await? {
@@ -45,7 +45,8 @@ impl ParticipantHost {
         Ok(())
     }
 
-    /// One call; when the next one is to begin, if it is hung up before everything is over.
+    /// Runs one call. Returns when the next one starts, if the user hangs up before the end of the
+    /// run.
     async fn run_call(&self) -> turmoil::Result<Option<u64>> {
         let (who, script) = (self.who, &self.script);
         let call_index = self.shared_log.lock().calls.len();

@@ -1,4 +1,4 @@
-//! Whoever knows which relays there are.
+//! The relay directory: the provider that lists the relays.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::script::Script;
 use crate::stack::clock;
 use crate::stack::relay_address::relay_url;
 
-/// Tells a participant, sooner or later.
+/// The relay directory of one participant, which may answer late.
 pub(crate) struct RelayDirectory {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,

@@ -1,4 +1,4 @@
-//! The simulated network, as the production driver sees it.
+//! The simulated network, as the production driver uses it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::stack::packet_network::{PacketNetwork, SocketOwner};
 use crate::stack::relay_address::relay_name;
 use crate::stack::socket::SimSocket;
 
-/// A participant's host.
+/// The network of one participant's host.
 #[derive(Clone, Debug)]
 pub(crate) struct SimNetwork {
     pub(crate) packet_network: PacketNetwork,
@@ -36,7 +36,7 @@ impl Network for SimNetwork {
     }
 
     fn runtime(&self) -> Arc<dyn quinn::Runtime> {
-        // On tokio's clock, which is the simulation's here.
+        // The runtime uses tokio's clock, which the simulation controls.
         Arc::new(quinn::TokioRuntime)
     }
 

@@ -1,4 +1,4 @@
-//! Whoever issues a participant what relays want to see.
+//! The token issuer: the provider of the credentials that relays require.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use holdline_quinn::{CredentialProvider, NoCredential};
 use crate::script::Script;
 use crate::stack::clock;
 
-/// In microseconds.
+/// One second, in microseconds.
 const SECOND: u64 = 1_000_000;
 
-/// Issues tokens to a participant, signed as its relays expect it.
+/// Issues signed tokens to one participant.
 pub(crate) struct TokenIssuer {
     pub(crate) who: usize,
     pub(crate) script: Arc<Script>,
@@ -35,7 +35,8 @@ impl CredentialProvider for TokenIssuer {
         let unavailable = |why: String| NoCredential::Unavailable(why);
         let token = self.script.conditions.token(self.who, at);
         let token = token.ok_or_else(|| unavailable("none is issued now".into()))?;
-        // What is signed counts in whole seconds: it is accepted a little longer rather than too short.
+        // Signed expiry times are in whole seconds: relays accept a token slightly longer, never
+        // shorter.
         let until = token.expires.unwrap_or(self.script.end).div_ceil(SECOND);
         let seconds = until.saturating_sub(at / SECOND);
         let value = self.guard.token("room", Duration::from_secs(seconds));
