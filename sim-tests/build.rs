@@ -1,4 +1,4 @@
-//! Tells the command which commit it was built from, so that a failure can name it.
+//! Passes the current commit to the command, which prints it with each failure.
 
 use std::process::Command;
 

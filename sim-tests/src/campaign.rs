@@ -1,4 +1,4 @@
-//! Many seeds, on every core, each judged by itself.
+//! Campaigns: many seeds on several threads, each judged by itself.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,27 +10,27 @@ use crate::coverage::Coverage;
 use crate::oracles::Violation;
 use crate::{Simulator, judge};
 
-/// A run that takes longer than this, by the clock on the wall, hangs: the slowest take seconds.
+/// The wall-clock time after which a run counts as hanging. The slowest runs take seconds.
 const SEED_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often results are looked for.
+/// How often the campaign polls for results.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What came of one seed.
+/// The outcome of one seed.
 #[derive(Clone, Debug)]
 pub struct SeedOutcome {
     /// The seed.
     pub seed: u64,
-    /// Which laws were broken. A run that could not be played to its end has broken one, too.
+    /// The violated laws. A run that could not be played to its end violates `completion`.
     pub violations: Vec<Violation>,
-    /// What was covered.
+    /// The coverage of the run.
     pub coverage: Coverage,
-    /// Over everything that happened.
+    /// The digest of the run; `None` if it could not be played to its end.
     pub digest: Option<u64>,
-    /// How long it took.
+    /// How long the run took.
     pub took: Duration,
 }
 
-/// Plays one seed.
+/// Plays one seed and judges it.
 pub fn play_seed(simulator: Simulator, seed: u64) -> SeedOutcome {
     let started = Instant::now();
     let (violations, coverage, digest) = match judge(simulator, simulator.plan(seed)) {
@@ -46,11 +46,12 @@ pub fn play_seed(simulator: Simulator, seed: u64) -> SeedOutcome {
     SeedOutcome { seed, violations, coverage, digest, took: started.elapsed() }
 }
 
-/// Plays seeds on so many threads, and hands on what comes of each, in the order in which they end.
+/// Plays seeds on so many threads, and passes each outcome on as it is ready.
 ///
 /// # Errors
 ///
-/// Names a seed of which nothing came. If its run hangs, its thread is left behind, so the process should end.
+/// If a seed has no outcome. The thread of a run that hangs keeps running, so the process should
+/// exit.
 pub fn run(
     simulator: Simulator,
     seeds: Vec<u64>,
@@ -60,7 +61,7 @@ pub fn run(
     on_threads(seeds, jobs, SEED_TIMEOUT, move |seed| play_seed(simulator, seed), each)
 }
 
-/// Does something with each seed, and hands on what comes of it.
+/// Runs a function on each seed, and passes the results on.
 fn on_threads<T: Send + 'static>(
     seeds: Vec<u64>,
     jobs: usize,
@@ -73,7 +74,7 @@ fn on_threads<T: Send + 'static>(
     let (ended, results) = mpsc::channel();
     for _ in 0..jobs.max(1) {
         let (work, ended, play_seed) = (Arc::clone(&work), ended.clone(), play_seed.clone());
-        // Not scoped: nobody can wait for one that hangs.
+        // A scoped thread would have to be joined, and a hanging one never ends.
         std::thread::spawn(move || {
             while let Some(seed) = work.begin() {
                 let outcome = play_seed(seed);
@@ -90,10 +91,10 @@ fn on_threads<T: Send + 'static>(
             Ok(outcome) => each(outcome),
             Err(TryRecvError::Empty) => match work.oldest() {
                 Some((seed, age)) if age > timeout => return Err(SeedError::Hangs(seed)),
-                // To be woken for each seed would take time from those that are being played.
+                // Polling costs less than a wake-up for each seed.
                 _ => std::thread::sleep(POLL_INTERVAL),
             },
-            // What is under way although no thread is left has lost its own.
+            // If all threads have ended, a seed still in progress has killed its thread.
             Err(TryRecvError::Disconnected) => {
                 return work.oldest().map_or(Ok(()), |(seed, _)| Err(SeedError::Died(seed)));
             }
@@ -101,7 +102,7 @@ fn on_threads<T: Send + 'static>(
     }
 }
 
-/// What the threads share.
+/// The seeds, shared by the threads.
 struct WorkQueue {
     seeds: Vec<u64>,
     next: AtomicUsize,
@@ -123,7 +124,7 @@ impl WorkQueue {
         self.in_progress().remove(&seed);
     }
 
-    /// Of the seeds that are under way, the one that has been for longest, and for how long.
+    /// The seed that has been in progress longest, and for how long.
     fn oldest(&self) -> Option<(u64, Duration)> {
         let in_progress = self.in_progress();
         let ages = in_progress.iter().map(|(seed, since)| (*seed, since.elapsed()));
@@ -131,19 +132,19 @@ impl WorkQueue {
     }
 }
 
-/// A seed of which nothing came.
+/// A seed without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SeedError {
-    /// Its run does not end.
-    #[error("seed {0} does not end")]
+    /// The run hangs.
+    #[error("seed {0} hangs")]
     Hangs(u64),
-    /// Whoever judged it panicked.
+    /// The thread panicked while it judged the run.
     #[error("seed {0} could not be judged: its thread panicked")]
     Died(u64),
 }
 
 impl SeedError {
-    /// Which it is.
+    /// The seed.
     pub fn seed(self) -> u64 {
         match self {
             Self::Hangs(seed) | Self::Died(seed) => seed,
@@ -155,8 +156,8 @@ impl SeedError {
 mod tests {
     use super::*;
 
-    /// What comes of ten seeds on two threads.
-    fn ten(
+    /// Runs a function on ten seeds with two threads.
+    fn play_ten(
         timeout: Duration,
         play_seed: impl Fn(u64) + Clone + Send + 'static,
     ) -> (Result<(), SeedError>, Vec<u64>) {
@@ -172,23 +173,23 @@ mod tests {
 
     #[test]
     fn every_seed_is_played_once() {
-        assert_eq!(ten(SEED_TIMEOUT, |_| {}), (Ok(()), (0..10).collect()));
+        assert_eq!(play_ten(SEED_TIMEOUT, |_| {}), (Ok(()), (0..10).collect()));
     }
 
     #[test]
-    fn a_seed_that_does_not_end_is_named_when_its_time_is_over() {
-        let for_ever = |seed| {
+    fn a_hanging_seed_is_reported_after_the_timeout() {
+        let hangs = |seed| {
             if seed == 3 {
                 std::thread::sleep(Duration::MAX);
             }
         };
-        assert_eq!(ten(Duration::from_millis(200), for_ever).0, Err(SeedError::Hangs(3)));
+        assert_eq!(play_ten(Duration::from_millis(200), hangs).0, Err(SeedError::Hangs(3)));
     }
 
     #[test]
-    fn a_seed_that_takes_its_thread_with_it_is_named() {
+    fn a_seed_that_kills_its_thread_is_reported() {
         let dies = |seed| assert_ne!(seed, 3, "on purpose");
         let all_others = (0..10).filter(|seed| *seed != 3).collect();
-        assert_eq!(ten(SEED_TIMEOUT, dies), (Err(SeedError::Died(3)), all_others));
+        assert_eq!(play_ten(SEED_TIMEOUT, dies), (Err(SeedError::Died(3)), all_others));
     }
 }

@@ -1,4 +1,4 @@
-//! A campaign on the model network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
+//! A campaign on the model of the network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
 
 use holdline_sim::{CallLog, FaultPlan, RunLog, model};
 use holdline_sim_tests::oracles::all;
@@ -9,8 +9,9 @@ fn no_law_is_broken_in_a_thousand_scenarios() {
     let seeds = std::env::var("HOLDLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     let mut failures = std::collections::BTreeMap::<&str, Vec<(u64, String)>>::new();
     for seed in 0..seeds {
-        for violation in
-            judge(Simulator::Model, Simulator::Model.plan(seed)).expect("played").violations
+        for violation in judge(Simulator::Model, Simulator::Model.plan(seed))
+            .expect("the plan can be played")
+            .violations
         {
             failures.entry(violation.law).or_default().push((seed, violation.detail));
         }
@@ -25,8 +26,9 @@ fn no_law_is_broken_in_a_thousand_scenarios() {
 }
 
 #[test]
-fn a_plan_played_twice_is_the_same_to_the_last_output_and_another_seed_is_not() {
-    let digest = |seed| model::run(&FaultPlan::generate(seed)).expect("played").digest;
+fn equal_seeds_give_equal_digests() {
+    let digest =
+        |seed| model::run(&FaultPlan::generate(seed)).expect("the plan can be played").digest;
     for seed in 0..20 {
         assert_eq!(digest(seed), digest(seed), "seed {seed}");
         assert_ne!(digest(seed), digest(seed + 1));
@@ -34,12 +36,12 @@ fn a_plan_played_twice_is_the_same_to_the_last_output_and_another_seed_is_not() 
 }
 
 #[test]
-fn what_breaks_a_law_is_found() {
+fn the_oracles_find_each_kind_of_violation() {
     let plan = FaultPlan { faults: Vec::new(), ..FaultPlan::generate(1) };
     let judged = |change: fn(&mut CallLog)| {
-        let mut log: RunLog = model::run(&plan).expect("played");
+        let mut log: RunLog = model::run(&plan).expect("the plan can be played");
         assert_eq!(all(&plan, &log), []);
-        change(log.participants[0].calls.last_mut().expect("alive"));
+        change(log.participants[0].calls.last_mut().expect("the participant has a call"));
         let violations = all(&plan, &log);
         violations.into_iter().map(|violation| violation.law).collect::<Vec<_>>()
     };
@@ -62,7 +64,7 @@ fn what_breaks_a_law_is_found() {
     assert!(judged(|call| call.state = None).contains(&"liveness"));
     assert!(
         judged(|call| {
-            let live = call.tracks[1].delivered.last_mut().expect("heard");
+            let live = call.tracks[1].delivered.last_mut().expect("a frame was delivered");
             live.at = live.at + std::time::Duration::from_secs(1);
         })
         .contains(&"punctuality")

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `holdline-sim`.
 
 mod replay;
 mod run;
@@ -16,7 +16,7 @@ use holdline_sim::FaultPlan;
 use holdline_sim_tests::Simulator;
 use holdline_sim_tests::seeds::{Seeds, Shard};
 
-/// Calls through seeded disasters, each reproducible to the byte.
+/// Plays calls through seeded faults; every run is reproducible to the byte.
 #[derive(Debug, Parser)]
 #[command(name = "holdline-sim", version, disable_help_subcommand = true)]
 struct Args {
@@ -28,9 +28,9 @@ struct Args {
 enum Command {
     /// Play a range of seeds and judge each by every law.
     Run(RunArgs),
-    /// Play one seed or plan, and tell what happened.
+    /// Play one seed or plan, and print what happened.
     Replay(ReplayArgs),
-    /// Make the plan of a failure as small as it goes while the same law is broken.
+    /// Make the plan of a failure as small as possible while it violates the same law.
     Shrink(ShrinkArgs),
     /// Play each seed three times, in two processes, on one thread and two, and compare every byte.
     VerifyDeterminism(VerifyArgs),
@@ -38,58 +38,58 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// Which seeds, the last one not included.
+    /// The range of seeds, without its end.
     #[arg(long, value_name = "A..B")]
     seeds: Seeds,
-    /// Only one part of them: part K of N.
+    /// Play only part K of N of the seeds.
     #[arg(long, value_name = "K/N", default_value_t = Shard::WHOLE)]
     shard: Shard,
-    /// How many at once; as many as there are cores if not said.
+    /// The number of parallel runs; by default the number of cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Play the bare state machines on a model of the network, instead of the real stack.
     #[arg(long)]
     model: bool,
-    /// Write one line of JSON for each seed, and one for all of them.
+    /// Write one JSON line for each seed, and one for the whole campaign.
     #[arg(long, value_name = "FILE.jsonl")]
     json: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 struct ReplayArgs {
-    /// A seed, or the file of a plan.
+    /// A seed, or a plan file.
     #[arg(value_name = "SEED|PLAN.toml")]
     plan: String,
-    /// On the model of the network.
+    /// Play on the model of the network.
     #[arg(long)]
     model: bool,
-    /// Tell every event of every participant.
+    /// Print every event of every participant.
     #[arg(long)]
     trace: bool,
-    /// Write what happened as a page to look at.
+    /// Write an HTML page that shows the run.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 struct ShrinkArgs {
-    /// A seed, or the file of a plan.
+    /// A seed, or a plan file.
     #[arg(value_name = "SEED|PLAN.toml")]
     plan: String,
-    /// On the model of the network.
+    /// Play on the model of the network.
     #[arg(long)]
     model: bool,
-    /// Where to write the small plan; on standard output if not said.
+    /// The file for the small plan; by default standard output.
     #[arg(long, value_name = "PLAN.toml")]
     out: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 struct VerifyArgs {
-    /// Which seeds, the last one not included.
+    /// The range of seeds, without its end.
     #[arg(long, value_name = "A..B")]
     seeds: Seeds,
-    /// Print the digest of each, and compare nothing: what the second process does.
+    /// Print the digests and compare nothing, as the second process does.
     #[arg(long, hide = true)]
     print: bool,
 }
@@ -107,33 +107,33 @@ pub(crate) fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("holdline-sim: {failure}");
-            ExitCode::from(if matches!(failure, CommandError::Unusable(_)) { 2 } else { 1 })
+        Err(error) => {
+            eprintln!("holdline-sim: {error}");
+            ExitCode::from(if matches!(error, CommandError::Unusable(_)) { 2 } else { 1 })
         }
     }
 }
 
 fn usage(error: &clap::Error) -> ExitCode {
-    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if asked_for || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let is_requested = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_requested || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
-        return ExitCode::from(if asked_for { 0 } else { 2 });
+        return ExitCode::from(if is_requested { 0 } else { 2 });
     }
-    // The part that says what is wrong, without the usage below it.
+    // The first paragraph names the problem; the usage below it is dropped.
     let message = error.to_string();
-    let wrong = message.split("\n\n").next().unwrap_or(&message);
-    let wrong = wrong.strip_prefix("error: ").unwrap_or(wrong);
-    eprintln!("holdline-sim: {}", wrong.split_whitespace().collect::<Vec<_>>().join(" "));
+    let problem = message.split("\n\n").next().unwrap_or(&message);
+    let problem = problem.strip_prefix("error: ").unwrap_or(problem);
+    eprintln!("holdline-sim: {}", problem.split_whitespace().collect::<Vec<_>>().join(" "));
     ExitCode::from(2)
 }
 
-/// Why a command did not do what was asked.
+/// Why a command failed.
 #[derive(Debug)]
 enum CommandError {
-    /// An argument or a file cannot be used: exit code 2.
+    /// An argument or a file is unusable: exit code 2.
     Unusable(String),
-    /// What was asked did not hold: exit code 1.
+    /// A law was violated, or the run failed: exit code 1.
     DidNotHold(String),
 }
 
@@ -148,7 +148,7 @@ fn simulator(model: bool) -> Simulator {
     if model { Simulator::Model } else { Simulator::Stack }
 }
 
-/// The plan that an argument names: what a seed is in that world, or a file's.
+/// The plan that an argument names: the plan of a seed in that simulator, or of a file.
 fn plan(given: &str, simulator: Simulator) -> Result<FaultPlan, CommandError> {
     if let Ok(seed) = given.parse() {
         return Ok(simulator.plan(seed));

@@ -1,4 +1,4 @@
-//! One run, told.
+//! `replay`: plays one plan and prints what happened.
 
 use holdline_core::Event;
 use holdline_sim::{FaultPlan, RunLog};
@@ -13,9 +13,9 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), CommandError> {
     let verdict = judge(simulator(args.model), plan)
         .map_err(|error| CommandError::DidNotHold(format!("{}: {error}", args.plan)))?;
     if args.trace {
-        trace(&verdict.log);
+        print_events(&verdict.log);
     }
-    tell(&verdict.plan, &verdict.log);
+    print_calls(&verdict.plan, &verdict.log);
     if let Some(file) = &args.report {
         write(file, &holdline_sim_tests::report::page(&verdict))?;
         say!("The report is in {}", file.display());
@@ -35,8 +35,8 @@ pub(super) fn run(args: ReplayArgs) -> Result<(), CommandError> {
     }
 }
 
-/// Every event, in order of time.
-fn trace(log: &RunLog) {
+/// Prints every event, in order of time.
+fn print_events(log: &RunLog) {
     let mut events: Vec<(holdline_core::Timestamp, usize, &Event)> = Vec::new();
     for (who, participant) in log.participants.iter().enumerate() {
         for (at, event) in participant.calls.iter().flat_map(|call| &call.events) {
@@ -45,31 +45,31 @@ fn trace(log: &RunLog) {
     }
     events.sort_by_key(|(at, who, _)| (*at, *who));
     for (at, who, event) in events {
-        say!("{at:>14} p{who} {}", described(event));
+        say!("{at:>14} p{who} {}", describe(event));
     }
     say!("");
 }
 
-/// An event without what was said before.
-fn described(event: &Event) -> String {
+/// An event as text; the final summary is cut, because it repeats earlier events.
+fn describe(event: &Event) -> String {
     match event {
         Event::Ended { summary } => format!("Ended: {:?}", summary.outcome),
         event => format!("{event:?}"),
     }
 }
 
-fn tell(plan: &FaultPlan, log: &RunLog) {
+fn print_calls(plan: &FaultPlan, log: &RunLog) {
     let frames = |n: usize| if n == 1 { "1 frame".into() } else { format!("{n} frames") };
     for (who, participant) in log.participants.iter().enumerate() {
         for (number, call) in participant.calls.iter().enumerate() {
             let sent = call.sent.values().map(Vec::len).max().unwrap_or(0);
             let end = call.summary.as_ref().map_or("killed".into(), |s| format!("{:?}", s.outcome));
-            say!("p{who}, process {}: said {} a track; {end}", number + 1, frames(sent));
+            say!("p{who}, call {}: sent {} on each track; {end}", number + 1, frames(sent));
             for track in &call.tracks {
                 let missing: u64 =
                     track.delivered.iter().filter_map(|h| h.gap).map(|gap| gap.frames).sum();
                 say!(
-                    "  heard {} of p{}/{}, {missing} told to be missing{}",
+                    "  received {} of p{}/{}, {missing} reported missing{}",
                     frames(track.delivered.len()),
                     track.publisher,
                     track.name,
@@ -78,5 +78,5 @@ fn tell(plan: &FaultPlan, log: &RunLog) {
             }
         }
     }
-    say!("Everything that heals has healed by {} ms.", plan.healed_ms());
+    say!("All temporary faults have ended by {} ms.", plan.healed_ms());
 }

@@ -1,4 +1,4 @@
-//! A campaign.
+//! `run`: plays a campaign and prints its summary.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -13,8 +13,8 @@ use serde_json::json;
 use super::say::say;
 use super::{CommandError, RunArgs, simulator};
 
-/// How many failures are told one by one.
-const TOLD: usize = 20;
+/// How many violations are printed one by one.
+const LISTED: usize = 20;
 
 pub(super) fn run(args: RunArgs) -> Result<(), CommandError> {
     let simulator = simulator(args.model);
@@ -29,11 +29,11 @@ pub(super) fn run(args: RunArgs) -> Result<(), CommandError> {
     };
     let cannot_write = |error: std::io::Error| CommandError::DidNotHold(format!("--json: {error}"));
 
-    let (begun, mut summary, mut written) = (Instant::now(), CampaignSummary::default(), Ok(()));
+    let (started, mut summary, mut written) = (Instant::now(), CampaignSummary::default(), Ok(()));
     let progress = progress(seeds.len() as u64);
     let ended = campaign::run(simulator, seeds, jobs, |played| {
         if let (Some(lines), Ok(())) = (&mut lines, &written) {
-            written = writeln!(lines, "{}", line(&played));
+            written = writeln!(lines, "{}", seed_line(&played));
         }
         for violation in &played.violations {
             progress.suspend(|| {
@@ -44,10 +44,12 @@ pub(super) fn run(args: RunArgs) -> Result<(), CommandError> {
         progress.inc(1);
     });
     progress.finish_and_clear();
-    let took = begun.elapsed();
+    let took = started.elapsed();
     written.map_err(cannot_write)?;
     if let Some(mut lines) = lines {
-        writeln!(lines, "{}", all(&summary)).and_then(|()| lines.flush()).map_err(cannot_write)?;
+        writeln!(lines, "{}", summary_line(&summary))
+            .and_then(|()| lines.flush())
+            .map_err(cannot_write)?;
     }
     say!("Seeds {} on the {}, shard {}", args.seeds, name(simulator), args.shard);
     say!("{}", summary.table(took).trim_end());
@@ -60,18 +62,20 @@ pub(super) fn run(args: RunArgs) -> Result<(), CommandError> {
     if summary.holds() {
         return Ok(());
     }
-    for (seed, law, how) in summary.failures.iter().take(TOLD) {
+    for (seed, law, how) in summary.failures.iter().take(LISTED) {
         say!("\nseed {seed}, commit {}, breaks {law}: {how}", env!("HOLDLINE_COMMIT"));
         say!("  {}", reproduce(simulator, *seed));
     }
-    let mut what: Vec<String> = Vec::new();
+    let mut problems: Vec<String> = Vec::new();
     if !summary.failures.is_empty() {
-        what.push(format!("{} laws were broken", summary.failures.len()));
+        problems.push(format!("{} laws were broken", summary.failures.len()));
     }
     for (family, ms) in summary.late() {
-        what.push(format!("after {family}, media is back within {ms} ms only, at p95"));
+        problems.push(format!(
+            "after {family}, the 95th percentile of recovery is {ms} ms, over the bound"
+        ));
     }
-    Err(CommandError::DidNotHold(what.join("; ")))
+    Err(CommandError::DidNotHold(problems.join("; ")))
 }
 
 fn name(simulator: Simulator) -> &'static str {
@@ -81,7 +85,7 @@ fn name(simulator: Simulator) -> &'static str {
     }
 }
 
-/// The one command that shows it again.
+/// The command that reproduces a run.
 fn reproduce(simulator: Simulator, seed: u64) -> String {
     let model = if simulator == Simulator::Model { " --model" } else { "" };
     format!("cargo run --release --bin holdline-sim -- replay {seed}{model} --trace")
@@ -93,39 +97,39 @@ fn progress(seeds: u64) -> ProgressBar {
     ProgressBar::new(seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn line(played: &SeedOutcome) -> serde_json::Value {
+fn seed_line(played: &SeedOutcome) -> serde_json::Value {
     let violations: Vec<_> = played
         .violations
         .iter()
         .map(|violation| json!({ "law": violation.law, "how": violation.detail }))
         .collect();
-    let back = played.coverage.recovery.iter();
-    let back: serde_json::Map<_, _> =
-        back.map(|(family, times)| ((*family).to_owned(), json!(times.longest()))).collect();
+    let recovery = played.coverage.recovery.iter();
+    let recovery: serde_json::Map<_, _> =
+        recovery.map(|(family, times)| ((*family).to_owned(), json!(times.longest()))).collect();
     json!({
         "seed": played.seed,
         "holds": played.violations.is_empty(),
         "broken": violations,
-        "longest_ms": back,
+        "longest_ms": recovery,
         "digest": played.digest.map(|digest| format!("{digest:016x}")),
         "took_ms": u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
     })
 }
 
-fn all(summary: &CampaignSummary) -> serde_json::Value {
+fn summary_line(summary: &CampaignSummary) -> serde_json::Value {
     let recovery: serde_json::Map<_, _> = summary
         .coverage
         .recovery
         .iter()
         .map(|(family, times)| {
-            let described = json!({
+            let percentiles = json!({
                 "times": times.count(),
                 "p50_ms": times.per_mille(500),
                 "p95_ms": times.per_mille(950),
                 "p99_ms": times.per_mille(990),
                 "longest_ms": times.longest(),
             });
-            ((*family).to_owned(), described)
+            ((*family).to_owned(), percentiles)
         })
         .collect();
     json!({

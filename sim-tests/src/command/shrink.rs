@@ -1,4 +1,4 @@
-//! A failure, made small.
+//! `shrink`: makes the plan of a failure small.
 
 use holdline_sim_tests::judge;
 use holdline_sim_tests::shrink::shrink;
@@ -15,19 +15,19 @@ pub(super) fn run(args: ShrinkArgs) -> Result<(), CommandError> {
         Err(_) => Some("completion"),
     };
     let Some(law_broken) = law(plan.clone()) else {
-        return Err(CommandError::Unusable(format!("{}: it breaks no law", args.plan)));
+        return Err(CommandError::Unusable(format!("{}: the plan breaks no law", args.plan)));
     };
-    let mut tried = 0_u64;
+    let mut tries = 0_u64;
     let progress = ProgressBar::new_spinner();
     let small = shrink(plan, |candidate| {
-        tried += 1;
-        progress.set_message(format!("{tried} tries, {} faults", candidate.faults.len()));
+        tries += 1;
+        progress.set_message(format!("{tries} tries, {} faults", candidate.faults.len()));
         progress.tick();
         law(candidate.clone()) == Some(law_broken)
     });
     progress.finish_and_clear();
     let text = small.to_toml().map_err(|error| CommandError::DidNotHold(error.to_string()))?;
-    eprintln!("{} faults break {law_broken}, after {tried} tries", small.faults.len());
+    eprintln!("{} faults break {law_broken}, after {tries} tries", small.faults.len());
     match &args.out {
         Some(file) => write(file, &text),
         None => {

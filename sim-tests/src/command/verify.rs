@@ -1,4 +1,4 @@
-//! Whether a seed is the same run each time: in another process, on another thread.
+//! `verify-determinism`: compares runs of a seed across processes and threads.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -17,8 +17,8 @@ pub(super) fn run(args: VerifyArgs) -> Result<(), CommandError> {
         }
         return Ok(());
     }
-    // The other process plays them one after another, this one two at once, and then in turn again: what
-    // ran before, and beside, must not matter.
+    // The other process plays the seeds in turn. This one plays them two at a time, and then in
+    // turn. Earlier and parallel runs must not change a run.
     let other = other_process(&args.seeds)?;
     let (both, alone) = (digests(&args.seeds, 2)?, digests(&args.seeds, 1)?);
     let other =
@@ -33,11 +33,11 @@ pub(super) fn run(args: VerifyArgs) -> Result<(), CommandError> {
     }
     if !differ.is_empty() {
         let seeds = differ.join(", ");
-        return Err(CommandError::DidNotHold(format!("not the same each time: seeds {seeds}")));
+        return Err(CommandError::DidNotHold(format!("the runs of these seeds differ: {seeds}")));
     }
     say!(
-        "{} seeds, each played three times, in two processes, on one thread and two: every event and \
-         every packet the same",
+        "{} seeds, each played three times, in two processes, on one thread and two: \
+         every event and every packet is the same",
         both.len()
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
+//! The law of conservation: a call's counters add up, and agree with what was sent and delivered.
 
 use holdline_core::{ErrorCode, Event, Outcome};
 use holdline_sim::{CallLog, FaultPlan, RunLog};
@@ -27,30 +27,36 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
             let counters = track.counters;
             let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
             let taken = counters.accepted - counters.dropped_finished;
-            // A call that fails takes no more, and what comes at that very moment is not taken.
+            // A failed call accepts no frames, so the frame sent at that very moment may be
+            // missing.
             let failed = matches!(summary.outcome, Outcome::Failed(_));
             let accepted = counters.accepted + u64::from(failed && counters.accepted < sent);
             if (accepted, taken) != (sent, counters.sent + counters.kept_back)
                 || taken != counters.held + evicted
             {
-                return Err(format!("p{who}/{} said {sent}: {counters:?}", track.name));
+                return Err(format!(
+                    "p{who}/{} sent {sent} frames, but counted {counters:?}",
+                    track.name
+                ));
             }
         }
         for track in &summary.stats.subscribed {
             let Some(seen) = call.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
-                return Err(format!("p{who} has never listened to {track:?}"));
+                return Err(format!(
+                    "p{who} counts a track that it never subscribed to: {track:?}"
+                ));
             };
             let (counters, delivered) = (track.counters, seen.delivered.len() as u64);
-            // What was delivered to who has just left is heard by nobody.
+            // Frames delivered just after an unsubscription reach no application.
             if delivered > counters.delivered
                 || (delivered < counters.delivered && !seen.unsubscribed)
             {
                 return Err(format!(
-                    "p{who} of p{}/{}: {delivered} heard, but {counters:?}",
+                    "p{who} of p{}/{}: {delivered} frames received, but counted {counters:?}",
                     seen.publisher, seen.name
                 ));
             }
-            // A speaker that began anew has said what nobody can count any more.
+            // The frames of a restarted publisher's former call cannot be counted.
             let publisher = &log.participants[seen.publisher];
             let [only] = &publisher.calls[..] else { continue };
             let first = seen.delivered.first().map_or(0, |delivered| delivered.number.sequence);
@@ -63,7 +69,8 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
             let sent = only.sent[&seen.name].len() as u64;
             if seen.finished && delivered > 0 && decided != sent {
                 return Err(format!(
-                    "p{who} of p{}/{}: {sent} said, {delivered} heard, the first {first}: {counters:?}",
+                    "p{who} of p{}/{}: {sent} frames sent and {delivered} received, \
+                     the first number {first}, but counted {counters:?}",
                     seen.publisher, seen.name
                 ));
             }
@@ -72,12 +79,16 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
     Ok(())
 }
 
-/// What an application reports is told to everybody who looks after the call, once.
+/// Checks that each report of an application became exactly one event.
 fn reports(call: &CallLog) -> Result<(), String> {
-    let told = call.events.iter().filter(|(_, event)| match event {
+    let events = call.events.iter().filter(|(_, event)| match event {
         Event::Notice { code, .. } => *code == ErrorCode::MediaDeviceError,
         event => matches!(event, Event::SafetyAlert { .. }),
     });
-    let (told, reported) = (told.count() as u64, call.reports);
-    if told == reported { Ok(()) } else { Err(format!("{told} of {reported} reports were told")) }
+    let (events, reports) = (events.count() as u64, call.reports);
+    if events == reports {
+        Ok(())
+    } else {
+        Err(format!("{reports} reports of the application caused {events} events"))
+    }
 }

@@ -1,4 +1,4 @@
-//! The laws, one file each.
+//! The oracles, one file for each law.
 
 mod budget;
 mod conservation;
@@ -9,16 +9,16 @@ mod recovery;
 
 use holdline_sim::{FaultPlan, RunLog};
 
-/// A law that was broken.
+/// A violation of a law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which.
+    /// The name of the law.
     pub law: &'static str,
-    /// How.
+    /// What happened.
     pub detail: String,
 }
 
-/// A law of the house.
+/// The check of a law.
 type Law = fn(&FaultPlan, &RunLog) -> Result<(), String>;
 
 const LAWS: [(&str, Law); 6] = [
@@ -30,7 +30,7 @@ const LAWS: [(&str, Law); 6] = [
     ("recovery", recovery::judge),
 ];
 
-/// Which laws a run has broken.
+/// The laws that a run violates.
 pub fn all(plan: &FaultPlan, log: &RunLog) -> Vec<Violation> {
     let judged = LAWS
         .iter()
