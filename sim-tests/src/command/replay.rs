@@ -4,8 +4,10 @@ use holdline_core::Event;
 use holdline_sim::{FaultPlan, RunLog};
 use holdline_sim_tests::judge;
 
+use super::args::ReplayArgs;
+use super::error::CommandError;
+use super::input::{plan, simulator, write};
 use super::say::say;
-use super::{CommandError, ReplayArgs, plan, simulator, write};
 
 pub(super) fn run(args: ReplayArgs) -> Result<(), CommandError> {
     let plan = plan(&args.plan, simulator(args.model))?;

@@ -10,8 +10,10 @@ use holdline_sim_tests::summary::CampaignSummary;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::args::RunArgs;
+use super::error::CommandError;
+use super::input::simulator;
 use super::say::say;
-use super::{CommandError, RunArgs, simulator};
 
 /// How many violations are printed one by one.
 const LISTED: usize = 20;

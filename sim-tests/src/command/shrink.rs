@@ -4,8 +4,10 @@ use holdline_sim_tests::judge;
 use holdline_sim_tests::shrink::shrink;
 use indicatif::ProgressBar;
 
+use super::args::ShrinkArgs;
+use super::error::CommandError;
+use super::input::{plan, simulator, write};
 use super::say::say;
-use super::{CommandError, ShrinkArgs, plan, simulator, write};
 
 pub(super) fn run(args: ShrinkArgs) -> Result<(), CommandError> {
     let simulator = simulator(args.model);

@@ -7,8 +7,9 @@ use holdline_sim_tests::Simulator;
 use holdline_sim_tests::campaign;
 use holdline_sim_tests::seeds::Seeds;
 
+use super::args::VerifyArgs;
+use super::error::CommandError;
 use super::say::say;
-use super::{CommandError, VerifyArgs};
 
 pub(super) fn run(args: VerifyArgs) -> Result<(), CommandError> {
     if args.print {
