@@ -73,7 +73,7 @@ pub fn page(verdict: &Verdict) -> String {
                     x(delivered.at.as_micros()),
                     y,
                     (2.0 + late * 4.0).min(12.0),
-                    if delivered.gap.is_some() { "gap" } else { "heard" }
+                    if delivered.gap.is_some() { "gap" } else { "frame" }
                 );
             }
             y += 14.0;
@@ -90,7 +90,7 @@ pub fn page(verdict: &Verdict) -> String {
     format!(
         r#"<!doctype html><meta charset="utf-8"><title>Seed {seed}</title><style>
 body{{font:14px sans-serif;margin:2em}}text{{font-size:10px}}.name{{font-weight:bold}}
-.fault{{fill:#c33}}.heard{{fill:#48c}}.gap{{fill:#d80}}.broken{{color:#c33}}
+.fault{{fill:#c33}}.frame{{fill:#48c}}.gap{{fill:#d80}}.broken{{color:#c33}}
 .Live{{fill:#4a4}}.Suspect{{fill:#dc4}}.Recovering{{fill:#e83}}.Connecting,.Joining{{fill:#9bd}}.Failed{{fill:#000}}.Idle,.Closed{{fill:#ccc}}
 </style><h1>Seed {seed}</h1>{laws}<p>Red: faults. Bars: the state of each call (green live, yellow suspect, orange recovering, blue connecting,
 black failed). Ticks: received frames, the longer the later; orange after a gap. The axis is {seconds:.0} s long.</p>

@@ -32,9 +32,12 @@ fn unusable_arguments_are_refused_in_one_line() {
         (&["dance"], "dance"),
     ] {
         let output = run(arguments);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.lines().count() == 1 && said.contains(named), "{arguments:?}: {said}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {printed}");
+        assert!(
+            printed.lines().count() == 1 && printed.contains(named),
+            "{arguments:?}: {printed}"
+        );
     }
 }
 
@@ -63,10 +66,10 @@ fn replay_prints_the_plan_and_writes_a_report() {
     let page = folder.path().join("run.html");
     let path = page.to_string_lossy().into_owned();
     let output = run(&["replay", "3", "--model", "--trace", "--report", &path]);
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     for expected in ["seed = 3", "StateChanged", "Every law held.", "digest "] {
-        assert!(said.contains(expected), "{expected}: {said}");
+        assert!(printed.contains(expected), "{expected}: {printed}");
     }
     let page = std::fs::read_to_string(page).expect("the file is written");
     assert!(page.contains("<svg") && page.contains("Seed 3"));

@@ -178,7 +178,7 @@ pub enum FaultKind {
     },
     /// A participant's token expires, and the issuer has no other one while the fault lasts.
     ///
-    /// With such a fault in the plan, relays require a token from everybody, and accept no request
+    /// With such a fault in the plan, relays require a token of every call, and accept no request
     /// once it has expired.
     ExpiredToken {
         /// The participant.

@@ -83,7 +83,7 @@ const LASTING: [Family; 7] = [
         participant: topology.any_participant(rng),
         one_in: topology.bearable_loss(rng),
     },
-    // A crash of the only relay cuts off everybody.
+    // A crash of the only relay cuts off every participant.
     |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
     |topology, rng| FaultKind::Partition {
         participant: topology.any_participant(rng),

@@ -1,4 +1,4 @@
-//! What the commands read and write: the simulator, the plan and the files that arguments name.
+//! The inputs and outputs that arguments name: the simulator, the plan and the files.
 
 use std::path::Path;
 
