@@ -1,25 +1,25 @@
-//! What a plan says of each moment: whose packets come through, and which relay is there.
+//! The conditions that a plan sets at each moment: which packets pass, and which relays are up.
 
 use std::time::Duration;
 
-use crate::plan::{Fault, FaultKind, FaultPlan, Side};
+use crate::plan::{Fault, FaultKind, FaultPlan, FaultTarget, Side};
 
-/// Which way a packet goes.
+/// The direction of a packet, as the participant sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     Up,
     Down,
 }
 
-/// What an application does in the middle of a call, because its host or a person wants it to.
+/// What an application does during a call because its host or its user wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Act {
-    /// Says that the host has another network.
+pub(crate) enum AppAction {
+    /// Reports that the host has another network.
     NetworkChanged,
     ReconnectNow,
     ReportDeviceError,
     RaiseSafetyAlert,
-    /// Leaves all that it listens to.
+    /// Unsubscribes from every track.
     StopListening,
     ListenAgain,
     /// Publishes one more track.
@@ -29,44 +29,46 @@ pub(crate) enum Act {
     CallAgain,
 }
 
-/// What a participant shows relays to be let in.
+/// A token that a participant presents to relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// Until when they accept it, in microseconds from the start; `None` if they do to the end of the run.
+pub(crate) struct IssuedToken {
+    /// When relays stop accepting the token, in microseconds from the start; `None` if they accept
+    /// it to the end of the run.
     pub(crate) expires: Option<u64>,
 }
 
-impl Token {
-    /// For how long from now they do.
+impl IssuedToken {
+    /// How long from now relays accept the token.
     pub(crate) fn valid_for(&self, at: u64) -> Option<Duration> {
         self.expires.map(|expires| Duration::from_micros(expires.saturating_sub(at)))
     }
 }
 
-/// A fault that is somewhere in force, from and to, in microseconds from the start.
+/// A fault with its begin and end, in microseconds from the start.
 #[derive(Clone, Copy, Debug)]
-struct InForce {
+struct TimedFault {
     from: u64,
     to: u64,
     kind: FaultKind,
 }
 
-impl InForce {
-    fn at(&self, at: u64) -> bool {
+impl TimedFault {
+    fn is_active(&self, at: u64) -> bool {
         (self.from..self.to).contains(&at)
     }
 }
 
-/// The faults of a plan, by whom they concern. All times are in microseconds from the start.
+/// The faults of a plan, by the participant or relay they hit. All times are in microseconds from
+/// the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
-    participants: Vec<Vec<InForce>>,
-    relays: Vec<Vec<InForce>>,
-    /// One way, for each participant.
+    participants: Vec<Vec<TimedFault>>,
+    relays: Vec<Vec<TimedFault>>,
+    /// The one-way latency of each participant.
     latencies: Vec<u64>,
 }
 
-/// In microseconds, when a fault begins and ends.
+/// The begin and end of a fault, in microseconds.
 pub(crate) fn span(fault: &Fault) -> (u64, u64) {
     (fault.at_ms * 1_000, (fault.at_ms + fault.for_ms) * 1_000)
 }
@@ -77,89 +79,102 @@ impl Conditions {
         let mut relays = vec![Vec::new(); plan.topology.relays as usize];
         for fault in &plan.faults {
             let (from, to) = span(fault);
-            let in_force = InForce { from, to, kind: fault.kind };
-            match fault.kind.concerns() {
-                Concerns::Participant(who) => participants[who as usize].push(in_force),
-                Concerns::Relay(which) => relays[which as usize].push(in_force),
+            let timed_fault = TimedFault { from, to, kind: fault.kind };
+            match fault.kind.target() {
+                FaultTarget::Participant(who) => participants[who as usize].push(timed_fault),
+                FaultTarget::Relay(relay) => relays[relay as usize].push(timed_fault),
             }
         }
         let latencies = plan.topology.latency_ms.iter().map(|ms| ms * 1_000).collect();
         Self { participants, relays, latencies }
     }
 
-    fn of(&self, who: usize, at: u64) -> impl Iterator<Item = &FaultKind> {
-        self.participants[who].iter().filter(move |fault| fault.at(at)).map(|fault| &fault.kind)
+    fn active(&self, who: usize, at: u64) -> impl Iterator<Item = &FaultKind> {
+        self.participants[who]
+            .iter()
+            .filter(move |fault| fault.is_active(at))
+            .map(|fault| &fault.kind)
     }
 
-    /// Until when the last of these faults goes on that follow one another without a pause.
-    fn until(faults: &[InForce], at: u64, is_one: impl Fn(&FaultKind) -> bool) -> Option<u64> {
-        let mut until = at;
-        while let Some(end) =
-            faults.iter().filter(|f| f.at(until) && is_one(&f.kind)).map(|f| f.to).max()
+    /// When the unbroken row of matching faults ends that is active at `at`; `None` if none is
+    /// active.
+    fn contiguous_until(
+        faults: &[TimedFault],
+        at: u64,
+        is_match: impl Fn(&FaultKind) -> bool,
+    ) -> Option<u64> {
+        let mut end = at;
+        while let Some(later) =
+            faults.iter().filter(|f| f.is_active(end) && is_match(&f.kind)).map(|f| f.to).max()
         {
-            until = end;
+            end = later;
         }
-        (until > at).then_some(until)
+        (end > at).then_some(end)
     }
 
-    /// Until when nothing comes through; `None` if it does now.
-    pub(crate) fn blocked_until(&self, who: usize, way: Way, at: u64) -> Option<u64> {
-        Self::until(&self.participants[who], at, |kind| match kind {
-            FaultKind::Partition { side, .. } => side.includes(way),
+    /// When packets pass again; `None` if they pass now.
+    pub(crate) fn blocked_until(&self, who: usize, direction: Direction, at: u64) -> Option<u64> {
+        Self::contiguous_until(&self.participants[who], at, |kind| match kind {
+            FaultKind::Partition { side, .. } => side.includes(direction),
             FaultKind::NetworkChange { .. } => true,
             _ => false,
         })
     }
 
-    /// How long a packet takes one way, without what is left to chance.
+    /// The one-way latency of a packet, without the random part.
     pub(crate) fn latency(&self, who: usize, at: u64) -> u64 {
-        let more = self.of(who, at).map(|kind| match kind {
+        let more = self.active(who, at).map(|kind| match kind {
             FaultKind::Latency { by_ms, .. } => by_ms * 1_000,
             _ => 0,
         });
         self.latencies[who] + more.sum::<u64>()
     }
 
-    /// The least of what the faults in force say, if any does.
-    fn least(&self, who: usize, at: u64, says: impl Fn(&FaultKind) -> Option<u64>) -> Option<u64> {
-        self.of(who, at).filter_map(says).min()
+    /// The lowest value that the active faults give, if any does.
+    fn lowest(
+        &self,
+        who: usize,
+        at: u64,
+        value: impl Fn(&FaultKind) -> Option<u64>,
+    ) -> Option<u64> {
+        self.active(who, at).filter_map(value).min()
     }
 
-    /// One in how many packets is lost.
+    /// One packet in how many is lost.
     pub(crate) fn loss(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Loss { one_in, .. } => Some(*one_in),
             _ => None,
         })
     }
 
-    /// One in how many packets is not what was sent.
+    /// One packet in how many arrives altered.
     pub(crate) fn corruption(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Corruption { one_in, .. } => Some(*one_in),
             _ => None,
         })
     }
 
-    /// One in how many packets comes twice.
+    /// One packet in how many arrives twice.
     pub(crate) fn duplication(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::Duplication { one_in, .. } => Some(*one_in),
             _ => None,
         })
     }
 
-    /// One in how many packets takes longer than those behind it, and by how much.
+    /// One packet in how many is delayed so that later ones overtake it, and by how much.
     pub(crate) fn reordering(&self, who: usize, at: u64) -> Option<(u64, u64)> {
-        self.of(who, at).find_map(|kind| match kind {
+        self.active(who, at).find_map(|kind| match kind {
             FaultKind::Reordering { one_in, by_ms, .. } => Some((*one_in, by_ms * 1_000)),
             _ => None,
         })
     }
 
-    /// How many bytes a second come through, each way, and until when no more do.
+    /// The bandwidth in bytes a second, each direction, and when that limit ends.
     pub(crate) fn bandwidth(&self, who: usize, at: u64) -> Option<(u64, u64)> {
-        let narrow = self.participants[who].iter().filter(|fault| fault.at(at));
+        let narrow = self.participants[who].iter().filter(|fault| fault.is_active(at));
         let rates = narrow.filter_map(|fault| match fault.kind {
             FaultKind::Bandwidth { kbits, .. } => Some((kbits * 1_000 / 8, fault.to)),
             _ => None,
@@ -167,30 +182,30 @@ impl Conditions {
         rates.min()
     }
 
-    /// The longest packet that comes through, in bytes of UDP payload.
+    /// The longest packet that passes, in bytes of UDP payload.
     pub(crate) fn longest_packet(&self, who: usize, at: u64) -> Option<u64> {
-        self.least(who, at, |kind| match kind {
+        self.lowest(who, at, |kind| match kind {
             FaultKind::SmallPackets { bytes, .. } => Some(*bytes),
             _ => None,
         })
     }
 
-    /// How often a participant's address on the Internet has changed so far.
+    /// How often a participant's public address has changed so far.
     pub(crate) fn addresses_so_far(&self, who: usize, at: u64) -> u64 {
         self.count(who, at, |kind| matches!(kind, FaultKind::NetworkChange { .. }))
     }
 
-    /// How often its NAT has forgotten its ports so far.
+    /// How often the NAT of a participant has dropped its port mappings so far.
     pub(crate) fn rebindings_so_far(&self, who: usize, at: u64) -> u64 {
         self.count(who, at, |kind| matches!(kind, FaultKind::Rebinding { .. }))
     }
 
-    fn count(&self, who: usize, at: u64, is_one: impl Fn(&FaultKind) -> bool) -> u64 {
-        let begun = self.participants[who].iter().filter(|f| f.from <= at && is_one(&f.kind));
+    fn count(&self, who: usize, at: u64, is_match: impl Fn(&FaultKind) -> bool) -> u64 {
+        let begun = self.participants[who].iter().filter(|f| f.from <= at && is_match(&f.kind));
         begun.count() as u64
     }
 
-    /// By how much a participant's wall clock is wrong, in milliseconds.
+    /// The error of a participant's wall clock, in milliseconds.
     pub(crate) fn clock_error(&self, who: usize, at: u64) -> i64 {
         let jumps = self.participants[who].iter().filter(|fault| fault.from <= at);
         jumps
@@ -201,136 +216,103 @@ impl Conditions {
             .sum()
     }
 
-    /// Until when a participant is suspended.
+    /// When a suspended participant resumes; `None` if it is not suspended.
     pub(crate) fn suspended_until(&self, who: usize, at: u64) -> Option<u64> {
         let faults = &self.participants[who];
-        Self::until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
+        Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::Suspend { .. }))
     }
 
-    /// What a participant's application does, and when, in order.
-    pub(crate) fn acts(&self, who: usize) -> Vec<(u64, Act)> {
-        let mut acts = Vec::new();
-        for InForce { from, to, kind } in &self.participants[who] {
+    /// The actions of a participant's application with their times, in order.
+    pub(crate) fn app_actions(&self, who: usize) -> Vec<(u64, AppAction)> {
+        let mut actions = Vec::new();
+        for TimedFault { from, to, kind } in &self.participants[who] {
             match kind {
                 FaultKind::NetworkChange { announced: true, .. } => {
-                    acts.push((*to, Act::NetworkChanged));
+                    actions.push((*to, AppAction::NetworkChanged));
                 }
-                FaultKind::Reconnect { .. } => acts.push((*from, Act::ReconnectNow)),
-                FaultKind::DeviceError { .. } => acts.push((*from, Act::ReportDeviceError)),
-                FaultKind::SafetyAlert { .. } => acts.push((*from, Act::RaiseSafetyAlert)),
+                FaultKind::Reconnect { .. } => actions.push((*from, AppAction::ReconnectNow)),
+                FaultKind::DeviceError { .. } => {
+                    actions.push((*from, AppAction::ReportDeviceError))
+                }
+                FaultKind::SafetyAlert { .. } => actions.push((*from, AppAction::RaiseSafetyAlert)),
                 FaultKind::StopListening { .. } => {
-                    acts.extend([(*from, Act::StopListening), (*to, Act::ListenAgain)]);
+                    actions
+                        .extend([(*from, AppAction::StopListening), (*to, AppAction::ListenAgain)]);
                 }
                 FaultKind::Present { .. } => {
-                    acts.extend([(*from, Act::Present), (*to, Act::StopPresenting)]);
+                    actions.extend([(*from, AppAction::Present), (*to, AppAction::StopPresenting)]);
                 }
                 FaultKind::HangUp { .. } => {
-                    acts.extend([(*from, Act::HangUp), (*to, Act::CallAgain)]);
+                    actions.extend([(*from, AppAction::HangUp), (*to, AppAction::CallAgain)]);
                 }
                 _ => {}
             }
         }
-        acts.sort_unstable();
-        acts
+        actions.sort_unstable();
+        actions
     }
 
-    /// Whether there is somebody to ask which relays there are.
-    pub(crate) fn have_directory(&self) -> bool {
+    /// Whether participants query a directory for relays.
+    pub(crate) fn uses_directory(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::SilentDirectory { .. }))
     }
 
-    /// When a participant who asks for relays now is answered.
-    pub(crate) fn directory_answers(&self, who: usize, at: u64) -> u64 {
+    /// When the directory answers a query that a participant sends now.
+    pub(crate) fn directory_answers_at(&self, who: usize, at: u64) -> u64 {
         let faults = &self.participants[who];
         let silent = |kind: &FaultKind| matches!(kind, FaultKind::SilentDirectory { .. });
-        Self::until(faults, at, silent).unwrap_or(at)
+        Self::contiguous_until(faults, at, silent).unwrap_or(at)
     }
 
-    /// Whether relays want to see tokens.
-    pub(crate) fn are_guarded(&self) -> bool {
+    /// Whether relays require tokens.
+    pub(crate) fn require_tokens(&self) -> bool {
         let mut all = self.participants.iter().flatten();
         all.any(|fault| matches!(fault.kind, FaultKind::ExpiredToken { .. }))
     }
 
-    /// The token that a participant is given now; `None` if there is none to be had.
-    pub(crate) fn token(&self, who: usize, at: u64) -> Option<Token> {
-        let expire = |fault: &&InForce| matches!(fault.kind, FaultKind::ExpiredToken { .. });
+    /// The token that a participant is issued now; `None` if none is issued.
+    pub(crate) fn token(&self, who: usize, at: u64) -> Option<IssuedToken> {
+        let expire = |fault: &&TimedFault| matches!(fault.kind, FaultKind::ExpiredToken { .. });
         let faults = self.participants[who].iter().filter(expire);
-        if faults.clone().any(|fault| fault.at(at)) {
+        if faults.clone().any(|fault| fault.is_active(at)) {
             return None;
         }
-        Some(Token { expires: faults.map(|fault| fault.from).filter(|from| *from > at).min() })
+        Some(IssuedToken {
+            expires: faults.map(|fault| fault.from).filter(|from| *from > at).min(),
+        })
     }
 
-    /// Whether a relay is not there.
-    pub(crate) fn is_away(&self, which: usize, at: u64) -> bool {
-        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+    /// Whether a relay is down.
+    pub(crate) fn is_down(&self, relay: usize, at: u64) -> bool {
+        let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. }))
     }
 
-    /// How often a relay has crashed by then.
-    pub(crate) fn crashes_so_far(&self, which: usize, at: u64) -> u64 {
-        let begun = self.relays[which].iter().filter(|fault| fault.from <= at);
+    /// How often a relay has crashed so far.
+    pub(crate) fn crashes_so_far(&self, relay: usize, at: u64) -> u64 {
+        let begun = self.relays[relay].iter().filter(|fault| fault.from <= at);
         begun.filter(|fault| matches!(fault.kind, FaultKind::RelayCrash { .. })).count() as u64
     }
 
-    /// Until when a relay does not answer requests.
-    pub(crate) fn slow_until(&self, which: usize, at: u64) -> Option<u64> {
-        let faults = &self.relays[which];
-        Self::until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
+    /// When a slow relay answers requests again; `None` if it answers them now.
+    pub(crate) fn slow_until(&self, relay: usize, at: u64) -> Option<u64> {
+        let faults = &self.relays[relay];
+        Self::contiguous_until(faults, at, |kind| matches!(kind, FaultKind::SlowRelay { .. }))
     }
 
-    /// Whether a relay lets nobody publish.
-    pub(crate) fn refuses(&self, which: usize, at: u64) -> bool {
-        let mut faults = self.relays[which].iter().filter(|fault| fault.at(at));
+    /// Whether a relay refuses new namespaces.
+    pub(crate) fn refuses_namespaces(&self, relay: usize, at: u64) -> bool {
+        let mut faults = self.relays[relay].iter().filter(|fault| fault.is_active(at));
         faults.any(|fault| matches!(fault.kind, FaultKind::RefusingRelay { .. }))
     }
 }
 
-/// Whom a fault befalls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Concerns {
-    Participant(u64),
-    Relay(u64),
-}
-
-impl FaultKind {
-    pub(crate) fn concerns(&self) -> Concerns {
-        match *self {
-            Self::Partition { participant, .. }
-            | Self::Latency { participant, .. }
-            | Self::Loss { participant, .. }
-            | Self::Duplication { participant, .. }
-            | Self::Reordering { participant, .. }
-            | Self::Corruption { participant, .. }
-            | Self::Bandwidth { participant, .. }
-            | Self::SmallPackets { participant, .. }
-            | Self::Rebinding { participant }
-            | Self::NetworkChange { participant, .. }
-            | Self::Suspend { participant }
-            | Self::Restart { participant }
-            | Self::ClockJump { participant, .. }
-            | Self::ExpiredToken { participant }
-            | Self::SilentDirectory { participant }
-            | Self::Reconnect { participant }
-            | Self::HangUp { participant }
-            | Self::StopListening { participant }
-            | Self::Present { participant }
-            | Self::DeviceError { participant }
-            | Self::SafetyAlert { participant } => Concerns::Participant(participant),
-            Self::RelayCrash { relay }
-            | Self::SlowRelay { relay }
-            | Self::RefusingRelay { relay } => Concerns::Relay(relay),
-        }
-    }
-}
-
 impl Side {
-    pub(crate) fn includes(self, way: Way) -> bool {
+    pub(crate) fn includes(self, direction: Direction) -> bool {
         match self {
-            Self::Up => way == Way::Up,
-            Self::Down => way == Way::Down,
+            Self::Up => direction == Direction::Up,
+            Self::Down => direction == Direction::Down,
             Self::Both => true,
         }
     }

@@ -1,4 +1,4 @@
-//! A hash over everything that happens in a run: the same in two runs of one build if they are the same.
+//! A hash over everything that happens in a run. Two equal runs of one build have the same hash.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -13,7 +13,7 @@ impl Digest {
         what.hash(&mut self.0);
     }
 
-    /// Bytes as they are.
+    /// Adds bytes as they are, without their length.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.write(bytes);
     }

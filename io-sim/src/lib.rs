@@ -1,19 +1,20 @@
 //! Calls in a simulated network.
 //!
-//! A [`FaultPlan`] is data: who takes part, and what breaks when. [`stack::run`] plays it with the production
-//! driver, real QUIC and the real relay on a simulated network, [`model::run`] over the bare state machines on
-//! a model of the network. Both return a [`Record`] of what everybody saw.
+//! A [`FaultPlan`] is data: the participants, and the faults that hit them. [`stack::run`] plays a
+//! plan with the production driver, real QUIC and the real relay on a simulated network.
+//! [`model::run`] plays it with the bare state machines on a model of the network. Both return a
+//! [`RunLog`] of what the participants saw.
 
-mod chance;
 mod conditions;
 mod digest;
 mod error;
 pub mod model;
 mod plan;
-mod record;
+mod rng;
+mod run_log;
 mod script;
 pub mod stack;
 
 pub use error::RunError;
 pub use plan::{Fault, FaultKind, FaultPlan, PlanError, Side, Topology};
-pub use record::{Heard, Life, ParticipantRecord, Record, Said, TrackRecord};
+pub use run_log::{CallLog, DeliveredFrame, ParticipantLog, RunLog, SentFrame, TrackLog};

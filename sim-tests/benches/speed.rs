@@ -1,18 +1,19 @@
-//! How much of a core a minute of a two-way call takes, in each world.
+//! The CPU time of a two-way call with a minute of simulated time, in each simulator.
 //!
-//! Each of the two says fifty frames a second, as a voice of 20 ms frames does; then twice a second, as
-//! in the thinnest plans of the model. Nothing fails in it. Prints the best of some rounds.
+//! The first plan has fifty frames a second on each track of each participant, as voice in 20 ms
+//! frames has; the second has two, as the model's sparsest plans have. The plans have no faults.
+//! The bench prints the best of several rounds.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use holdline_sim::{FaultPlan, Topology, model, stack};
-// Whose allocator campaigns have.
+// Campaigns use this crate's allocator.
 use holdline_sim_tests as _;
 
-/// How many rounds.
+/// The number of rounds.
 const ROUNDS: u32 = 5;
-/// How long everybody speaks, in milliseconds: their calls last 15 s longer.
+/// How long participants send frames, in milliseconds; their calls last 15 s longer.
 const SPEECH_MS: u64 = 45_000;
 
 fn main() {
@@ -32,16 +33,17 @@ fn main() {
             },
             faults: Vec::new(),
         };
-        // On a lossless track and on a live one.
+        // Each participant has a lossless track and a live one.
         let a_second = 2_000 / frame_ms;
-        let took = best(1, || drop(black_box(stack::run(&plan).expect("played"))));
+        let took = best(1, || drop(black_box(stack::run(&plan).expect("the plan can be played"))));
         println!("real stack, {a_second} frames a second each: {took:?}");
-        let took = best(200, || drop(black_box(model::run(&plan).expect("played"))));
+        let took =
+            best(200, || drop(black_box(model::run(&plan).expect("the plan can be played"))));
         println!("model, {a_second} frames a second each: {took:?}");
     }
 }
 
-/// How long one of so many runs takes, in the best round.
+/// The average time of a run, in the best round of so many runs.
 fn best(runs: u32, run: impl Fn()) -> Duration {
     let round = || {
         let begun = Instant::now();

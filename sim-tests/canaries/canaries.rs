@@ -4,18 +4,18 @@
 
 use holdline_core::Canary;
 use holdline_sim::model;
-use holdline_sim_tests::World;
+use holdline_sim_tests::Simulator;
 use holdline_sim_tests::oracles::all;
 
 /// How many seeds a bug may hide in.
 const BUDGET: u64 = 400;
 
 /// Which law a bug breaks that is planted in the calls of that seed.
-fn broken(canary: Canary, seed: u64) -> Option<String> {
-    let plan = World::Model.plan(seed);
+fn violations(canary: Canary, seed: u64) -> Option<String> {
+    let plan = Simulator::Model.plan(seed);
     // The core has laws of its own, and panics where one is broken.
     match model::run_with(&plan, canary) {
-        Ok(record) => all(&plan, &record).first().map(|broken| broken.law.to_owned()),
+        Ok(log) => all(&plan, &log).first().map(|violation| violation.law.to_owned()),
         Err(_) => Some("an invariant of the core".to_owned()),
     }
 }
@@ -25,7 +25,7 @@ fn every_planted_bug_is_found() {
     std::panic::set_hook(Box::new(|_| {}));
     let mut hidden = Vec::new();
     for canary in Canary::ALL {
-        match (0..BUDGET).find_map(|seed| broken(canary, seed).map(|law| (seed, law))) {
+        match (0..BUDGET).find_map(|seed| violations(canary, seed).map(|law| (seed, law))) {
             Some((seed, law)) => println!("{canary:?}: found by seed {seed}, breaks {law}"),
             None => hidden.push(canary),
         }
@@ -37,8 +37,8 @@ fn every_planted_bug_is_found() {
 #[test]
 fn nothing_is_found_where_nothing_is_planted() {
     for seed in 0..BUDGET {
-        let plan = World::Model.plan(seed);
-        let record = model::run(&plan).expect("played");
-        assert_eq!(all(&plan, &record), [], "seed {seed}");
+        let plan = Simulator::Model.plan(seed);
+        let log = model::run(&plan).expect("played");
+        assert_eq!(all(&plan, &log), [], "seed {seed}");
     }
 }

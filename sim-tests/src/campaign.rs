@@ -1,4 +1,4 @@
-//! Many seeds, on every core, each judged by itself.
+//! Campaigns: many seeds on several threads, each judged by itself.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,77 +7,79 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::coverage::Coverage;
-use crate::oracles::Broken;
-use crate::{World, judge};
+use crate::oracles::Violation;
+use crate::{Simulator, judge};
 
-/// A run that takes longer than this, by the clock on the wall, hangs: the slowest take seconds.
-const HANGS: Duration = Duration::from_secs(120);
-/// How often results are looked for.
-const GLANCE: Duration = Duration::from_millis(20);
+/// The wall-clock time after which a run counts as hanging. The slowest runs take seconds.
+const SEED_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often the campaign polls for results.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What came of one seed.
+/// The outcome of one seed.
 #[derive(Clone, Debug)]
-pub struct Played {
+pub struct SeedOutcome {
     /// The seed.
     pub seed: u64,
-    /// Which laws were broken. A run that could not be played to its end has broken one, too.
-    pub broken: Vec<Broken>,
-    /// What was covered.
+    /// The violated laws. A run that could not be played to its end violates `completion`.
+    pub violations: Vec<Violation>,
+    /// The coverage of the run.
     pub coverage: Coverage,
-    /// Over everything that happened.
+    /// The digest of the run; `None` if it could not be played to its end.
     pub digest: Option<u64>,
-    /// How long it took.
+    /// How long the run took.
     pub took: Duration,
 }
 
-/// Plays one seed.
-pub fn play(world: World, seed: u64) -> Played {
-    let begun = Instant::now();
-    let (broken, coverage, digest) = match judge(world, world.plan(seed)) {
+/// Plays one seed and judges it.
+pub fn play_seed(simulator: Simulator, seed: u64) -> SeedOutcome {
+    let started = Instant::now();
+    let (violations, coverage, digest) = match judge(simulator, simulator.plan(seed)) {
         Ok(verdict) => {
-            let coverage = Coverage::of(&verdict.plan, &verdict.record);
-            (verdict.broken, coverage, Some(verdict.record.digest))
+            let coverage = Coverage::of(&verdict.plan, &verdict.log);
+            (verdict.violations, coverage, Some(verdict.log.digest))
         }
         Err(error) => {
-            let broken = Broken { law: "completion", how: error.to_string() };
-            (vec![broken], Coverage::default(), None)
+            let violation = Violation { law: "completion", detail: error.to_string() };
+            (vec![violation], Coverage::default(), None)
         }
     };
-    Played { seed, broken, coverage, digest, took: begun.elapsed() }
+    SeedOutcome { seed, violations, coverage, digest, took: started.elapsed() }
 }
 
-/// Plays seeds on so many threads, and hands on what comes of each, in the order in which they end.
+/// Plays seeds on so many threads, and passes each outcome on as it is ready.
 ///
 /// # Errors
 ///
-/// Names a seed of which nothing came. If its run hangs, its thread is left behind, so the process should end.
+/// If a seed has no outcome. The thread of a run that hangs keeps running, so the process should
+/// exit.
 pub fn run(
-    world: World,
+    simulator: Simulator,
     seeds: Vec<u64>,
     jobs: usize,
-    each: impl FnMut(Played),
-) -> Result<(), Lost> {
-    on_threads(seeds, jobs, HANGS, move |seed| play(world, seed), each)
+    each: impl FnMut(SeedOutcome),
+) -> Result<(), SeedError> {
+    on_threads(seeds, jobs, SEED_TIMEOUT, move |seed| play_seed(simulator, seed), each)
 }
 
-/// Does something with each seed, and hands on what comes of it.
+/// Runs a function on each seed, and passes the results on.
 fn on_threads<T: Send + 'static>(
     seeds: Vec<u64>,
     jobs: usize,
-    hangs: Duration,
-    play: impl Fn(u64) -> T + Clone + Send + 'static,
+    timeout: Duration,
+    play_seed: impl Fn(u64) -> T + Clone + Send + 'static,
     mut each: impl FnMut(T),
-) -> Result<(), Lost> {
-    let work = Arc::new(Work { seeds, next: AtomicUsize::new(0), under_way: Mutex::default() });
+) -> Result<(), SeedError> {
+    let work =
+        Arc::new(WorkQueue { seeds, next: AtomicUsize::new(0), in_progress: Mutex::default() });
     let (ended, results) = mpsc::channel();
     for _ in 0..jobs.max(1) {
-        let (work, ended, play) = (Arc::clone(&work), ended.clone(), play.clone());
-        // Not scoped: nobody can wait for one that hangs.
+        let (work, ended, play_seed) = (Arc::clone(&work), ended.clone(), play_seed.clone());
+        // A scoped thread would have to be joined, and a hanging one never ends.
         std::thread::spawn(move || {
             while let Some(seed) = work.begin() {
-                let played = play(seed);
+                let outcome = play_seed(seed);
                 work.end(seed);
-                if ended.send(played).is_err() {
+                if ended.send(outcome).is_err() {
                     break;
                 }
             }
@@ -86,63 +88,63 @@ fn on_threads<T: Send + 'static>(
     drop(ended);
     loop {
         match results.try_recv() {
-            Ok(played) => each(played),
+            Ok(outcome) => each(outcome),
             Err(TryRecvError::Empty) => match work.oldest() {
-                Some((seed, age)) if age > hangs => return Err(Lost::Hangs(seed)),
-                // To be woken for each seed would take time from those that are being played.
-                _ => std::thread::sleep(GLANCE),
+                Some((seed, age)) if age > timeout => return Err(SeedError::Hangs(seed)),
+                // Polling costs less than a wake-up for each seed.
+                _ => std::thread::sleep(POLL_INTERVAL),
             },
-            // What is under way although no thread is left has lost its own.
+            // If all threads have ended, a seed still in progress has killed its thread.
             Err(TryRecvError::Disconnected) => {
-                return work.oldest().map_or(Ok(()), |(seed, _)| Err(Lost::Died(seed)));
+                return work.oldest().map_or(Ok(()), |(seed, _)| Err(SeedError::Died(seed)));
             }
         }
     }
 }
 
-/// What the threads share.
-struct Work {
+/// The seeds, shared by the threads.
+struct WorkQueue {
     seeds: Vec<u64>,
     next: AtomicUsize,
-    under_way: Mutex<BTreeMap<u64, Instant>>,
+    in_progress: Mutex<BTreeMap<u64, Instant>>,
 }
 
-impl Work {
-    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+impl WorkQueue {
+    fn in_progress(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self) -> Option<u64> {
         let seed = *self.seeds.get(self.next.fetch_add(1, Ordering::Relaxed))?;
-        self.under_way().insert(seed, Instant::now());
+        self.in_progress().insert(seed, Instant::now());
         Some(seed)
     }
 
     fn end(&self, seed: u64) {
-        self.under_way().remove(&seed);
+        self.in_progress().remove(&seed);
     }
 
-    /// Of the seeds that are under way, the one that has been for longest, and for how long.
+    /// The seed that has been in progress longest, and for how long.
     fn oldest(&self) -> Option<(u64, Duration)> {
-        let under_way = self.under_way();
-        let ages = under_way.iter().map(|(seed, since)| (*seed, since.elapsed()));
+        let in_progress = self.in_progress();
+        let ages = in_progress.iter().map(|(seed, since)| (*seed, since.elapsed()));
         ages.max_by_key(|(_, age)| *age)
     }
 }
 
-/// A seed of which nothing came.
+/// A seed without an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
-    /// Its run does not end.
-    #[error("seed {0} does not end")]
+pub enum SeedError {
+    /// The run hangs.
+    #[error("seed {0} hangs")]
     Hangs(u64),
-    /// Whoever judged it panicked.
+    /// The thread panicked while it judged the run.
     #[error("seed {0} could not be judged: its thread panicked")]
     Died(u64),
 }
 
-impl Lost {
-    /// Which it is.
+impl SeedError {
+    /// The seed.
     pub fn seed(self) -> u64 {
         match self {
             Self::Hangs(seed) | Self::Died(seed) => seed,
@@ -154,40 +156,40 @@ impl Lost {
 mod tests {
     use super::*;
 
-    /// What comes of ten seeds on two threads.
-    fn ten(
-        hangs: Duration,
-        play: impl Fn(u64) + Clone + Send + 'static,
-    ) -> (Result<(), Lost>, Vec<u64>) {
+    /// Runs a function on ten seeds with two threads.
+    fn play_ten(
+        timeout: Duration,
+        play_seed: impl Fn(u64) + Clone + Send + 'static,
+    ) -> (Result<(), SeedError>, Vec<u64>) {
         let play = move |seed| {
-            play(seed);
+            play_seed(seed);
             seed
         };
         let mut played = Vec::new();
-        let ended = on_threads((0..10).collect(), 2, hangs, play, |seed| played.push(seed));
+        let ended = on_threads((0..10).collect(), 2, timeout, play, |seed| played.push(seed));
         played.sort_unstable();
         (ended, played)
     }
 
     #[test]
     fn every_seed_is_played_once() {
-        assert_eq!(ten(HANGS, |_| {}), (Ok(()), (0..10).collect()));
+        assert_eq!(play_ten(SEED_TIMEOUT, |_| {}), (Ok(()), (0..10).collect()));
     }
 
     #[test]
-    fn a_seed_that_does_not_end_is_named_when_its_time_is_over() {
-        let for_ever = |seed| {
+    fn a_hanging_seed_is_reported_after_the_timeout() {
+        let hangs = |seed| {
             if seed == 3 {
                 std::thread::sleep(Duration::MAX);
             }
         };
-        assert_eq!(ten(Duration::from_millis(200), for_ever).0, Err(Lost::Hangs(3)));
+        assert_eq!(play_ten(Duration::from_millis(200), hangs).0, Err(SeedError::Hangs(3)));
     }
 
     #[test]
-    fn a_seed_that_takes_its_thread_with_it_is_named() {
+    fn a_seed_that_kills_its_thread_is_reported() {
         let dies = |seed| assert_ne!(seed, 3, "on purpose");
         let all_others = (0..10).filter(|seed| *seed != 3).collect();
-        assert_eq!(ten(HANGS, dies), (Err(Lost::Died(3)), all_others));
+        assert_eq!(play_ten(SEED_TIMEOUT, dies), (Err(SeedError::Died(3)), all_others));
     }
 }

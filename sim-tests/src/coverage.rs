@@ -1,44 +1,44 @@
-//! What a campaign has met: which faults in which states, which cells of the transition matrix, and how
-//! soon media came back after each kind of fault.
+//! The coverage of a campaign: faults by call state, cells of the transition matrix, and recovery
+//! times by kind of fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdline_core::{Event, StateName, Timestamp};
-use holdline_sim::{Fault, FaultPlan, Heard, Life, Record, TrackRecord};
+use holdline_sim::{CallLog, DeliveredFrame, Fault, FaultPlan, RunLog, TrackLog};
 
-/// How long nothing else may go wrong before a fault and after it for the way back to be that fault's, in
-/// milliseconds.
-const ALONE_BEFORE_MS: u64 = 3_000;
-const ALONE_AFTER_MS: u64 = 9_000;
+/// How long no other fault may be active before and after a fault, in milliseconds, for a recovery
+/// to be attributed to it.
+const QUIET_BEFORE_MS: u64 = 3_000;
+const QUIET_AFTER_MS: u64 = 9_000;
 
-/// What was met.
+/// The coverage of one or more runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// How often a fault of a family began while a call that it concerns was in a state.
+    /// How often a fault of a family began while a call it affects was in a state.
     pub faults: BTreeMap<(&'static str, StateName), u64>,
-    /// The cells of the transition matrix: in which state which input came.
+    /// The cells of the transition matrix that were reached: pairs of a state and an input.
     pub cells: BTreeSet<(StateName, &'static str)>,
-    /// For each family of faults, how long after the end of a fault the first new frame was heard.
-    pub recovery: BTreeMap<&'static str, Times>,
+    /// For each family of faults, the times from the end of a fault to the first new frame.
+    pub recovery: BTreeMap<&'static str, RecoveryTimes>,
 }
 
-/// Times, in milliseconds, counted.
+/// A histogram of recovery times, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Times(BTreeMap<u64, u64>);
+pub struct RecoveryTimes(BTreeMap<u64, u64>);
 
-impl Times {
-    /// Counts one more.
+impl RecoveryTimes {
+    /// Counts one time.
     pub fn add(&mut self, ms: u64) {
         *self.0.entry(ms).or_default() += 1;
     }
 
-    /// How many there are.
+    /// The number of times.
     pub fn count(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// The time within which so many in a thousand are.
+    /// The time that so many in a thousand do not exceed.
     pub fn per_mille(&self, share: u64) -> Option<u64> {
         let rank = (self.count() * share).div_ceil(1_000).max(1);
         let mut seen = 0;
@@ -48,36 +48,36 @@ impl Times {
         })
     }
 
-    /// The longest.
+    /// The longest time.
     pub fn longest(&self) -> Option<u64> {
         self.0.last_key_value().map(|(ms, _)| *ms)
     }
 }
 
 impl Coverage {
-    /// Of one run.
-    pub fn of(plan: &FaultPlan, record: &Record) -> Self {
-        let mut coverage = Self { cells: record.cells.clone(), ..Self::default() };
+    /// The coverage of one run.
+    pub fn of(plan: &FaultPlan, log: &RunLog) -> Self {
+        let mut coverage = Self { cells: log.cells.clone(), ..Self::default() };
         for fault in &plan.faults {
             let at = Timestamp::from_millis(fault.at_ms);
-            for who in concerned(plan, fault) {
-                let there = record.participants[who].lives.iter().rev();
-                let life = there.into_iter().find(|life| life.since <= at);
-                if let Some(life) = life {
+            for who in affected(plan, fault) {
+                let calls = log.participants[who].calls.iter().rev();
+                let call = calls.into_iter().find(|call| call.since <= at);
+                if let Some(call) = call {
                     *coverage
                         .faults
-                        .entry((fault.kind.family(), state_at(life, at)))
+                        .entry((fault.kind.family(), state_at(call, at)))
                         .or_default() += 1;
                 }
             }
         }
-        for (fault, ms) in recoveries(plan, record) {
+        for (fault, ms) in recoveries(plan, log) {
             coverage.recovery.entry(fault.kind.family()).or_default().add(ms);
         }
         coverage
     }
 
-    /// Adds another run's.
+    /// Adds the coverage of another run.
     pub fn add(&mut self, other: Self) {
         for (key, count) in other.faults {
             *self.faults.entry(key).or_default() += count;
@@ -92,15 +92,15 @@ impl Coverage {
     }
 }
 
-fn concerned(plan: &FaultPlan, fault: &Fault) -> Vec<usize> {
+fn affected(plan: &FaultPlan, fault: &Fault) -> Vec<usize> {
     match fault.kind.participant() {
         Some(participant) => vec![participant as usize],
         None => (0..plan.topology.participants as usize).collect(),
     }
 }
 
-fn state_at(life: &Life, at: Timestamp) -> StateName {
-    let changes = life.events.iter().take_while(|(when, _)| *when < at);
+fn state_at(call: &CallLog, at: Timestamp) -> StateName {
+    let changes = call.events.iter().take_while(|(when, _)| *when < at);
     let state = changes.filter_map(|(_, event)| match event {
         Event::StateChanged { to, .. } => Some(*to),
         _ => None,
@@ -108,46 +108,47 @@ fn state_at(life: &Life, at: Timestamp) -> StateName {
     state.last().unwrap_or(StateName::Idle)
 }
 
-/// For each fault that passes and that nothing else comes near, and each two that it came between: how long
-/// after its end, in milliseconds, the first frame was heard that had been said since.
+/// The recovery times after isolated temporary faults, one for each track that the fault affects:
+/// the milliseconds from its end to the delivery of the first frame captured after it.
 pub(crate) fn recoveries<'a>(
     plan: &'a FaultPlan,
-    record: &'a Record,
+    log: &'a RunLog,
 ) -> impl Iterator<Item = (&'a Fault, u64)> {
-    let spoken = plan.topology.speech_ms.max(plan.healed_ms());
-    let is_alone = move |fault: &&Fault| {
+    let frames_end = plan.topology.speech_ms.max(plan.healed_ms());
+    let is_isolated = move |fault: &&Fault| {
         let fault: &Fault = fault;
         let end = fault.at_ms + fault.for_ms;
         let far = |other: &Fault| {
             std::ptr::eq(other, fault)
-                || other.at_ms > end + ALONE_AFTER_MS
-                || other.at_ms + other.for_ms + ALONE_BEFORE_MS < fault.at_ms
+                || other.at_ms > end + QUIET_AFTER_MS
+                || other.at_ms + other.for_ms + QUIET_BEFORE_MS < fault.at_ms
         };
-        fault.interrupts() && end + ALONE_AFTER_MS <= spoken && plan.faults.iter().all(far)
+        fault.interrupts() && end + QUIET_AFTER_MS <= frames_end && plan.faults.iter().all(far)
     };
-    plan.faults.iter().filter(is_alone).flat_map(|fault| {
+    plan.faults.iter().filter(is_isolated).flat_map(|fault| {
         let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
-        between(plan, record, fault).into_iter().map(move |track| {
-            let fresh = |heard: &&Heard| heard.captured_at >= heals.as_micros();
-            let after = track.heard.iter().find(fresh).map(|heard| heard.at - heals);
+        affected_tracks(plan, log, fault).into_iter().map(move |track| {
+            let fresh = |delivered: &&DeliveredFrame| delivered.captured_at >= heals.as_micros();
+            let after = track.delivered.iter().find(fresh).map(|delivered| delivered.at - heals);
             (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
         })
     })
 }
 
-/// The live tracks that a fault came between, of calls that had been up for some time.
-fn between<'a>(plan: &FaultPlan, record: &'a Record, fault: &Fault) -> Vec<&'a TrackRecord> {
-    let concerned = concerned(plan, fault);
-    let is_lost = |who: usize| plan.lost_for_good(who as u64).is_some();
+/// The live tracks that a fault affects, of calls that were up long enough before it.
+fn affected_tracks<'a>(plan: &FaultPlan, log: &'a RunLog, fault: &Fault) -> Vec<&'a TrackLog> {
+    let affected = affected(plan, fault);
+    let is_cut_off = |who: usize| plan.cut_off_since(who as u64).is_some();
     let mut tracks = Vec::new();
-    for (who, listener) in record.participants.iter().enumerate() {
-        let life = listener.last();
-        for track in life.tracks.iter().filter(|track| track.name == "live" && !track.left) {
-            let speaker = record.participants[track.speaker].last();
-            let begun = track.since.max(speaker.since) + Duration::from_millis(ALONE_BEFORE_MS);
-            let concerns = concerned.contains(&who) || concerned.contains(&track.speaker);
-            let lost = is_lost(who) || is_lost(track.speaker);
-            if concerns && !lost && Timestamp::from_millis(fault.at_ms) >= begun {
+    for (who, subscriber) in log.participants.iter().enumerate() {
+        let call = subscriber.last();
+        for track in call.tracks.iter().filter(|track| track.name == "live" && !track.unsubscribed)
+        {
+            let publisher = log.participants[track.publisher].last();
+            let begun = track.since.max(publisher.since) + Duration::from_millis(QUIET_BEFORE_MS);
+            let concerns = affected.contains(&who) || affected.contains(&track.publisher);
+            let cut_off = is_cut_off(who) || is_cut_off(track.publisher);
+            if concerns && !cut_off && Timestamp::from_millis(fault.at_ms) >= begun {
                 tracks.push(track);
             }
         }
@@ -160,8 +161,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_say_within_what_so_many_are() {
-        let mut times = Times::default();
+    fn per_mille_returns_the_time_of_that_share() {
+        let mut times = RecoveryTimes::default();
         assert_eq!(times.per_mille(500), None);
         (1..=100).for_each(|ms| times.add(ms));
         assert_eq!((times.per_mille(500), times.per_mille(950)), (Some(50), Some(95)));

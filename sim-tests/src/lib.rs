@@ -1,6 +1,7 @@
 //! Campaigns of seeded fault scenarios, judged by oracles.
 //!
-//! An oracle looks at what participants saw, never inside a call, and says what broke which law.
+//! An oracle sees only what participants saw, never the inside of a call, and reports which laws
+//! were violated.
 
 pub mod campaign;
 pub mod coverage;
@@ -10,23 +11,23 @@ pub mod seeds;
 pub mod shrink;
 pub mod summary;
 
-use holdline_sim::{FaultPlan, Record, RunError, model, stack};
+use holdline_sim::{FaultPlan, RunError, RunLog, model, stack};
 
-/// A call of the model is some thousand small allocations, and little else.
+/// The allocator. A call of the model is some thousand small allocations, and little else.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What a plan is played in.
+/// The simulator that plays a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// The bare state machines, on a model of the network.
+pub enum Simulator {
+    /// The bare state machines on a model of the network.
     Model,
-    /// The production driver, real QUIC and the real relay, on a simulated network.
+    /// The production driver, real QUIC and the real relay on a simulated network.
     Stack,
 }
 
-impl World {
-    /// What a seed is in it.
+impl Simulator {
+    /// The plan of a seed in this simulator.
     pub fn plan(self, seed: u64) -> FaultPlan {
         let plan = FaultPlan::generate(seed);
         match self {
@@ -36,28 +37,28 @@ impl World {
     }
 }
 
-/// What a run came to.
+/// A run that was judged.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The plan that was played.
     pub plan: FaultPlan,
-    /// What everybody saw.
-    pub record: Record,
-    /// Which laws were broken, and how.
-    pub broken: Vec<oracles::Broken>,
+    /// What the participants saw.
+    pub log: RunLog,
+    /// The violated laws.
+    pub violations: Vec<oracles::Violation>,
 }
 
 /// Plays a plan and judges it.
 ///
 /// # Errors
 ///
-/// If it could not be played to its end. That a process of a run fails is such an error, and no lesser one
-/// than a law that is broken.
-pub fn judge(world: World, plan: FaultPlan) -> Result<Verdict, RunError> {
-    let record = match world {
-        World::Model => model::run(&plan),
-        World::Stack => stack::run(&plan),
+/// If the plan could not be played to its end, for instance because a process of the run failed.
+/// Such an error is as grave as a violated law.
+pub fn judge(simulator: Simulator, plan: FaultPlan) -> Result<Verdict, RunError> {
+    let log = match simulator {
+        Simulator::Model => model::run(&plan),
+        Simulator::Stack => stack::run(&plan),
     }?;
-    let broken = oracles::all(&plan, &record);
-    Ok(Verdict { plan, record, broken })
+    let violations = oracles::all(&plan, &log);
+    Ok(Verdict { plan, log, violations })
 }

@@ -1,4 +1,4 @@
-//! `holdline-sim`: plays seeded disasters, judges them, and makes a failure small.
+//! The command `holdline-sim`: plays seeded fault scenarios, judges them, and makes failures small.
 
 mod command;
 

@@ -1,4 +1,4 @@
-//! A run as a page to look at.
+//! The report of a run: an HTML page that shows it.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,14 @@ use holdline_core::{Event, StateName, Timestamp};
 
 use crate::Verdict;
 
-/// How wide the page draws a run, in its own units.
+/// The width of the time axis, in SVG units.
 const WIDTH: f64 = 1_000.0;
 
-/// One HTML file that needs nothing else: faults, states and lateness of each participant along one axis
-/// of time.
+/// Renders a self-contained HTML page: the faults, states and frame lateness of each participant
+/// along one time axis.
 pub fn page(verdict: &Verdict) -> String {
     let end = verdict
-        .record
+        .log
         .participants
         .iter()
         .flat_map(|p| p.last().events.last())
@@ -26,10 +26,10 @@ pub fn page(verdict: &Verdict) -> String {
     let mut y = 20.0;
     for fault in &verdict.plan.faults {
         let (from, to) = (x(fault.at_ms * 1_000), x((fault.at_ms + fault.for_ms) * 1_000));
-        let whom = fault.kind.participant().map_or("relay".into(), |who| format!("p{who}"));
+        let target = fault.kind.participant().map_or("relay".into(), |who| format!("p{who}"));
         let _ = write!(
             body,
-            r#"<rect x="{from:.1}" y="{y}" width="{:.1}" height="12" class="fault"/><text x="{:.1}" y="{}">{} {whom}, {} ms</text>"#,
+            r#"<rect x="{from:.1}" y="{y}" width="{:.1}" height="12" class="fault"/><text x="{:.1}" y="{}">{} {target}, {} ms</text>"#,
             (to - from).max(2.0),
             to + 6.0,
             y + 10.0,
@@ -38,12 +38,12 @@ pub fn page(verdict: &Verdict) -> String {
         );
         y += 18.0;
     }
-    for (who, participant) in verdict.record.participants.iter().enumerate() {
+    for (who, participant) in verdict.log.participants.iter().enumerate() {
         y += 14.0;
         let _ = write!(body, r#"<text x="0" y="{y}" class="name">p{who}</text>"#);
         y += 6.0;
-        for life in &participant.lives {
-            for (from, to, state) in states(&life.events, end) {
+        for call in &participant.calls {
+            for (from, to, state) in states(&call.events, end) {
                 let _ = write!(
                     body,
                     r#"<rect x="{:.1}" y="{y}" width="{:.1}" height="12" class="{state:?}"><title>{state:?} from {:.3} s to {:.3} s</title></rect>"#,
@@ -55,43 +55,45 @@ pub fn page(verdict: &Verdict) -> String {
             }
         }
         y += 16.0;
-        for track in participant.lives.iter().flat_map(|life| &life.tracks) {
+        for track in participant.calls.iter().flat_map(|call| &call.tracks) {
             let _ = write!(
                 body,
                 r#"<text x="{}" y="{}">p{}/{}</text>"#,
                 WIDTH + 6.0,
                 y + 10.0,
-                track.speaker,
+                track.publisher,
                 track.name
             );
-            for heard in &track.heard {
-                let late = (heard.at.as_micros().saturating_sub(heard.captured_at)) as f64 / 1e6;
+            for delivered in &track.delivered {
+                let late =
+                    (delivered.at.as_micros().saturating_sub(delivered.captured_at)) as f64 / 1e6;
                 let _ = write!(
                     body,
                     r#"<rect x="{:.1}" y="{:.1}" width="1" height="{:.1}" class="{}"/>"#,
-                    x(heard.at.as_micros()),
+                    x(delivered.at.as_micros()),
                     y,
                     (2.0 + late * 4.0).min(12.0),
-                    if heard.gap.is_some() { "gap" } else { "heard" }
+                    if delivered.gap.is_some() { "gap" } else { "frame" }
                 );
             }
             y += 14.0;
         }
     }
     let mut laws = String::new();
-    for broken in &verdict.broken {
-        let _ = write!(laws, "<p class=broken>{}: {}</p>", broken.law, escape(&broken.how));
+    for violation in &verdict.violations {
+        let _ =
+            write!(laws, "<p class=broken>{}: {}</p>", violation.law, escape(&violation.detail));
     }
-    if verdict.broken.is_empty() {
+    if verdict.violations.is_empty() {
         laws.push_str("<p>Every law held.</p>");
     }
     format!(
         r#"<!doctype html><meta charset="utf-8"><title>Seed {seed}</title><style>
 body{{font:14px sans-serif;margin:2em}}text{{font-size:10px}}.name{{font-weight:bold}}
-.fault{{fill:#c33}}.heard{{fill:#48c}}.gap{{fill:#d80}}.broken{{color:#c33}}
+.fault{{fill:#c33}}.frame{{fill:#48c}}.gap{{fill:#d80}}.broken{{color:#c33}}
 .Live{{fill:#4a4}}.Suspect{{fill:#dc4}}.Recovering{{fill:#e83}}.Connecting,.Joining{{fill:#9bd}}.Failed{{fill:#000}}.Idle,.Closed{{fill:#ccc}}
-</style><h1>Seed {seed}</h1>{laws}<p>Red: faults. Bars: the state of each call (green live, yellow suspect, orange recovering, blue on its way,
-black failed). Ticks: frames as they were heard, the longer the later; orange after a gap. {seconds:.0} s from left to right.</p>
+</style><h1>Seed {seed}</h1>{laws}<p>Red: faults. Bars: the state of each call (green live, yellow suspect, orange recovering, blue connecting,
+black failed). Ticks: received frames, the longer the later; orange after a gap. The axis is {seconds:.0} s long.</p>
 <svg viewBox="0 0 {w} {y}" width="{w}" height="{y}">{body}</svg>"#,
         seed = verdict.plan.seed,
         seconds = end as f64 / 1e6,
@@ -100,7 +102,7 @@ black failed). Ticks: frames as they were heard, the longer the later; orange af
     )
 }
 
-/// From when to when a call was in which state, in microseconds.
+/// The states of a call, each with its begin and end in microseconds.
 fn states(events: &[(Timestamp, Event)], end: u64) -> Vec<(u64, u64, StateName)> {
     let changes = events.iter().filter_map(|(at, event)| match event {
         Event::StateChanged { to, .. } => Some((at.as_micros(), *to)),

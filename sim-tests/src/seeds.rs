@@ -1,10 +1,10 @@
-//! Which seeds a campaign plays.
+//! The seeds that a campaign plays.
 
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// The seeds from one number up to another, without it: `0..1000`.
+/// A range of seeds without its end: `0..1000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(pub Range<u64>);
 
@@ -12,12 +12,11 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (first, end) = text.split_once("..").ok_or("not A..B, as in 0..1000")?;
-        let number = |text: &str| {
-            text.parse::<u64>().map_err(|_| format!("`{text}` is not a number of a seed"))
-        };
+        let (first, end) = text.split_once("..").ok_or("the range must be A..B, as in 0..1000")?;
+        let number =
+            |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no seed number"));
         let seeds = number(first)?..number(end)?;
-        if seeds.is_empty() { Err(format!("{text} holds no seed")) } else { Ok(Self(seeds)) }
+        if seeds.is_empty() { Err(format!("the range {text} is empty")) } else { Ok(Self(seeds)) }
     }
 }
 
@@ -27,7 +26,7 @@ impl fmt::Display for Seeds {
     }
 }
 
-/// One part of several: `K/N`, counted from 1. Each seed belongs to one of them.
+/// A part of the seeds: `K/N`, counted from 1. Each seed belongs to exactly one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: u64,
@@ -38,7 +37,7 @@ impl Shard {
     /// All seeds.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Whether a seed belongs to it.
+    /// Whether a seed belongs to this part.
     pub fn has(self, seed: u64) -> bool {
         seed % self.of == self.number - 1
     }
@@ -52,7 +51,7 @@ impl FromStr for Shard {
             text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
         match parts {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            Some(_) => Err(format!("{text}: the first number is from 1 up to the second")),
+            Some(_) => Err(format!("{text}: the first number must be between 1 and the second")),
             None => Err(format!("`{text}` is not K/N, as in 1/8")),
         }
     }
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_read_and_what_holds_none_is_refused() {
+    fn seed_ranges_are_parsed_and_empty_ones_refused() {
         assert_eq!("3..5".parse(), Ok(Seeds(3..5)));
         assert_eq!(Seeds(3..5).to_string(), "3..5");
         for wrong in ["3", "3..", "..3", "5..5", "5..3", "a..b", "-1..4"] {
@@ -79,7 +78,8 @@ mod tests {
 
     #[test]
     fn every_seed_belongs_to_one_shard() {
-        let shards: Vec<Shard> = (1..=3).map(|k| format!("{k}/3").parse().expect("read")).collect();
+        let shards: Vec<Shard> =
+            (1..=3).map(|k| format!("{k}/3").parse().expect("the shard is valid")).collect();
         for seed in 0..30 {
             assert_eq!(shards.iter().filter(|shard| shard.has(seed)).count(), 1);
         }

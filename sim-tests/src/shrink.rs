@@ -1,44 +1,45 @@
-//! Makes a plan small while something stays true of it: delta debugging (Zeller and Hildebrandt, 2002) over
-//! its faults, then over their times, then over who takes part.
+//! Shrinks a plan while a predicate holds: delta debugging (Zeller and Hildebrandt, 2002) over its
+//! faults, then their times, then its topology.
 
 use holdline_sim::{Fault, FaultPlan};
 
-/// The smallest plan found of which it is true: no fault can be left out of it or shortened.
-pub fn shrink(plan: FaultPlan, mut is_true: impl FnMut(&FaultPlan) -> bool) -> FaultPlan {
+/// Returns the smallest plan found for which the predicate holds: no fault can be removed or
+/// shortened.
+pub fn shrink(plan: FaultPlan, mut holds: impl FnMut(&FaultPlan) -> bool) -> FaultPlan {
     let mut plan = plan;
     loop {
         let before = plan.clone();
-        leave_out(&mut plan, &mut is_true);
-        shorten(&mut plan, &mut is_true);
-        simplify(&mut plan, &mut is_true);
+        leave_out(&mut plan, &mut holds);
+        shorten(&mut plan, &mut holds);
+        simplify(&mut plan, &mut holds);
         if plan == before {
             return plan;
         }
     }
 }
 
-/// Takes a plan's place if it can be played, is another one, and it is true of it.
+/// Replaces the plan by a different, valid candidate for which the predicate holds.
 fn try_it(
     plan: &mut FaultPlan,
     candidate: FaultPlan,
-    is_true: &mut impl FnMut(&FaultPlan) -> bool,
+    holds: &mut impl FnMut(&FaultPlan) -> bool,
 ) -> bool {
-    let better = candidate != *plan && candidate.validate().is_ok() && is_true(&candidate);
+    let better = candidate != *plan && candidate.validate().is_ok() && holds(&candidate);
     if better {
         *plan = candidate;
     }
     better
 }
 
-/// Halves of the faults, quarters, and so on down to each by itself.
-fn leave_out(plan: &mut FaultPlan, is_true: &mut impl FnMut(&FaultPlan) -> bool) {
+/// Removes faults: first halves, then quarters, and so on down to single ones.
+fn leave_out(plan: &mut FaultPlan, holds: &mut impl FnMut(&FaultPlan) -> bool) {
     let mut size = plan.faults.len();
     while size > 0 {
         let mut from = 0;
         while from < plan.faults.len() {
             let mut candidate = plan.clone();
             candidate.faults.drain(from..(from + size).min(plan.faults.len()));
-            if !try_it(plan, candidate, is_true) {
+            if !try_it(plan, candidate, holds) {
                 from += size;
             }
         }
@@ -46,19 +47,19 @@ fn leave_out(plan: &mut FaultPlan, is_true: &mut impl FnMut(&FaultPlan) -> bool)
     }
 }
 
-fn shorten(plan: &mut FaultPlan, is_true: &mut impl FnMut(&FaultPlan) -> bool) {
+fn shorten(plan: &mut FaultPlan, holds: &mut impl FnMut(&FaultPlan) -> bool) {
     for index in 0..plan.faults.len() {
         let lasting = plan.faults[index].is_lasting();
-        bisect(plan, index, is_true, |fault, ms| fault.for_ms = ms, |fault| fault.for_ms, lasting);
-        bisect(plan, index, is_true, |fault, ms| fault.at_ms = ms, |fault| fault.at_ms, lasting);
+        bisect(plan, index, holds, |fault, ms| fault.for_ms = ms, |fault| fault.for_ms, lasting);
+        bisect(plan, index, holds, |fault, ms| fault.at_ms = ms, |fault| fault.at_ms, lasting);
     }
 }
 
-/// The least value of which it is true, as far as halving finds it.
+/// Finds the least value for which the predicate holds, as far as bisection can.
 fn bisect(
     plan: &mut FaultPlan,
     index: usize,
-    is_true: &mut impl FnMut(&FaultPlan) -> bool,
+    holds: &mut impl FnMut(&FaultPlan) -> bool,
     set: fn(&mut Fault, u64),
     get: fn(&Fault) -> u64,
     lasting: bool,
@@ -71,7 +72,7 @@ fn bisect(
         let middle = least + (most - least) / 2;
         let mut candidate = plan.clone();
         set(&mut candidate.faults[index], middle);
-        if try_it(plan, candidate, is_true) {
+        if try_it(plan, candidate, holds) {
             most = middle;
         } else {
             least = middle + 1;
@@ -79,22 +80,22 @@ fn bisect(
     }
 }
 
-/// Fewer people, fewer relays, shorter speech, no video.
-fn simplify(plan: &mut FaultPlan, is_true: &mut impl FnMut(&FaultPlan) -> bool) {
+/// Tries fewer participants, fewer relays, no video and a shorter run.
+fn simplify(plan: &mut FaultPlan, holds: &mut impl FnMut(&FaultPlan) -> bool) {
     let mut fewer = plan.clone();
     fewer.topology.participants = 2;
     fewer.topology.latency_ms.truncate(2);
-    try_it(plan, fewer, is_true);
+    try_it(plan, fewer, holds);
     let mut one = plan.clone();
     one.topology.relays = 1;
-    try_it(plan, one, is_true);
-    let mut sound = plan.clone();
-    sound.topology.video = false;
-    try_it(plan, sound, is_true);
+    try_it(plan, one, holds);
+    let mut audio = plan.clone();
+    audio.topology.video = false;
+    try_it(plan, audio, holds);
     for speech_ms in [5_000, 10_000, 20_000, 30_000] {
         let mut shorter = plan.clone();
         shorter.topology.speech_ms = speech_ms.min(plan.topology.speech_ms);
-        if try_it(plan, shorter, is_true) {
+        if try_it(plan, shorter, holds) {
             break;
         }
     }
@@ -106,9 +107,9 @@ mod tests {
     use holdline_sim::FaultKind;
 
     #[test]
-    fn what_is_left_is_what_it_takes_and_no_millisecond_more() {
+    fn only_the_needed_fault_remains_shortened_to_the_millisecond() {
         let plan = (0..100).map(FaultPlan::generate).find(|plan| plan.faults.len() > 4);
-        let mut plan = plan.expect("one of many");
+        let mut plan = plan.expect("some seed has more than four faults");
         let crash = FaultKind::RelayCrash { relay: 0 };
         plan.faults.push(Fault { at_ms: 7_321, for_ms: 4_567, kind: crash });
         let takes = |plan: &FaultPlan| {

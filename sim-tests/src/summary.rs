@@ -1,4 +1,4 @@
-//! What a campaign came to, for people and for machines.
+//! The summary of a campaign.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,52 +6,53 @@ use std::time::Duration;
 use holdline_core::StateName;
 use holdline_sim::model::INPUTS;
 
-use crate::campaign::Played;
+use crate::campaign::SeedOutcome;
 use crate::coverage::Coverage;
 
-/// How soon media must be back after a fault that has passed, in milliseconds, in 95 cases of 100.
-pub const BACK_WITHIN_MS: u64 = 2_000;
-/// How many ways back there must be of a family before a share of them says something.
-const ENOUGH: u64 = 100;
+/// The bound on the 95th percentile of recovery times after a temporary fault, in milliseconds.
+pub const RECOVERY_P95_BOUND_MS: u64 = 2_000;
+/// How many recoveries of a family make its 95th percentile meaningful.
+const MEANINGFUL_COUNT: u64 = 100;
 
-/// All seeds together.
+/// The results of all seeds together.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
-    /// How many were played.
+pub struct CampaignSummary {
+    /// The number of runs.
     pub played: u64,
-    /// Those that broke a law, in the order of their numbers, with the law and how.
+    /// The violations, in order of seed: the seed, the law and the detail.
     pub failures: Vec<(u64, &'static str, String)>,
-    /// What was met.
+    /// The coverage of all runs.
     pub coverage: Coverage,
 }
 
-impl Summary {
-    /// Counts one more.
-    pub fn add(&mut self, played: Played) {
+impl CampaignSummary {
+    /// Adds one outcome.
+    pub fn add(&mut self, played: SeedOutcome) {
         self.played += 1;
-        for broken in played.broken {
-            self.failures.push((played.seed, broken.law, broken.how));
+        for violation in played.violations {
+            self.failures.push((played.seed, violation.law, violation.detail));
         }
         self.failures.sort();
         self.coverage.add(played.coverage);
     }
 
-    /// The families of faults after which media is back too late too often.
+    /// The families of faults whose 95th percentile exceeds the bound.
     pub fn late(&self) -> Vec<(&'static str, u64)> {
         let families = self.coverage.recovery.iter();
         let late = families.filter_map(|(family, times)| {
             let most = times.per_mille(950)?;
-            (times.count() >= ENOUGH && most > BACK_WITHIN_MS).then_some((*family, most))
+            (times.count() >= MEANINGFUL_COUNT && most > RECOVERY_P95_BOUND_MS)
+                .then_some((*family, most))
         });
         late.collect()
     }
 
-    /// Whether everything held.
+    /// Whether every law and every bound held.
     pub fn holds(&self) -> bool {
         self.failures.is_empty() && self.late().is_empty()
     }
 
-    /// As a table for people.
+    /// Renders the summary as a table.
     pub fn table(&self, took: Duration) -> String {
         let mut text = String::new();
         let seconds = took.as_secs_f64();
@@ -60,7 +61,7 @@ impl Summary {
         let seeds = self.failures.iter().map(|(seed, ..)| seed);
         let failed = seeds.collect::<std::collections::BTreeSet<_>>().len();
         let _ = writeln!(text, "{failed} broke a law");
-        let _ = writeln!(text, "\nFrom the end of a fault to the first new frame, in ms:");
+        let _ = writeln!(text, "\nTime from the end of a fault to the first new frame, in ms:");
         let _ = writeln!(
             text,
             "{:<16}{:>8}{:>8}{:>8}{:>8}{:>9}",
@@ -99,7 +100,10 @@ impl Summary {
         if !self.coverage.cells.is_empty() {
             let all = StateName::ALL.len() * INPUTS.len();
             let met = self.coverage.cells.len();
-            let _ = writeln!(text, "\n{met} of {all} cells of the transition matrix met; not met:");
+            let _ = writeln!(
+                text,
+                "\n{met} of {all} cells of the transition matrix reached; not reached:"
+            );
             for state in StateName::ALL {
                 let missed = INPUTS.iter().filter(|i| !self.coverage.cells.contains(&(state, **i)));
                 let missed: Vec<&str> = missed.copied().collect();

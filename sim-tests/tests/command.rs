@@ -1,9 +1,12 @@
-//! The command `holdline-sim`: what it says, and its exit codes.
+//! The command `holdline-sim`: its output and its exit codes.
 
 use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_holdline-sim")).args(arguments).output().expect("started")
+    Command::new(env!("CARGO_BIN_EXE_holdline-sim"))
+        .args(arguments)
+        .output()
+        .expect("the command starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -11,10 +14,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_cannot_be_used_is_refused_in_one_line_that_names_it() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn unusable_arguments_are_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let odd = folder.path().join("odd.toml");
-    std::fs::write(&odd, "version = 7\n").expect("written");
+    std::fs::write(&odd, "version = 7\n").expect("the file can be written");
     let odd = odd.to_string_lossy().into_owned();
     for (arguments, named) in [
         (&["run", "--seeds", "5"][..], "--seeds"),
@@ -29,62 +32,65 @@ fn what_cannot_be_used_is_refused_in_one_line_that_names_it() {
         (&["dance"], "dance"),
     ] {
         let output = run(arguments);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.lines().count() == 1 && said.contains(named), "{arguments:?}: {said}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {printed}");
+        assert!(
+            printed.lines().count() == 1 && printed.contains(named),
+            "{arguments:?}: {printed}"
+        );
     }
 }
 
 #[test]
-fn a_campaign_says_what_it_met_and_writes_a_line_for_each_seed() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn a_campaign_prints_a_summary_and_writes_json_lines() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("seeds.jsonl");
     let path = file.to_string_lossy().into_owned();
     let output = run(&["run", "--seeds", "10..30", "--shard", "1/2", "--model", "--json", &path]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("0 broke a law"), "{}", text(&output.stdout));
     let lines: Vec<serde_json::Value> = std::fs::read_to_string(&file)
-        .expect("written")
+        .expect("the file is written")
         .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
         .collect();
     let mut seeds: Vec<u64> = lines.iter().filter_map(|line| line["seed"].as_u64()).collect();
     seeds.sort_unstable();
     assert_eq!(seeds, (10..30).step_by(2).collect::<Vec<_>>());
-    assert_eq!(lines.last().expect("some")["summary"]["played"], 10);
+    assert_eq!(lines.last().expect("the file has lines")["summary"]["played"], 10);
 }
 
 #[test]
-fn a_seed_is_told_with_its_plan_and_drawn() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn replay_prints_the_plan_and_writes_a_report() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let page = folder.path().join("run.html");
     let path = page.to_string_lossy().into_owned();
     let output = run(&["replay", "3", "--model", "--trace", "--report", &path]);
-    let said = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     for expected in ["seed = 3", "StateChanged", "Every law held.", "digest "] {
-        assert!(said.contains(expected), "{expected}: {said}");
+        assert!(printed.contains(expected), "{expected}: {printed}");
     }
-    let page = std::fs::read_to_string(page).expect("written");
+    let page = std::fs::read_to_string(page).expect("the file is written");
     assert!(page.contains("<svg") && page.contains("Seed 3"));
 }
 
 #[test]
-fn each_seed_is_the_same_run_each_time() {
+fn verify_determinism_accepts_equal_runs() {
     let output = run(&["verify-determinism", "--seeds", "0..3"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 #[test]
-fn who_stops_listening_ends_nothing() {
+fn a_closed_pipe_is_no_error() {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_holdline-sim"))
         .args(["replay", "7", "--model", "--trace"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("started");
-    // As `| head` does.
+        .expect("the command starts");
+    // Closes the pipe, as `| head` does.
     drop(replay.stdout.take());
-    let output = replay.wait_with_output().expect("ended");
+    let output = replay.wait_with_output().expect("the command ends");
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }

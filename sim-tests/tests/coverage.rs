@@ -1,4 +1,4 @@
-//! Every cell of the transition matrix is met by campaigns, or `docs/CELLS.md` says why not.
+//! Campaigns reach every cell of the transition matrix, unless `docs/CELLS.md` gives a reason.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use holdline_core::StateName;
 use holdline_sim::FaultPlan;
 use holdline_sim::model::INPUTS;
 use holdline_sim_tests::coverage::Coverage;
-use holdline_sim_tests::{World, campaign, judge};
+use holdline_sim_tests::{Simulator, campaign, judge};
 
 const SEEDS: u64 = 10_000;
 
@@ -15,8 +15,10 @@ type Cell = (StateName, &'static str);
 /// The cells that a row of the table lists.
 fn listed(row: &'static str) -> Vec<Cell> {
     let columns: Vec<&str> = row.split('|').map(str::trim).collect();
-    let [_, states, inputs, why, _] = columns[..] else { panic!("three columns: {row}") };
-    assert!(!why.is_empty(), "a reason: {row}");
+    let [_, states, inputs, why, _] = columns[..] else {
+        panic!("the row must have three columns: {row}")
+    };
+    assert!(!why.is_empty(), "the row must give a reason: {row}");
     let of = |name: &str| {
         let state = StateName::ALL.into_iter().find(|state| state.to_string() == name);
         state.unwrap_or_else(|| panic!("{name} is no state"))
@@ -31,7 +33,7 @@ fn listed(row: &'static str) -> Vec<Cell> {
 }
 
 #[test]
-fn every_cell_is_met_or_it_is_said_why_not() {
+fn every_cell_is_reached_or_has_a_reason() {
     let table = include_str!("../../docs/CELLS.md").lines().filter(|line| line.starts_with("| "));
     let mut not_met = BTreeSet::new();
     for cell in table.skip(1).flat_map(listed) {
@@ -39,22 +41,26 @@ fn every_cell_is_met_or_it_is_said_why_not() {
     }
     let mut met = BTreeSet::new();
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    campaign::run(World::Model, (0..SEEDS).collect(), jobs, |played| {
+    campaign::run(Simulator::Model, (0..SEEDS).collect(), jobs, |played| {
         met.extend(played.coverage.cells);
     })
-    .expect("of each something came");
-    let met_after_all: Vec<&Cell> = met.intersection(&not_met).collect();
-    assert!(met_after_all.is_empty(), "met, and listed as not met: {met_after_all:?}");
+    .expect("every seed has an outcome");
+    let reached_after_all: Vec<&Cell> = met.intersection(&not_met).collect();
+    assert!(
+        reached_after_all.is_empty(),
+        "reached, but listed as not reached: {reached_after_all:?}"
+    );
     let all = StateName::ALL.into_iter().flat_map(|state| INPUTS.iter().map(move |i| (state, *i)));
     let forgotten: Vec<Cell> =
         all.filter(|cell| !met.contains(cell) && !not_met.contains(cell)).collect();
-    assert!(forgotten.is_empty(), "neither met nor listed: {forgotten:?}");
+    assert!(forgotten.is_empty(), "neither reached nor listed: {forgotten:?}");
 }
 
 #[test]
-fn a_fault_is_counted_in_the_state_that_it_found() {
-    let plan = FaultPlan::from_toml(include_str!("../scenarios/reconnect.toml")).expect("a plan");
-    let verdict = judge(World::Model, plan).expect("played");
-    let faults = Coverage::of(&verdict.plan, &verdict.record).faults;
+fn a_fault_counts_in_the_state_in_which_it_begins() {
+    let plan = FaultPlan::from_toml(include_str!("../scenarios/reconnect.toml"))
+        .expect("the plan is valid");
+    let verdict = judge(Simulator::Model, plan).expect("the plan can be played");
+    let faults = Coverage::of(&verdict.plan, &verdict.log).faults;
     assert_eq!(faults.get(&("reconnect", StateName::Live)), Some(&1), "{faults:?}");
 }

@@ -1,16 +1,19 @@
-//! A campaign on the model network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
+//! A campaign on the model of the network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
 
-use holdline_sim::{FaultPlan, Life, Record, model};
+use holdline_sim::{CallLog, FaultPlan, RunLog, model};
 use holdline_sim_tests::oracles::all;
-use holdline_sim_tests::{World, judge};
+use holdline_sim_tests::{Simulator, judge};
 
 #[test]
 fn no_law_is_broken_in_a_thousand_scenarios() {
     let seeds = std::env::var("HOLDLINE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     let mut failures = std::collections::BTreeMap::<&str, Vec<(u64, String)>>::new();
     for seed in 0..seeds {
-        for broken in judge(World::Model, World::Model.plan(seed)).expect("played").broken {
-            failures.entry(broken.law).or_default().push((seed, broken.how));
+        for violation in judge(Simulator::Model, Simulator::Model.plan(seed))
+            .expect("the plan can be played")
+            .violations
+        {
+            failures.entry(violation.law).or_default().push((seed, violation.detail));
         }
     }
     for (law, failures) in &failures {
@@ -23,8 +26,9 @@ fn no_law_is_broken_in_a_thousand_scenarios() {
 }
 
 #[test]
-fn a_plan_played_twice_is_the_same_to_the_last_output_and_another_seed_is_not() {
-    let digest = |seed| model::run(&FaultPlan::generate(seed)).expect("played").digest;
+fn equal_seeds_give_equal_digests() {
+    let digest =
+        |seed| model::run(&FaultPlan::generate(seed)).expect("the plan can be played").digest;
     for seed in 0..20 {
         assert_eq!(digest(seed), digest(seed), "seed {seed}");
         assert_ne!(digest(seed), digest(seed + 1));
@@ -32,34 +36,35 @@ fn a_plan_played_twice_is_the_same_to_the_last_output_and_another_seed_is_not() 
 }
 
 #[test]
-fn what_breaks_a_law_is_found() {
+fn the_oracles_find_each_kind_of_violation() {
     let plan = FaultPlan { faults: Vec::new(), ..FaultPlan::generate(1) };
-    let judged = |change: fn(&mut Life)| {
-        let mut record: Record = model::run(&plan).expect("played");
-        assert_eq!(all(&plan, &record), []);
-        change(record.participants[0].lives.last_mut().expect("alive"));
-        let broken = all(&plan, &record);
-        broken.into_iter().map(|broken| broken.law).collect::<Vec<_>>()
+    let judged = |change: fn(&mut CallLog)| {
+        let mut log: RunLog = model::run(&plan).expect("the plan can be played");
+        assert_eq!(all(&plan, &log), []);
+        change(log.participants[0].calls.last_mut().expect("the participant has a call"));
+        let violations = all(&plan, &log);
+        violations.into_iter().map(|violation| violation.law).collect::<Vec<_>>()
     };
-    assert!(judged(|life| drop(life.tracks[0].heard.remove(100))).contains(&"continuity"));
-    assert!(judged(|life| life.tracks[0].heard.swap(100, 101)).contains(&"continuity"));
+    assert!(judged(|call| drop(call.tracks[0].delivered.remove(100))).contains(&"continuity"));
+    assert!(judged(|call| call.tracks[0].delivered.swap(100, 101)).contains(&"continuity"));
     assert!(
-        judged(|life| {
-            let again = life.tracks[0].heard[100].clone();
-            life.tracks[0].heard.insert(100, again);
+        judged(|call| {
+            let again = call.tracks[0].delivered[100].clone();
+            call.tracks[0].delivered.insert(100, again);
         })
         .contains(&"continuity")
     );
     assert!(
-        judged(|life| life.tracks[0].heard[100].payload = vec![1].into()).contains(&"continuity")
+        judged(|call| call.tracks[0].delivered[100].payload = vec![1].into())
+            .contains(&"continuity")
     );
-    assert!(judged(|life| drop(life.tracks[0].heard.pop())).contains(&"conservation"));
-    assert!(judged(|life| life.reports += 1).contains(&"conservation"));
-    assert!(judged(|life| life.tracks[0].finished = false).contains(&"liveness"));
-    assert!(judged(|life| life.state = None).contains(&"liveness"));
+    assert!(judged(|call| drop(call.tracks[0].delivered.pop())).contains(&"conservation"));
+    assert!(judged(|call| call.reports += 1).contains(&"conservation"));
+    assert!(judged(|call| call.tracks[0].finished = false).contains(&"liveness"));
+    assert!(judged(|call| call.state = None).contains(&"liveness"));
     assert!(
-        judged(|life| {
-            let live = life.tracks[1].heard.last_mut().expect("heard");
+        judged(|call| {
+            let live = call.tracks[1].delivered.last_mut().expect("a frame was delivered");
             live.at = live.at + std::time::Duration::from_secs(1);
         })
         .contains(&"punctuality")

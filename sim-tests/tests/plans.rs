@@ -1,23 +1,28 @@
-//! The named scenarios, and the corpus of what campaigns have found: each holds, in both worlds.
+//! The named scenarios, and the corpus of plans that once failed: every law holds in both
+//! simulators.
 //!
-//! D7: the failure matrix: a relay that restarts during a call, delayed readiness, disconnect and recovery,
-//! for audio and for video; and each fault alone.
+//! D7: the failure matrix: a relay that restarts during a call, delayed readiness, disconnect and
+//! recovery, for audio and for video; and each fault alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use holdline_core::{CauseKind, Event, Outcome, StateName, Timestamp};
-use holdline_sim::{Fault, FaultKind, FaultPlan, Heard, Life, Record, Side, Topology, TrackRecord};
-use holdline_sim_tests::{Verdict, World, judge};
+use holdline_sim::{
+    CallLog, DeliveredFrame, Fault, FaultKind, FaultPlan, RunLog, Side, Topology, TrackLog,
+};
+use holdline_sim_tests::{Simulator, Verdict, judge};
 
 /// The plans of a folder, by name.
 fn plans(folder: &str) -> BTreeMap<String, FaultPlan> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let files = std::fs::read_dir(folder).expect("there").map(|file| file.expect("read").path());
+    let files = std::fs::read_dir(folder)
+        .expect("the folder exists")
+        .map(|file| file.expect("the folder can be read").path());
     let plans = files.map(|file| {
-        let name = file.file_stem().expect("named").to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).expect("read");
+        let name = file.file_stem().expect("the file has a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).expect("the plan can be read");
         (
             name.clone(),
             FaultPlan::from_toml(&text).unwrap_or_else(|error| panic!("{name}: {error}")),
@@ -26,173 +31,197 @@ fn plans(folder: &str) -> BTreeMap<String, FaultPlan> {
     plans.collect()
 }
 
-fn played(name: &str, world: World, plan: FaultPlan) -> Verdict {
-    let verdict = judge(world, plan).unwrap_or_else(|error| panic!("{name}, {world:?}: {error}"));
-    assert_eq!(verdict.broken, [], "{name}, {world:?}");
+fn played(name: &str, simulator: Simulator, plan: FaultPlan) -> Verdict {
+    let verdict =
+        judge(simulator, plan).unwrap_or_else(|error| panic!("{name}, {simulator:?}: {error}"));
+    assert_eq!(verdict.violations, [], "{name}, {simulator:?}");
     verdict
 }
 
 fn plan(name: &str) -> FaultPlan {
-    plans("scenarios").remove(name).expect("a scenario of that name")
+    plans("scenarios").remove(name).expect("the scenario exists")
 }
 
 #[test]
-fn every_scenario_holds_in_both_worlds_and_they_agree_on_how_it_ends() {
+fn scenarios_hold_and_end_alike_in_both_simulators() {
     for (name, plan) in plans("scenarios") {
-        let model = played(&name, World::Model, plan.clone());
-        let stack = played(&name, World::Stack, plan);
-        assert_eq!(endings(&model.record), endings(&stack.record), "{name}");
+        let model = played(&name, Simulator::Model, plan.clone());
+        let stack = played(&name, Simulator::Stack, plan);
+        assert_eq!(endings(&model.log), endings(&stack.log), "{name}");
     }
 }
 
 #[test]
-fn what_was_found_once_stays_mended() {
+fn corpus_plans_violate_no_law() {
     for (name, plan) in plans("corpus") {
-        played(&name, World::Model, plan.clone());
-        played(&name, World::Stack, plan);
+        played(&name, Simulator::Model, plan.clone());
+        played(&name, Simulator::Stack, plan);
     }
 }
 
-/// How each process ended, and how much it heard of each lossless track.
-fn endings(record: &Record) -> Vec<String> {
-    let lives = record.participants.iter().flat_map(|participant| &participant.lives);
-    let ending = |life: &Life| match life.summary.as_ref().map(|summary| &summary.outcome) {
+/// How each call ended, and which of its tracks were received to their end.
+fn endings(log: &RunLog) -> Vec<String> {
+    let calls = log.participants.iter().flat_map(|participant| &participant.calls);
+    let ending = |call: &CallLog| match call.summary.as_ref().map(|summary| &summary.outcome) {
         None => "killed".to_owned(),
         Some(Outcome::Failed(error)) => format!("{:?}", error.code),
-        Some(outcome) => format!("{outcome:?}, {:?}", heard_to_the_end(life)),
+        Some(outcome) => format!("{outcome:?}, {:?}", tracks_to_their_end(call)),
     };
-    lives.map(ending).collect()
+    calls.map(ending).collect()
 }
 
-fn heard_to_the_end(life: &Life) -> Vec<(&str, bool)> {
-    life.tracks.iter().map(|track| (track.name.as_str(), track.finished)).collect()
+fn tracks_to_their_end(call: &CallLog) -> Vec<(&str, bool)> {
+    call.tracks.iter().map(|track| (track.name.as_str(), track.finished)).collect()
 }
 
-fn recovered(life: &Life) -> usize {
-    life.events.iter().filter(|(_, event)| matches!(event, Event::Recovered { .. })).count()
+fn recovered(call: &CallLog) -> usize {
+    call.events.iter().filter(|(_, event)| matches!(event, Event::Recovered { .. })).count()
 }
 
 #[test]
-fn a_relay_that_restarts_is_an_incident_of_everybody_and_nothing_is_lost() {
-    for world in [World::Model, World::Stack] {
+fn a_relay_restart_is_one_incident_for_every_call() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
         for name in ["relay-restart-audio", "relay-restart-video"] {
-            let verdict = played(name, world, plan(name));
-            for participant in &verdict.record.participants {
-                assert_eq!(recovered(participant.last()), 1, "{name}, {world:?}");
+            let verdict = played(name, simulator, plan(name));
+            for participant in &verdict.log.participants {
+                assert_eq!(recovered(participant.last()), 1, "{name}, {simulator:?}");
             }
         }
     }
 }
 
-/// R18: a call can be closed at any moment, and there can be another one.
+/// R18: a user can close a call at any moment, and start another one.
 #[test]
-fn who_hangs_up_is_gone_and_can_call_again() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("hang-up", world, plan("hang-up"));
-        for (who, participant) in verdict.record.participants.iter().enumerate() {
-            let [first, second] = &participant.lives[..] else { panic!("{world:?}: two calls") };
-            for life in [first, second] {
-                let outcome = life.summary.as_ref().map(|summary| &summary.outcome);
-                assert_eq!(outcome, Some(&Outcome::Completed), "{world:?}, p{who}");
+fn after_hanging_up_a_user_can_call_again() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("hang-up", simulator, plan("hang-up"));
+        for (who, participant) in verdict.log.participants.iter().enumerate() {
+            let [first, second] = &participant.calls[..] else {
+                panic!("{simulator:?}: p{who} must make two calls")
+            };
+            for call in [first, second] {
+                let outcome = call.summary.as_ref().map(|summary| &summary.outcome);
+                assert_eq!(outcome, Some(&Outcome::Completed), "{simulator:?}, p{who}");
             }
-            let heard = |life: &Life| life.tracks.iter().map(|track| track.heard.len()).min();
-            assert!(heard(first) > Some(100) && heard(second) > Some(100), "{world:?}, p{who}");
+            let delivered =
+                |call: &CallLog| call.tracks.iter().map(|track| track.delivered.len()).min();
+            assert!(
+                delivered(first) > Some(100) && delivered(second) > Some(100),
+                "{simulator:?}, p{who}"
+            );
         }
     }
 }
 
-/// R1: who listens again hears the present within a second, and no more of what was left.
+/// R1: a new subscription receives current frames within a second, and an ended one receives no
+/// more.
 #[test]
-fn who_listens_again_hears_what_is_said_from_then_on() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("stop-listening", world, plan("stop-listening"));
-        let tracks = &verdict.record.participants[0].last().tracks;
-        assert_eq!((tracks.len(), tracks.iter().filter(|track| track.left).count()), (9, 6));
+fn a_new_subscription_receives_current_frames() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("stop-listening", simulator, plan("stop-listening"));
+        let tracks = &verdict.log.participants[0].last().tracks;
+        assert_eq!(
+            (tracks.len(), tracks.iter().filter(|track| track.unsubscribed).count()),
+            (9, 6)
+        );
         for track in tracks {
             let until = if track.since < Timestamp::from_millis(5_000) { 5_000 } else { 13_500 };
-            let late = |heard: &&Heard| track.left && heard.at > Timestamp::from_millis(until);
-            assert_eq!(track.heard.iter().find(late), None, "{world:?}, {}", track.name);
+            let late = |delivered: &&DeliveredFrame| {
+                track.unsubscribed && delivered.at > Timestamp::from_millis(until)
+            };
+            assert_eq!(track.delivered.iter().find(late), None, "{simulator:?}, {}", track.name);
         }
-        let fresh = |track: &TrackRecord| track.heard.first().map(|heard| heard.at - track.since);
+        let fresh =
+            |track: &TrackLog| track.delivered.first().map(|delivered| delivered.at - track.since);
         for track in tracks[3..6].iter() {
             let soon = fresh(track).is_some_and(|fresh| fresh < Duration::from_secs(1));
-            assert!(soon, "{world:?}, {}", track.name);
+            assert!(soon, "{simulator:?}, {}", track.name);
         }
     }
 }
 
-/// R32: a call waits two seconds for whoever knows the relays, and then takes those that it was given.
+/// R32: a call waits two seconds for the relay directory, and then dials the relays of its
+/// configuration.
 #[test]
-fn who_is_not_told_the_relays_takes_the_last_resort() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("silent-directory", world, plan("silent-directory"));
-        let first = verdict.record.participants.iter().filter_map(|participant| {
-            let life = participant.last();
-            life.events.iter().find_map(|(at, event)| match event {
-                Event::AttemptStarted { relay, .. } => Some((*at - life.since, relay)),
+fn a_silent_directory_leads_to_the_configured_relays() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("silent-directory", simulator, plan("silent-directory"));
+        let first = verdict.log.participants.iter().filter_map(|participant| {
+            let call = participant.last();
+            call.events.iter().find_map(|(at, event)| match event {
+                Event::AttemptStarted { relay, .. } => Some((*at - call.since, relay)),
                 _ => None,
             })
         });
         let first: Vec<(Duration, &String)> = first.collect();
-        let [(waited, last_resort), (told_at_once, named)] = first[..] else { panic!("{first:?}") };
-        assert_eq!((waited, told_at_once), (Duration::from_secs(2), Duration::ZERO), "{world:?}");
-        assert_ne!(last_resort, named, "{world:?}");
+        let [(waited, configured), (answered_at_once, listed)] = first[..] else {
+            panic!("{first:?}")
+        };
+        assert_eq!(
+            (waited, answered_at_once),
+            (Duration::from_secs(2), Duration::ZERO),
+            "{simulator:?}"
+        );
+        assert_ne!(configured, listed, "{simulator:?}");
     }
 }
 
-/// R25, R33: what the application reports is told, whatever the network does.
+/// R25, R33: device errors and safety alerts are reported whatever the network does.
 #[test]
-fn reports_are_told_while_nothing_comes_through() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("present-and-report", world, plan("present-and-report"));
-        for participant in &verdict.record.participants {
-            let life = participant.last();
-            assert_eq!((life.reports, life.said["screen"].len()), (1, 1), "{world:?}");
+fn reports_are_emitted_during_an_outage() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("present-and-report", simulator, plan("present-and-report"));
+        for participant in &verdict.log.participants {
+            let call = participant.last();
+            assert_eq!((call.reports, call.sent["screen"].len()), (1, 1), "{simulator:?}");
         }
     }
 }
 
-/// R32: everybody's token has expired and there is no other one for some seconds, in which the relay crashes.
+/// R32: every token has expired, and the issuer has no other one for some seconds, in which the
+/// relay crashes.
 #[test]
-fn who_has_nothing_to_show_comes_back_when_there_is_something() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("expired-token", world, plan("expired-token"));
-        for participant in &verdict.record.participants {
-            let life = participant.last();
-            let failures = life.events.iter().filter_map(|(_, event)| match event {
+fn a_call_recovers_once_a_token_is_issued() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("expired-token", simulator, plan("expired-token"));
+        for participant in &verdict.log.participants {
+            let call = participant.last();
+            let failures = call.events.iter().filter_map(|(_, event)| match event {
                 Event::AttemptFailed { cause, .. } => Some(cause.kind),
                 _ => None,
             });
-            let nothing = failures.filter(|kind| *kind == CauseKind::CredentialUnavailable);
-            assert!(nothing.count() > 0, "{world:?}");
-            assert_eq!(recovered(life), 1, "{world:?}");
+            let unavailable = failures.filter(|kind| *kind == CauseKind::CredentialUnavailable);
+            assert!(unavailable.count() > 0, "{simulator:?}");
+            assert_eq!(recovered(call), 1, "{simulator:?}");
         }
     }
 }
 
-/// R32: a relay agrees to nothing new on a session whose token has expired. The real one says so in its notes.
+/// R32: a relay accepts no request on a session whose token has expired. The real relay logs the
+/// refusal.
 #[test]
 fn a_session_is_renewed_when_its_token_expires() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("token-expires-while-live", world, plan("token-expires-while-live"));
-        for (who, participant) in verdict.record.participants.iter().enumerate() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict =
+            played("token-expires-while-live", simulator, plan("token-expires-while-live"));
+        for (who, participant) in verdict.log.participants.iter().enumerate() {
             let incidents = participant.last().events.iter().filter_map(|(_, event)| match event {
                 Event::IncidentStarted { cause, .. } => Some(cause.kind),
                 _ => None,
             });
             let expected: &[CauseKind] =
                 if who == 0 { &[CauseKind::CredentialRenewed] } else { &[] };
-            assert_eq!(incidents.collect::<Vec<_>>(), expected, "{world:?}, p{who}");
+            assert_eq!(incidents.collect::<Vec<_>>(), expected, "{simulator:?}, p{who}");
         }
     }
 }
 
 #[test]
-fn accepted_is_not_ready() {
-    for world in [World::Model, World::Stack] {
+fn a_call_recovers_only_when_its_tracks_are_ready() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
         for name in ["delayed-readiness-audio", "delayed-readiness-video"] {
-            let verdict = played(name, world, plan(name));
-            for participant in &verdict.record.participants {
+            let verdict = played(name, simulator, plan(name));
+            for participant in &verdict.log.participants {
                 let ready_at =
                     participant.last().events.iter().find_map(|(at, event)| match event {
                         Event::Recovered { .. } => Some(at.as_micros()),
@@ -201,7 +230,7 @@ fn accepted_is_not_ready() {
                 let slow_until = 8_500_000;
                 assert!(
                     ready_at.is_some_and(|at| at > slow_until),
-                    "{name}, {world:?}: {ready_at:?}"
+                    "{name}, {simulator:?}: {ready_at:?}"
                 );
             }
         }
@@ -209,37 +238,39 @@ fn accepted_is_not_ready() {
 }
 
 #[test]
-fn who_is_cut_off_comes_back_and_the_other_one_stays() {
-    for world in [World::Model, World::Stack] {
+fn only_the_participant_that_was_cut_off_reconnects() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
         for name in ["disconnect-and-recovery-audio", "disconnect-and-recovery-video"] {
-            let verdict = played(name, world, plan(name));
-            let incidents = |who: usize| recovered(verdict.record.participants[who].last());
-            assert_eq!((incidents(0), incidents(1)), (1, 0), "{name}, {world:?}");
+            let verdict = played(name, simulator, plan(name));
+            let incidents = |who: usize| recovered(verdict.log.participants[who].last());
+            assert_eq!((incidents(0), incidents(1)), (1, 0), "{name}, {simulator:?}");
         }
     }
 }
 
-/// R13: one of two is cut off, for longer and longer, and has another relay to go to. Sometimes that answers first, and
-/// the other one would be found there only seconds later.
+/// R13: one of two participants is cut off for ever longer, and has two relays to return to.
+/// Sometimes the relay without the other participant answers first.
 #[test]
-fn who_was_cut_off_goes_back_to_where_the_other_one_is() {
-    for world in [World::Model, World::Stack] {
+fn two_participants_meet_again_on_one_of_two_relays() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
         for seed in 0..24 {
             let mut plan = plan("short-partition-with-two-relays");
             (plan.seed, plan.faults[0].for_ms) = (seed, 700 + seed * 100);
             let heals = plan.healed_ms();
-            let name = format!("{world:?}, {} ms", plan.faults[0].for_ms);
-            let verdict = played(&name, world, plan);
-            for participant in &verdict.record.participants {
-                let life = participant.last();
-                let parted = life.events.iter().any(|(_, event)| match event {
+            let name = format!("{simulator:?}, {} ms", plan.faults[0].for_ms);
+            let verdict = played(&name, simulator, plan);
+            for participant in &verdict.log.participants {
+                let call = participant.last();
+                let separated = call.events.iter().any(|(_, event)| match event {
                     Event::IncidentStarted { cause, .. } => cause.kind == CauseKind::PeerElsewhere,
                     event => matches!(event, Event::ParticipantAway { .. }),
                 });
-                assert!(!parted, "{name}");
-                let heard = &life.tracks.iter().find(|t| t.name == "live").expect("there").heard;
-                let fresh = heard.iter().find(|heard| heard.captured_at >= heals * 1_000);
-                let after = fresh.expect("heard").at - Timestamp::from_millis(heals);
+                assert!(!separated, "{name}");
+                let delivered =
+                    &call.tracks.iter().find(|t| t.name == "live").expect("a live track").delivered;
+                let fresh = delivered.iter().find(|frame| frame.captured_at >= heals * 1_000);
+                let after =
+                    fresh.expect("a frame was delivered").at - Timestamp::from_millis(heals);
                 assert!(after < Duration::from_millis(1_500), "{name}: after {after:?}");
             }
         }
@@ -247,45 +278,53 @@ fn who_was_cut_off_goes_back_to_where_the_other_one_is() {
 }
 
 #[test]
-fn nobody_is_told_of_a_phone_that_changes_its_network() {
-    for world in [World::Model, World::Stack] {
-        let verdict = played("network-change", world, plan("network-change"));
-        let told = verdict.record.participants[0].last().events.iter().any(|(_, event)| {
+fn a_network_change_is_no_visible_recovery() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("network-change", simulator, plan("network-change"));
+        let recovering = verdict.log.participants[0].last().events.iter().any(|(_, event)| {
             matches!(event, Event::StateChanged { to: StateName::Recovering, .. })
         });
-        assert!(!told, "{world:?}");
+        assert!(!recovering, "{simulator:?}");
     }
 }
 
 #[test]
-fn both_worlds_agree_on_generated_plans() {
+fn both_simulators_end_generated_plans_alike() {
     for seed in 0..16 {
         let plan = FaultPlan::generate(seed);
         let name = format!("seed {seed}");
-        let model = played(&name, World::Model, plan.clone());
-        let stack = played(&name, World::Stack, plan);
-        assert_eq!(endings(&model.record), endings(&stack.record), "{name}");
+        let model = played(&name, Simulator::Model, plan.clone());
+        let stack = played(&name, Simulator::Stack, plan);
+        assert_eq!(endings(&model.log), endings(&stack.log), "{name}");
     }
 }
 
-/// R9: an outage that is over as soon as it is noticed. What it has swallowed fills the congestion window of
-/// whoever spoke into it, and what was sent before it may be acknowledged after it: it took 1.9 s once.
+/// R9: an outage that ends as soon as it is noticed. The packets lost in it fill the publisher's
+/// congestion window, and those sent before it may be acknowledged after it: this once took 1.9 s.
 #[test]
-fn who_was_cut_off_for_as_long_as_it_takes_to_notice_is_heard_again_within_a_second() {
+fn after_a_short_partition_frames_return_within_a_second() {
     let plan = plan("short-partition");
     let heals = plan.healed_ms();
-    let verdict = played("short-partition", World::Stack, plan);
-    let listener = verdict.record.participants[0].last();
-    let heard = &listener.tracks.iter().find(|track| track.name == "live").expect("there").heard;
-    let fresh = heard.iter().find(|heard| heard.captured_at >= heals * 1_000).expect("heard");
+    let verdict = played("short-partition", Simulator::Stack, plan);
+    let subscriber = verdict.log.participants[0].last();
+    let delivered = &subscriber
+        .tracks
+        .iter()
+        .find(|track| track.name == "live")
+        .expect("a live track")
+        .delivered;
+    let fresh = delivered
+        .iter()
+        .find(|frame| frame.captured_at >= heals * 1_000)
+        .expect("a frame was delivered");
     let after = fresh.at.as_micros() / 1_000 - heals;
-    assert!(after < 1_000, "{after} ms after the end of it");
+    assert!(after < 1_000, "frames returned {after} ms after the end of the outage");
 }
 
-/// R21: live frames come no later while what was missed is said again than they come without it, by more than
-/// one frame's time. The other run is the same one, but for histories that hold nothing.
+/// R21: retransmitted frames delay live frames by at most one frame's length. The reference run is
+/// the same one with histories that retain nothing.
 #[test]
-fn what_is_said_again_does_not_hold_up_what_is_said_now() {
+fn retransmitted_frames_do_not_delay_live_frames() {
     let mut latest = Vec::new();
     for (kind, latency_ms) in [
         (FaultKind::Partition { participant: 0, side: Side::Both }, [25, 40]),
@@ -301,43 +340,47 @@ fn what_is_said_again_does_not_hold_up_what_is_said_now() {
             frame_ms: 20,
             speech_ms: 30_000,
             video: false,
-            // 256 kbit/s: what is missed in 10 s is 320 kB.
+            // 256 kbit/s: the frames of a 10 s outage are 320 kB.
             lossless_bytes: 640,
             history_ms: 20_000,
         };
         let faults = vec![Fault { at_ms: 6_000, for_ms: 10_000, kind }];
         let plan = FaultPlan { version: 1, seed: 1, topology, faults };
-        let mut forgetful = plan.clone();
-        forgetful.topology.history_ms = 1;
+        let mut without_history = plan.clone();
+        without_history.topology.history_ms = 1;
         let family = kind.family();
-        let (said_again, not) =
-            (played(family, World::Stack, plan), played(family, World::Stack, forgetful));
-        assert!(missing(&said_again.record) == 0 && missing(&not.record) > 400, "{family}");
-        let pairs = live(&said_again.record).zip(live(&not.record));
-        let later = pairs.flat_map(|(track, twin)| {
-            let settled = |heard: &&Heard| heard.captured_at > 16_500_000;
-            let heard = track.heard.iter().filter(settled);
-            heard.filter_map(|heard| {
-                let twin = twin.heard.iter().find(|other| other.number == heard.number)?;
-                Some(heard.at.as_micros().saturating_sub(twin.at.as_micros()))
+        let (repaired, reference) = (
+            played(family, Simulator::Stack, plan),
+            played(family, Simulator::Stack, without_history),
+        );
+        assert!(missing(&repaired.log) == 0 && missing(&reference.log) > 400, "{family}");
+        let pairs = live(&repaired.log).zip(live(&reference.log));
+        let later = pairs.flat_map(|(track, counterpart)| {
+            let settled = |delivered: &&DeliveredFrame| delivered.captured_at > 16_500_000;
+            let delivered = track.delivered.iter().filter(settled);
+            delivered.filter_map(|delivered| {
+                let counterpart =
+                    counterpart.delivered.iter().find(|other| other.number == delivered.number)?;
+                Some(delivered.at.as_micros().saturating_sub(counterpart.at.as_micros()))
             })
         });
-        latest.push((family, Duration::from_micros(later.max().expect("heard"))));
+        latest.push((family, Duration::from_micros(later.max().expect("a frame was delivered"))));
     }
     println!("{latest:?}");
-    // Latency is drawn for each packet, up to 4 ms each way.
+    // The latency of each packet varies by up to 4 ms in each direction.
     let bound = Duration::from_millis(20 + 8);
     assert!(latest.iter().all(|(_, later)| *later <= bound), "{latest:?}");
 }
 
-fn live(record: &Record) -> impl Iterator<Item = &TrackRecord> {
-    let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
+fn live(log: &RunLog) -> impl Iterator<Item = &TrackLog> {
+    let tracks = log.participants.iter().flat_map(|participant| &participant.last().tracks);
     tracks.filter(|track| track.name == "live")
 }
 
-/// How many frames of lossless tracks were told to be missing.
-fn missing(record: &Record) -> u64 {
-    let tracks = record.participants.iter().flat_map(|participant| &participant.last().tracks);
-    let heard = tracks.filter(|track| track.name == "lossless").flat_map(|track| &track.heard);
-    heard.filter_map(|heard| heard.gap).map(|gap| gap.frames).sum()
+/// How many frames of lossless tracks were reported missing.
+fn missing(log: &RunLog) -> u64 {
+    let tracks = log.participants.iter().flat_map(|participant| &participant.last().tracks);
+    let delivered =
+        tracks.filter(|track| track.name == "lossless").flat_map(|track| &track.delivered);
+    delivered.filter_map(|delivered| delivered.gap).map(|gap| gap.frames).sum()
 }

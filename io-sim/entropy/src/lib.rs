@@ -1,13 +1,13 @@
-//! Randomness and the wall clock of a simulated run, from its seed.
+//! The randomness and the wall clock of a simulated run, both from its seed.
 //!
-//! Libraries draw randomness from the operating system: hash maps their keys, TLS its ephemeral keys,
-//! QUIC its connection identifiers. Two runs of a seed are the same to the byte only if all of that is
-//! drawn from the seed. So this crate stands in for the C library's `getrandom`, `getentropy`,
-//! `syscall(SYS_getrandom)` and `clock_gettime`, on the threads that [`seeded`] starts and
-//! on no others. The monotonic clock of such a thread goes with its wall clock.
+//! Libraries draw randomness from the operating system: hash maps their keys, TLS its ephemeral
+//! keys, QUIC its connection identifiers. Two runs of a seed are equal to the byte only if all of
+//! that comes from the seed. So this crate replaces the C library's `getrandom`, `getentropy`,
+//! `syscall(SYS_getrandom)` and `clock_gettime`, only on the threads that [`seeded`] starts. The
+//! monotonic clock of such a thread follows its wall clock.
 //!
-//! It takes effect in whatever program it is linked into, on x86-64 Linux; [`seeded`] refuses to run where
-//! it does not.
+//! The replacement works in any program that links this crate, on x86-64 Linux. Elsewhere
+//! [`seeded`] refuses to run.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
@@ -39,12 +39,13 @@ thread_local! {
     static RUN: Cell<Option<Run>> = const { Cell::new(None) };
 }
 
-/// Runs something on a thread of its own, of that `name`, whose randomness comes from `seed` alone and whose
-/// wall clock stands at `wall_clock` (since 1970) until it is set. A panic comes out as one.
+/// Runs a function on a thread with this `name`. Its randomness comes from `seed` alone, and its
+/// wall clock stands at `wall_clock` (since 1970) until it is set. A panic of the function is
+/// passed on.
 ///
 /// # Errors
 ///
-/// If this program cannot do that.
+/// If the randomness and the clock of this program cannot be replaced.
 pub fn seeded<T: Send>(
     name: &str,
     seed: u64,
@@ -53,7 +54,7 @@ pub fn seeded<T: Send>(
 ) -> Result<T, NotInEffect> {
     let on_its_thread = move || {
         RUN.set(Some(Run { state: seed, drawn: 0, wall_clock }));
-        // A fresh thread draws the keys of its hash maps at the first one.
+        // A fresh thread draws the keys of its hash maps when it builds the first one.
         RandomState::new().hash_one(0);
         let drawn = RUN.get().is_some_and(|run| run.drawn > 0);
         let clock = SystemTime::now() == UNIX_EPOCH + wall_clock;
@@ -63,25 +64,26 @@ pub fn seeded<T: Send>(
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(name.into()).stack_size(16 << 20);
-        let thread = thread.spawn_scoped(scope, on_its_thread).expect("a thread can be started");
+        let thread = thread.spawn_scoped(scope, on_its_thread).expect("a thread can start");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-/// Sets the wall clock of this run, since 1970. On other threads it does nothing.
+/// Sets the wall clock of this run, as the time since 1970. On other threads it does nothing.
 pub fn set_wall_clock(wall_clock: Duration) {
     RUN.set(RUN.get().map(|run| Run { wall_clock, ..run }));
 }
 
-/// How often randomness was drawn in this run.
+/// The number of draws in this run.
 pub fn drawn() -> u64 {
     RUN.get().map_or(0, |run| run.drawn)
 }
 
-/// Fills from the run's stream (SplitMix64; Steele et al., OOPSLA 2014); `false` on other threads.
+/// Fills the bytes from the run's stream (SplitMix64; Steele et al., OOPSLA 2014). Returns `false`
+/// on other threads.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn fill(bytes: &mut [u8]) -> bool {
-    // A thread that is ending has no locals any more.
+    // A thread that is ending has no thread-local values any more.
     let run = RUN.try_with(Cell::get).ok().flatten();
     let Some(Run { mut state, drawn, wall_clock }) = run else {
         return false;
@@ -98,8 +100,8 @@ fn fill(bytes: &mut [u8]) -> bool {
     true
 }
 
-/// The symbols of the C library that are replaced. A program's own definition of a symbol goes before a
-/// shared library's.
+/// The replaced symbols of the C library. The linker prefers a program's own definition of a symbol
+/// to a shared library's.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod symbols {
     use std::ffi::{c_int, c_long, c_uint, c_void};
@@ -108,7 +110,7 @@ mod symbols {
 
     /// # Safety
     ///
-    /// As the system call's.
+    /// The same as of the system call.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> isize {
         if !buffer.is_null() && length > 0 {
@@ -119,23 +121,23 @@ mod symbols {
             }
         }
         let arguments = [buffer as c_long, length as c_long, c_long::from(flags), 0, 0, 0];
-        // SAFETY: what the caller has promised.
+        // SAFETY: the caller has promised it.
         unsafe { outcome(enter(libc::SYS_getrandom, arguments)) as isize }
     }
 
     /// # Safety
     ///
-    /// As the C library's.
+    /// The same as of the C library's function.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn getentropy(buffer: *mut c_void, length: usize) -> c_int {
-        // SAFETY: what the caller has promised.
+        // SAFETY: the caller has promised it.
         let filled = length <= 256 && unsafe { getrandom(buffer, length, 0) } == length as isize;
         if filled { 0 } else { -1 }
     }
 
     /// # Safety
     ///
-    /// As the system call's.
+    /// The same as of the system call.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> c_int {
         if matches!(clock, libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC)
@@ -146,18 +148,18 @@ mod symbols {
                 tv_sec: run.wall_clock.as_secs() as libc::time_t,
                 tv_nsec: c_long::from(run.wall_clock.subsec_nanos()),
             };
-            // SAFETY: the caller gives a place for it.
+            // SAFETY: the caller gives a pointer to which a `timespec` can be written.
             unsafe { time.write(now) };
             return 0;
         }
         let arguments = [c_long::from(clock), time as c_long, 0, 0, 0, 0];
-        // SAFETY: what the caller has promised.
+        // SAFETY: the caller has promised it.
         unsafe { outcome(enter(libc::SYS_clock_gettime, arguments)) as c_int }
     }
 
     /// # Safety
     ///
-    /// As the system call's that `number` names.
+    /// The same as of the system call that `number` names.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn syscall(
         number: c_long,
@@ -169,33 +171,33 @@ mod symbols {
         f: c_long,
     ) -> c_long {
         if number == libc::SYS_getrandom {
-            // SAFETY: what the caller has promised.
+            // SAFETY: the caller has promised it.
             return unsafe { getrandom(a as *mut c_void, b as usize, c as c_uint) } as c_long;
         }
-        // SAFETY: what the caller has promised.
+        // SAFETY: the caller has promised it.
         unsafe { outcome(enter(number, [a, b, c, d, e, f])) }
     }
 
-    /// What the C library makes of the kernel's answer.
+    /// Turns the kernel's answer into the C library's: an error sets `errno`.
     unsafe fn outcome(answer: c_long) -> c_long {
         if (-4095..0).contains(&answer) {
-            // SAFETY: it is this thread's own.
+            // SAFETY: `errno` belongs to this thread.
             unsafe { *libc::__errno_location() = -answer as c_int };
             return -1;
         }
         answer
     }
 
-    /// The kernel, past the C library.
+    /// Enters the kernel without the C library.
     ///
     /// # Safety
     ///
-    /// As the system call's that `number` names.
+    /// The same as of the system call that `number` names.
     unsafe fn enter(number: c_long, arguments: [c_long; 6]) -> c_long {
         let [a, b, c, d, e, f] = arguments;
         let answer: c_long;
-        // SAFETY: the registers are those of the x86-64 Linux calling convention for system calls; what
-        // the call itself does is the caller's promise.
+        // SAFETY: the registers follow the x86-64 Linux calling convention for system calls; the
+        // caller promises that the call itself is sound.
         unsafe {
             std::arch::asm!(
                 "syscall",
@@ -218,44 +220,45 @@ mod tests {
     fn draws(seed: u64) -> (u64, u64, [u8; 5]) {
         let drawn = seeded("run", seed, NOON, || {
             let mut bytes = [0; 5];
-            // SAFETY: a buffer of that length.
+            // SAFETY: the buffer has that length.
             let length = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
             assert_eq!(length, 5);
             let mut word = [0; 8];
             let buffer = word.as_mut_ptr();
-            // SAFETY: likewise.
+            // SAFETY: the buffer has that length.
             let length = unsafe { libc::syscall(libc::SYS_getrandom, buffer, word.len(), 0) };
             assert_eq!(length, 8);
             (RandomState::new().hash_one(7), u64::from_le_bytes(word), bytes)
         });
-        drawn.expect("in effect")
+        drawn.expect("the replacement works here")
     }
 
     #[test]
-    fn a_seed_draws_the_same_and_another_one_does_not() {
+    fn equal_seeds_draw_equal_randomness() {
         assert_eq!(draws(1), draws(1));
         let (one, other) = (draws(1), draws(2));
         assert!(one.0 != other.0 && one.1 != other.1 && one.2 != other.2);
     }
 
     #[test]
-    fn the_wall_clock_is_the_runs_and_other_threads_have_their_own() {
-        let read = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    fn a_run_has_its_own_wall_clock() {
+        let read = || SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
         let seen = seeded("run", 1, NOON, || {
             let first = read();
             set_wall_clock(NOON + Duration::from_secs(1));
-            let others = std::thread::spawn(read).join().expect("no panic");
+            let others = std::thread::spawn(read).join().expect("the thread does not panic");
             (first, read(), others)
         });
-        let (first, then, others) = seen.expect("in effect");
+        let (first, then, others) = seen.expect("the replacement works here");
         assert_eq!((first, then), (NOON, NOON + Duration::from_secs(1)));
         assert!(others != first && others != then && others.abs_diff(read()).as_secs() < 60);
     }
 
     #[test]
-    fn elsewhere_randomness_stays_random_and_a_panic_comes_out() {
+    fn other_threads_stay_random_and_panics_are_passed_on() {
         let draw = || RandomState::new().hash_one(7);
-        let threads = [(); 2].map(|()| std::thread::spawn(draw).join().expect("no panic"));
+        let threads =
+            [(); 2].map(|()| std::thread::spawn(draw).join().expect("the thread does not panic"));
         assert_ne!(threads[0], threads[1]);
         assert!(
             std::panic::catch_unwind(|| seeded("run", 1, NOON, || panic!("on purpose"))).is_err()

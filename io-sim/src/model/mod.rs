@@ -1,55 +1,37 @@
-//! A model of the network: the bare state machines, driven event by event, thousands of calls a second.
+//! A model of the network: the bare state machines, driven event by event, thousands of calls a
+//! second.
 //!
-//! It knows what calls depend on and nothing more: sessions over paths with latency, loss and
-//! partitions; streams that are each in order and delay one another in nothing; relays that remember
-//! the current group; connections that die of silence. There is no packet in it.
+//! The model has only what calls depend on: sessions over paths with latency, loss and partitions;
+//! streams that are each in order and do not block one another; relays that cache the current
+//! group; connections that time out. It has no packets.
 
 mod agenda;
-mod cells;
+mod connection;
 mod driver;
 mod network;
 mod participant;
 mod path;
 mod relay;
+mod sim_event;
+mod transition_coverage;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use holdline_core::{Cause, CauseKind, Input, RequestId, SessionId, Timestamp};
+use holdline_core::{Cause, CauseKind, Input, Timestamp};
 
-pub use self::cells::INPUTS;
-use self::network::{ConnId, Network};
+use self::network::Network;
 use self::participant::Participant;
-use self::relay::{Reply, Request};
-use crate::conditions::{Act, span};
+use self::sim_event::SimEvent;
+pub use self::transition_coverage::INPUTS;
+use crate::conditions::span;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan};
-use crate::record::Record;
+use crate::run_log::RunLog;
 use crate::script::{Script, restarts};
 
-#[derive(Clone, Debug)]
-enum What {
-    Begin(usize),
-    /// The process in that life of a participant says its next frame.
-    Speak(usize, usize),
-    Connected(ConnId),
-    AtRelay(ConnId, Request),
-    AtParticipant(ConnId, Reply),
-    RelayForgets(ConnId),
-    ParticipantForgets(ConnId),
-    /// A session ended that the participant has left.
-    Outdated(usize, SessionId),
-    /// To the process in that life of a participant.
-    DirectoryAnswers(usize, usize, RequestId),
-    RelayCrashes(usize),
-    Act(usize, Act),
-    Killed(usize),
-    Finish,
-    Close,
-}
-
-struct World {
+struct Simulation {
     participants: Vec<Participant>,
     network: Network,
 }
@@ -59,31 +41,32 @@ struct World {
 /// # Errors
 ///
 /// If a call panics.
-pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
-    caught(|| World::new(plan).play())
+pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
+    catch_panic(|| Simulation::new(plan).play())
 }
 
-fn caught(play: impl FnOnce() -> Record) -> Result<Record, RunError> {
-    // Nothing of a world is left after a panic.
+fn catch_panic(play: impl FnOnce() -> RunLog) -> Result<RunLog, RunError> {
+    // A panic drops the whole simulation, so no code can see a broken invariant.
     catch_unwind(AssertUnwindSafe(play)).map_err(|panic| RunError::panic(&*panic))
 }
 
-impl World {
+impl Simulation {
     fn new(plan: &FaultPlan) -> Self {
         let script = Arc::new(Script::new(plan));
         let participant = |who| Participant::new(who, Arc::clone(&script));
         let participants = (0..script.participants()).map(participant).collect();
         let mut network = Network::new(Arc::clone(&script));
         for who in 0..script.participants() {
-            network.at(script.begins(who).0, What::Begin(who));
-            for (at, act) in script.conditions.acts(who) {
-                network.at(at, What::Act(who, act));
+            network.schedule(script.starts(who).0, SimEvent::StartProcess(who));
+            for (at, action) in script.conditions.app_actions(who) {
+                network.schedule(at, SimEvent::AppAction(who, action));
             }
         }
         for fault in &plan.faults {
-            // What is away does not answer: its return needs nothing more. Each crash counts, as `crashes_so_far` counts.
+            // A relay that is down does not answer, so its return needs no event. Every crash
+            // counts, as in `crashes_so_far`.
             if let FaultKind::RelayCrash { relay } = fault.kind {
-                network.at(span(fault).0, What::RelayCrashes(relay as usize));
+                network.schedule(span(fault).0, SimEvent::RelayCrashes(relay as usize));
             }
         }
         let processes = restarts(plan, |kind| match kind {
@@ -91,84 +74,93 @@ impl World {
             _ => None,
         });
         for (at, who, begins) in processes {
-            network.at(at, if begins { What::Begin(who) } else { What::Killed(who) });
+            network.schedule(
+                at,
+                if begins { SimEvent::StartProcess(who) } else { SimEvent::KillProcess(who) },
+            );
         }
-        network.at(script.said, What::Finish);
-        network.at(script.over, What::Close);
+        network.schedule(script.speech_end, SimEvent::FinishTracks);
+        network.schedule(script.end, SimEvent::CloseCalls);
         Self { participants, network }
     }
 
-    fn play(mut self) -> Record {
-        // What happens at the same moment comes before a tick.
+    fn play(mut self) -> RunLog {
+        // Events of a moment come before ticks of that moment.
         while let Some(next) = self.network.agenda.peek() {
             match self.alarm().filter(|(at, _)| *at < next) {
                 Some((at, who)) => {
                     self.network.now = Timestamp::from_micros(at);
-                    self.tell(who, Input::Tick);
+                    self.feed(who, Input::Tick);
                 }
                 None => {
-                    let Some((at, what)) = self.network.agenda.next() else { break };
+                    let Some((at, event)) = self.network.agenda.next() else { break };
                     self.network.now = Timestamp::from_micros(at);
-                    self.happen(what);
+                    self.handle(event);
                 }
             }
         }
-        self.into_record()
+        self.into_log()
     }
 
-    fn into_record(self) -> Record {
-        let mut record = Record::default();
+    fn into_log(self) -> RunLog {
+        let mut run_log = RunLog::default();
         let mut digest = Digest::default();
         for participant in self.participants {
             digest.add(participant.digest.finish());
-            record.cells.extend(participant.cells.into_names());
-            record.participants.push(participant.record);
+            run_log.cells.extend(participant.coverage.into_names());
+            run_log.participants.push(participant.log);
         }
-        record.digest = digest.finish();
-        record
+        run_log.digest = digest.finish();
+        run_log
     }
 
-    /// Which call is to be woken next, and when.
+    /// The next call to wake, and when.
     fn alarm(&self) -> Option<(u64, usize)> {
         let participants = self.participants.iter().enumerate();
         participants.filter_map(|(who, participant)| participant.alarm.map(|at| (at, who))).min()
     }
 
-    fn tell(&mut self, who: usize, input: Input) {
-        self.participants[who].tell([input], &mut self.network);
+    fn feed(&mut self, who: usize, input: Input) {
+        self.participants[who].feed([input], &mut self.network);
     }
 
-    fn happen(&mut self, what: What) {
+    fn handle(&mut self, event: SimEvent) {
         let network = &mut self.network;
-        let told = match what {
-            What::AtParticipant(id, reply) => network.at_participant(id, reply),
-            What::Connected(id) => network.connected(id),
-            What::ParticipantForgets(id) => network.participant_forgets(id),
-            What::Outdated(who, session) => {
+        let fed = match event {
+            SimEvent::AtParticipant(id, reply) => network.at_participant(id, reply),
+            SimEvent::Connected(id) => network.connected(id),
+            SimEvent::ParticipantTimesOut(id) => network.participant_times_out(id),
+            SimEvent::StaleSessionClosed(who, session) => {
                 let cause = Cause::new(CauseKind::ClosedByRelay);
                 Some((who, Input::SessionClosed { session, cause }))
             }
-            What::DirectoryAnswers(who, life, request) => {
-                let of_this_life = self.participants[who].record.lives.len() == life + 1;
-                let relays = network.script.directory().map(|relay| format!("relay-{relay}"));
+            SimEvent::DirectoryAnswers(who, call_index, request) => {
+                let is_current = self.participants[who].log.calls.len() == call_index + 1;
+                let relays = network.script.relay_list().map(|relay| format!("relay-{relay}"));
                 let relays = relays.collect();
-                of_this_life.then_some((who, Input::DirectoryAnswered { request, relays }))
+                is_current.then_some((who, Input::DirectoryAnswered { request, relays }))
             }
-            What::AtRelay(id, request) => return network.at_relay(id, request),
-            What::RelayForgets(id) => return network.relay_forgets(id),
-            What::RelayCrashes(relay) => return network.relay_crashes(relay),
-            What::Begin(who) => return self.participants[who].begin(network),
-            What::Speak(who, life) => return self.participants[who].speak(life, network),
-            What::Act(who, act) => return self.participants[who].act(act, network),
-            What::Killed(who) => return self.participants[who].killed(network),
-            What::Finish => return self.participants.iter_mut().for_each(|p| p.finish(network)),
-            What::Close => {
+            SimEvent::AtRelay(id, request) => return network.at_relay(id, request),
+            SimEvent::RelayTimesOut(id) => return network.relay_times_out(id),
+            SimEvent::RelayCrashes(relay) => return network.relay_crashes(relay),
+            SimEvent::StartProcess(who) => return self.participants[who].start_process(network),
+            SimEvent::SendFrames(who, call_index) => {
+                return self.participants[who].send_frames(call_index, network);
+            }
+            SimEvent::AppAction(who, action) => {
+                return self.participants[who].perform(action, network);
+            }
+            SimEvent::KillProcess(who) => return self.participants[who].kill_process(network),
+            SimEvent::FinishTracks => {
+                return self.participants.iter_mut().for_each(|p| p.finish(network));
+            }
+            SimEvent::CloseCalls => {
                 self.participants.iter_mut().for_each(|p| p.close(network));
                 return network.agenda.clear();
             }
         };
-        if let Some((who, input)) = told {
-            self.tell(who, input);
+        if let Some((who, input)) = fed {
+            self.feed(who, input);
         }
     }
 }

@@ -1,62 +1,37 @@
-//! What the network does: brings requests to relays and their replies back, or does not.
+//! The model's network: it delivers requests to relays and their replies to participants, or loses
+//! them.
 
 use std::sync::Arc;
 
 use holdline_core::{Cause, CauseKind, FetchEnd, Input, SessionId, Timestamp};
 
-use super::What;
 use super::agenda::Agenda;
-use super::path::{IDLE, Paths};
+use super::connection::{Conn, ConnId};
+use super::path::{Paths, RELAY_IDLE_TIMEOUT};
 use super::relay::{self, CONTROL, Relay, Reply, Request};
-use crate::conditions::Way;
+use super::sim_event::SimEvent;
+use crate::conditions::Direction;
 use crate::script::Script;
 
-/// A participant's own idle timeout, in microseconds.
-const OWN_IDLE: u64 = 30_000_000;
-/// How many streams of a connection are looked through before those are forgotten that do not matter any
-/// more.
-const STREAMS: usize = 16;
+/// The idle timeout of a participant, in microseconds.
+const PARTICIPANT_IDLE_TIMEOUT: u64 = 30_000_000;
+/// How many streams a connection tracks before it drops those without data in flight.
+const STREAMS_BEFORE_PRUNING: usize = 16;
 
-/// A connection between a participant and a relay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ConnId(usize);
-
-#[derive(Clone, Debug)]
-struct Conn {
-    who: usize,
-    session: SessionId,
-    relay: usize,
-    /// Which life of the relay it is with.
-    life: u64,
-    /// Until when its relay accepts what it was shown, in microseconds from the start.
-    admits_until: u64,
-    /// Whether the participant still holds it.
-    open: bool,
-    /// Whether the relay does.
-    known: bool,
-    /// What the participant's counters say, and when the probes that are under way will have come back.
-    received: u64,
-    acknowledged: u64,
-    probes: Vec<u64>,
-    /// When the last of each stream arrives, each way, as far as that is still to come.
-    streams: [Vec<(u64, u64)>; 2],
-    dying: bool,
-}
-
-/// A relay, which remembers nothing of its former lives.
+/// A relay process. A new incarnation has none of the old one's state.
 #[derive(Clone, Debug, Default)]
-struct Living {
-    life: u64,
+struct RelayProcess {
+    incarnation: u64,
     relay: Relay,
 }
 
-/// Everything between the participants, and what is going to happen there.
+/// Everything between the participants, and the future events there.
 pub(super) struct Network {
     pub(super) script: Arc<Script>,
     pub(super) now: Timestamp,
-    pub(super) agenda: Agenda<What>,
+    pub(super) agenda: Agenda<SimEvent>,
     paths: Paths,
-    relays: Vec<Living>,
+    relays: Vec<RelayProcess>,
     conns: Vec<Conn>,
 }
 
@@ -66,26 +41,29 @@ impl Network {
             now: Timestamp::ZERO,
             agenda: Agenda::default(),
             paths: Paths::new(Arc::clone(&script)),
-            relays: (0..script.topology.relays).map(|_| Living::default()).collect(),
+            relays: (0..script.topology.relays).map(|_| RelayProcess::default()).collect(),
             conns: Vec::new(),
             script,
         }
     }
 
-    pub(super) fn at(&mut self, micros: u64, what: What) {
-        self.agenda.put(micros.max(self.now.as_micros()), what);
+    pub(super) fn schedule(&mut self, micros: u64, event: SimEvent) {
+        self.agenda.add(micros.max(self.now.as_micros()), event);
     }
 
-    /// A session that a participant holds.
+    /// The connection of a session that the participant still holds.
     fn conn(&self, who: usize, session: SessionId) -> Option<ConnId> {
         let is_it = |conn: &Conn| conn.open && conn.who == who && conn.session == session;
         self.conns.iter().rposition(is_it).map(ConnId)
     }
 
-    /// The connections that a relay knows of.
-    fn known(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
+    /// The connections that relays still hold.
+    fn known_to_relays(&self, of: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
         let conns = self.conns.iter().enumerate();
-        conns.filter(|(_, conn)| conn.known && of(conn)).map(|(id, _)| ConnId(id)).collect()
+        conns
+            .filter(|(_, conn)| conn.known_to_relay && of(conn))
+            .map(|(id, _)| ConnId(id))
+            .collect()
     }
 
     pub(super) fn dial(&mut self, who: usize, session: SessionId, relay: &str, admits_until: u64) {
@@ -96,27 +74,28 @@ impl Network {
             who,
             session,
             relay,
-            // A relay that is away now has another life by then. One that crashes before the session is up has
-            // forgotten it.
-            life: handshake.map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
+            // A relay that is down now has a new incarnation by then. A relay that crashes during
+            // the handshake loses the connection.
+            relay_incarnation: handshake
+                .map_or(0, |(at, _)| self.script.conditions.crashes_so_far(relay, at)),
             admits_until,
             open: true,
-            known: false,
+            known_to_relay: false,
             received: 0,
             acknowledged: 0,
             probes: Vec::new(),
             streams: [Vec::new(), Vec::new()],
-            dying: false,
+            timeouts_scheduled: false,
         });
         if let Some((_, up)) = handshake {
-            self.at(up, What::Connected(id));
+            self.schedule(up, SimEvent::Connected(id));
         }
     }
 
-    /// A dial has come through, if it was not given up meanwhile.
+    /// A dial succeeds or is refused, if the participant has not abandoned it.
     pub(super) fn connected(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
-        if !conn.open || self.relays[conn.relay].life != conn.life {
+        if !conn.open || self.relays[conn.relay].incarnation != conn.relay_incarnation {
             return None;
         }
         let (who, session) = (conn.who, conn.session);
@@ -125,7 +104,7 @@ impl Network {
             let cause = Cause::new(CauseKind::Unauthorized);
             return Some((who, Input::DialFailed { session, cause }));
         }
-        conn.known = true;
+        conn.known_to_relay = true;
         Some((who, Input::Connected { session }))
     }
 
@@ -134,76 +113,85 @@ impl Network {
         let Some(id) = self.conn(who, session) else { return };
         self.send_up(id, CONTROL, Request::Close);
         self.conns[id.0].open = false;
-        // It may have ended by itself at that moment, and that is heard only now.
-        self.at(self.now.as_micros() + 1_000, What::Outdated(who, session));
+        // The session may have closed by itself at that moment: its `SessionClosed` arrives late.
+        self.schedule(self.now.as_micros() + 1_000, SimEvent::StaleSessionClosed(who, session));
     }
 
-    /// A participant's process is gone, and holds nothing any more.
-    pub(super) fn left(&mut self, who: usize) {
+    /// A participant's process ends, and drops its connections.
+    pub(super) fn process_ended(&mut self, who: usize) {
         self.conns.iter_mut().filter(|conn| conn.who == who).for_each(|conn| conn.open = false);
     }
 
-    /// The same, without a word: its relays learn of it by its silence.
-    pub(super) fn killed(&mut self, who: usize) {
+    /// A participant's process is killed: relays notice by their idle timeout.
+    pub(super) fn process_killed(&mut self, who: usize) {
         let now = self.now.as_micros();
-        for id in self.known(|conn| conn.who == who) {
-            self.at(now + IDLE, What::RelayForgets(id));
+        for id in self.known_to_relays(|conn| conn.who == who) {
+            self.schedule(now + RELAY_IDLE_TIMEOUT, SimEvent::RelayTimesOut(id));
         }
-        self.left(who);
+        self.process_ended(who);
     }
 
     pub(super) fn relay_crashes(&mut self, relay: usize) {
-        let life = self.relays[relay].life + 1;
-        self.relays[relay] = Living { life, relay: Relay::default() };
-        for id in self.known(|conn| conn.relay == relay) {
-            self.conns[id.0].known = false;
-            self.at(self.now.as_micros() + OWN_IDLE, What::ParticipantForgets(id));
+        let incarnation = self.relays[relay].incarnation + 1;
+        self.relays[relay] = RelayProcess { incarnation, relay: Relay::default() };
+        for id in self.known_to_relays(|conn| conn.relay == relay) {
+            self.conns[id.0].known_to_relay = false;
+            self.schedule(
+                self.now.as_micros() + PARTICIPANT_IDLE_TIMEOUT,
+                SimEvent::ParticipantTimesOut(id),
+            );
         }
     }
 
-    /// When something arrives that is sent now, in the order of its stream.
-    fn arrival(&mut self, id: ConnId, way: Way, stream: u64, bytes: usize) -> Option<u64> {
+    /// When data sent now arrives, in the order of its stream; `None` if the connection is dead.
+    fn arrival(
+        &mut self,
+        id: ConnId,
+        direction: Direction,
+        stream: u64,
+        bytes: usize,
+    ) -> Option<u64> {
         let (who, now) = (self.conns[id.0].who, self.now.as_micros());
-        let Some(arrives) = self.paths.arrival(who, way, bytes, now) else {
-            self.dies(id);
+        let Some(arrives) = self.paths.arrival(who, direction, bytes, now) else {
+            self.schedule_timeouts(id);
             return None;
         };
-        Some(self.in_order(id, way, stream, arrives))
+        Some(self.in_order(id, direction, stream, arrives))
     }
 
-    /// The same, or when what was sent before in its stream arrives.
-    fn in_order(&mut self, id: ConnId, way: Way, stream: u64, arrives: u64) -> u64 {
+    /// The given arrival time, or that of the stream's earlier data if that is later.
+    fn in_order(&mut self, id: ConnId, direction: Direction, stream: u64, arrives: u64) -> u64 {
         let now = self.now.as_micros();
-        let streams = &mut self.conns[id.0].streams[way as usize];
+        let streams = &mut self.conns[id.0].streams[direction as usize];
         if let Some((_, last)) = streams.iter_mut().find(|(known, _)| *known == stream) {
             *last = arrives.max(*last);
             return *last;
         }
-        if streams.len() >= STREAMS {
+        if streams.len() >= STREAMS_BEFORE_PRUNING {
             streams.retain(|(_, last)| *last > now);
         }
         streams.push((stream, arrives));
         arrives
     }
 
-    /// Nothing comes through for longer than a connection lives.
-    fn dies(&mut self, id: ConnId) {
-        if !std::mem::replace(&mut self.conns[id.0].dying, true) {
+    /// Schedules the idle timeouts of a connection whose path is blocked for longer than them.
+    fn schedule_timeouts(&mut self, id: ConnId) {
+        if !std::mem::replace(&mut self.conns[id.0].timeouts_scheduled, true) {
             let now = self.now.as_micros();
-            self.at(now + IDLE, What::RelayForgets(id));
-            self.at(now + OWN_IDLE, What::ParticipantForgets(id));
+            self.schedule(now + RELAY_IDLE_TIMEOUT, SimEvent::RelayTimesOut(id));
+            self.schedule(now + PARTICIPANT_IDLE_TIMEOUT, SimEvent::ParticipantTimesOut(id));
         }
     }
 
-    /// A participant says something in one of its sessions, if that is still there.
-    pub(super) fn say(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
+    /// Sends a request in a session, if the participant still holds it.
+    pub(super) fn send(&mut self, who: usize, session: SessionId, stream: u64, request: Request) {
         if let Some(id) = self.conn(who, session) {
             self.send_up(id, stream, request);
         }
     }
 
-    /// The same in all of them.
-    pub(super) fn say_everywhere(&mut self, who: usize, request: &Request) {
+    /// Sends a request in every session of a participant.
+    pub(super) fn send_to_all(&mut self, who: usize, request: &Request) {
         for id in 0..self.conns.len() {
             if self.conns[id].open && self.conns[id].who == who {
                 self.send_up(ConnId(id), CONTROL, request.clone());
@@ -212,18 +200,19 @@ impl Network {
     }
 
     fn send_up(&mut self, id: ConnId, stream: u64, request: Request) {
-        if let Some(at) = self.arrival(id, Way::Up, stream, request.bytes()) {
-            self.at(at, What::AtRelay(id, request));
+        if let Some(at) = self.arrival(id, Direction::Up, stream, request.bytes()) {
+            self.schedule(at, SimEvent::AtRelay(id, request));
         }
     }
 
-    /// Sends a probe, which counts when it has come back, if nothing was in its way; what has come back so far.
+    /// Sends a probe, which counts on its return if no fault is in its way, and reports the path so
+    /// far.
     pub(super) fn probe(&mut self, who: usize, session: SessionId) -> Option<Input> {
         let id = self.conn(who, session)?;
         let (conditions, now) = (&self.script.conditions, self.now.as_micros());
         let rtt_micros = conditions.latency(who, now) * 2;
-        let blocked = |way| conditions.blocked_until(who, way, now);
-        let (up, down) = (blocked(Way::Up), blocked(Way::Down));
+        let blocked = |direction| conditions.blocked_until(who, direction, now);
+        let (up, down) = (blocked(Direction::Up), blocked(Direction::Down));
         let conn = &mut self.conns[id.0];
         let sent = conn.probes.len();
         conn.probes.retain(|back| *back > now);
@@ -231,10 +220,10 @@ impl Network {
         conn.received += back;
         conn.acknowledged += back;
         let (received, acknowledged) = (conn.received, conn.acknowledged);
-        if conn.known && up.is_none() && down.is_none() {
+        if conn.known_to_relay && up.is_none() && down.is_none() {
             conn.probes.push(now + rtt_micros);
-        } else if up.is_some_and(|until| until - now > IDLE) {
-            self.dies(id);
+        } else if up.is_some_and(|until| until - now > RELAY_IDLE_TIMEOUT) {
+            self.schedule_timeouts(id);
         }
         Some(Input::PathReport { session, received, acknowledged, rtt_micros })
     }
@@ -242,55 +231,59 @@ impl Network {
     pub(super) fn at_relay(&mut self, id: ConnId, request: Request) {
         let conn = &self.conns[id.0];
         let relay = conn.relay;
-        if !conn.known || self.relays[relay].life != conn.life {
+        if !conn.known_to_relay || self.relays[relay].incarnation != conn.relay_incarnation {
             return;
         }
         let now = self.now.as_micros();
         let conditions = &self.script.conditions;
         if let Some(until) = conditions.slow_until(relay, now).filter(|_| !request.is_media()) {
-            self.at(until, What::AtRelay(id, request));
+            self.schedule(until, SimEvent::AtRelay(id, request));
             return;
         }
         if matches!(request, Request::Close) {
-            self.conns[id.0].known = false;
+            self.conns[id.0].known_to_relay = false;
         }
         if let Some(reply) = request.refusal().filter(|_| now >= self.conns[id.0].admits_until) {
-            self.send_down(vec![relay::Send::answer(id, reply)]);
+            self.send_down(vec![relay::Transmission::answer(id, reply)]);
             return;
         }
-        let refuses = conditions.refuses(relay, now);
-        let sends = self.relays[relay].relay.take(id, request, refuses);
-        self.send_down(sends);
+        let refuses = conditions.refuses_namespaces(relay, now);
+        let transmissions = self.relays[relay].relay.handle(id, request, refuses);
+        self.send_down(transmissions);
     }
 
-    fn send_down(&mut self, sends: Vec<relay::Send>) {
-        for relay::Send { to, stream, reply, via } in sends {
+    fn send_down(&mut self, transmissions: Vec<relay::Transmission>) {
+        for relay::Transmission { to, stream, reply, via } in transmissions {
             let has_expired = self.now.as_micros() >= self.conns[to.0].admits_until;
             if has_expired && matches!(reply, Reply::EpochAdded { .. }) {
-                // Who comes now is not shown to it.
+                // A relay announces no namespace to a session whose token has expired.
                 continue;
             }
-            let Some(mut at) = self.arrival(to, Way::Down, stream, reply.bytes()) else { continue };
+            let Some(mut at) = self.arrival(to, Direction::Down, stream, reply.bytes()) else {
+                continue;
+            };
             if let Some(via) = via {
                 let publisher = self.conns[via.0].who;
                 let latency = self.script.conditions.latency(publisher, self.now.as_micros());
-                at = self.in_order(to, Way::Down, stream, at + latency * 2);
+                at = self.in_order(to, Direction::Down, stream, at + latency * 2);
             }
-            self.at(at, What::AtParticipant(to, reply));
+            self.schedule(at, SimEvent::AtParticipant(to, reply));
         }
     }
 
-    pub(super) fn relay_forgets(&mut self, id: ConnId) {
+    pub(super) fn relay_times_out(&mut self, id: ConnId) {
         let conn = &mut self.conns[id.0];
-        if std::mem::take(&mut conn.known) && self.relays[conn.relay].life == conn.life {
+        if std::mem::take(&mut conn.known_to_relay)
+            && self.relays[conn.relay].incarnation == conn.relay_incarnation
+        {
             let relay = conn.relay;
-            let sends = self.relays[relay].relay.gone(id);
-            self.send_down(sends);
+            let transmissions = self.relays[relay].relay.connection_closed(id);
+            self.send_down(transmissions);
         }
     }
 
-    /// A participant learns that a session has been silent for too long, if it still holds it.
-    pub(super) fn participant_forgets(&mut self, id: ConnId) -> Option<(usize, Input)> {
+    /// A participant's idle timeout fires, if it still holds the session.
+    pub(super) fn participant_times_out(&mut self, id: ConnId) -> Option<(usize, Input)> {
         let conn = &mut self.conns[id.0];
         let (who, session) = (conn.who, conn.session);
         let cause = Cause::new(CauseKind::TimedOut);
@@ -298,7 +291,7 @@ impl Network {
         std::mem::take(&mut conn.open).then_some((who, closed))
     }
 
-    /// What a relay says reaches a participant, if that still holds the session.
+    /// A relay's reply reaches a participant, if that still holds the session.
     pub(super) fn at_participant(&mut self, id: ConnId, reply: Reply) -> Option<(usize, Input)> {
         let conn = &self.conns[id.0];
         let (who, session) = (conn.who, conn.session);
@@ -307,7 +300,7 @@ impl Network {
         }
         let suspended = self.script.conditions.suspended_until(who, self.now.as_micros());
         if let Some(until) = suspended {
-            self.at(until, What::AtParticipant(id, reply));
+            self.schedule(until, SimEvent::AtParticipant(id, reply));
             return None;
         }
         self.conns[id.0].received += 1;

@@ -1,5 +1,4 @@
-//! A participant: the state machine, the application that speaks and listens, and what the driver
-//! would do.
+//! A participant: its state machine, its application and its process.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -8,44 +7,44 @@ use holdline_core::{
     Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
 };
 
-use super::What;
-use super::cells::Cells;
 use super::network::Network;
 use super::relay::TrackIndex;
-use crate::conditions::Act;
+use super::sim_event::SimEvent;
+use super::transition_coverage::TransitionCoverage;
+use crate::conditions::AppAction;
 use crate::digest::Digest;
-use crate::record::{Heard, Life, ParticipantRecord, Said, TrackRecord};
-use crate::script::{SCREEN, Script, name};
+use crate::run_log::{CallLog, DeliveredFrame, ParticipantLog, SentFrame, TrackLog};
+use crate::script::{SCREEN, Script, participant_name};
 
-/// One participant, in the process that is there now, if there is one.
+/// A participant and its current process, if it has one.
 pub(super) struct Participant {
     pub(super) who: usize,
     script: Arc<Script>,
     pub(super) process: Option<Process>,
-    /// When its call is to be woken, in microseconds.
+    /// When the call wakes for its deadline, in microseconds.
     pub(super) alarm: Option<u64>,
-    /// What its call is to be told at once, in answer to what it said; empty in between.
-    pub(super) answers: VecDeque<Input>,
-    /// Whether it has hung up, and has not called again.
+    /// The inputs that outputs have caused and the call has not handled; empty between events.
+    pub(super) pending_inputs: VecDeque<Input>,
+    /// Whether the participant has hung up and not called again.
     hung_up: bool,
-    pub(super) record: ParticipantRecord,
-    pub(super) cells: Cells,
+    pub(super) log: ParticipantLog,
+    pub(super) coverage: TransitionCoverage,
     pub(super) digest: Digest,
 }
 
 pub(super) struct Process {
-    pub(super) call: Supervisor,
-    /// Which of the participant's lives it is.
-    pub(super) life: usize,
+    pub(super) supervisor: Supervisor,
+    /// The index of the call in the participant's log.
+    pub(super) call_index: usize,
     pub(super) publications: BTreeMap<PublicationId, (SessionId, TrackIndex)>,
-    /// How many frames it has said.
+    /// How many frames the process has sent on each track.
     frames: u64,
 }
 
-/// Its first track that it listens to; those that it speaks on come before.
-const FIRST_HEARD: u64 = 100;
-/// The track that it presents.
-const PRESENTED: TrackId = TrackId(50);
+/// The first identifier of a subscribed track; published tracks have lower ones.
+const FIRST_SUBSCRIBED: u64 = 100;
+/// The track of the screen share.
+const SCREEN_TRACK: TrackId = TrackId(50);
 
 impl Participant {
     pub(super) fn new(who: usize, script: Arc<Script>) -> Self {
@@ -54,202 +53,214 @@ impl Participant {
             script,
             process: None,
             alarm: None,
-            answers: VecDeque::new(),
+            pending_inputs: VecDeque::new(),
             hung_up: false,
-            record: ParticipantRecord::default(),
-            cells: Cells::default(),
+            log: ParticipantLog::default(),
+            coverage: TransitionCoverage::default(),
             digest: Digest::default(),
         }
     }
 
-    /// Begins a process, if it is time and there is none.
-    pub(super) fn begin(&mut self, network: &mut Network) {
-        let (begins, speaks) = self.script.begins(self.who);
-        if network.now.as_micros() < begins || self.process.is_some() {
+    /// Starts a process, if it is due and none runs.
+    pub(super) fn start_process(&mut self, network: &mut Network) {
+        let (starts, sends_from) = self.script.starts(self.who);
+        if network.now.as_micros() < starts || self.process.is_some() {
             return;
         }
-        let life = self.record.lives.len();
-        let inputs = self.call(network.now);
-        self.tell(inputs, network);
-        network.at(speaks, What::Speak(self.who, life));
+        let call_index = self.log.calls.len();
+        let inputs = self.new_call(network.now);
+        self.feed(inputs, network);
+        network.schedule(sends_from, SimEvent::SendFrames(self.who, call_index));
     }
 
-    /// Begins a process; gives what its application asks for first.
-    fn call(&mut self, now: Timestamp) -> Vec<Input> {
-        let (script, life) = (&self.script, self.record.lives.len());
-        let mut config = Config::new("relay-0", "room", name(self.who));
+    /// Starts a call; returns the first inputs of its application.
+    fn new_call(&mut self, now: Timestamp) -> Vec<Input> {
+        let (script, call_index) = (&self.script, self.log.calls.len());
+        let mut config = Config::new("relay-0", "room", participant_name(self.who));
         for relay in 1..script.topology.relays {
             config.relays.push(format!("relay-{relay}"));
         }
-        config.first_epoch = script.first_epoch(self.who, life, now.as_micros());
-        config.directory.provider = script.conditions.have_directory();
-        config.directory.credentials = script.conditions.are_guarded();
-        let mut record = Life { since: now, incarnation: config.first_epoch, ..Life::default() };
-        let seed = script.seed(self.who, life);
-        let call = Supervisor::new(config, seed, now).expect("a valid configuration");
+        config.first_epoch = script.first_epoch(self.who, call_index, now.as_micros());
+        config.directory.provider = script.conditions.uses_directory();
+        config.directory.credentials = script.conditions.require_tokens();
+        let mut call_log =
+            CallLog { since: now, incarnation: config.first_epoch, ..CallLog::default() };
+        let seed = script.seed(self.who, call_index);
+        let supervisor = Supervisor::new(config, seed, now).expect("the configuration is valid");
         self.hung_up = false;
-        self.process = Some(Process { call, life, publications: BTreeMap::new(), frames: 0 });
+        self.process =
+            Some(Process { supervisor, call_index, publications: BTreeMap::new(), frames: 0 });
 
         let mut inputs = Vec::new();
-        for (id, voice) in (1..).zip(script.voices()) {
-            inputs.push(Input::publish(TrackId(id), voice.track()));
-            record.said.insert(voice.name.into(), Vec::new());
+        for (id, spec) in (1..).zip(script.track_specs()) {
+            inputs.push(Input::publish(TrackId(id), spec.track()));
+            call_log.sent.insert(spec.name.into(), Vec::new());
         }
-        self.record.lives.push(record);
-        inputs.extend(self.listen(now));
+        self.log.calls.push(call_log);
+        inputs.extend(self.subscribe_all(now));
         inputs.push(Input::Connect);
         inputs
     }
 
-    /// Listens to everybody.
-    fn listen(&mut self, now: Timestamp) -> Vec<Input> {
+    /// Subscribes to every track of the other participants.
+    fn subscribe_all(&mut self, now: Timestamp) -> Vec<Input> {
         let script = Arc::clone(&self.script);
         let who = self.who;
-        let Some(life) = self.life() else { return Vec::new() };
+        let Some(call) = self.current_call() else { return Vec::new() };
         let mut inputs = Vec::new();
-        for speaker in script.others(who) {
-            for voice in script.voices() {
-                let id = TrackId(FIRST_HEARD + life.tracks.len() as u64);
-                inputs.push(Input::subscribe(id, name(speaker), voice.track()));
-                life.tracks.push(TrackRecord {
+        for publisher in script.others(who) {
+            for spec in script.track_specs() {
+                let id = TrackId(FIRST_SUBSCRIBED + call.tracks.len() as u64);
+                inputs.push(Input::subscribe(id, participant_name(publisher), spec.track()));
+                call.tracks.push(TrackLog {
                     track: Some(id),
-                    speaker,
-                    name: voice.name.into(),
+                    publisher,
+                    name: spec.name.into(),
                     since: now,
-                    ..TrackRecord::default()
+                    ..TrackLog::default()
                 });
             }
         }
         inputs
     }
 
-    fn life(&mut self) -> Option<&mut Life> {
-        self.record.lives.last_mut()
+    fn current_call(&mut self) -> Option<&mut CallLog> {
+        self.log.calls.last_mut()
     }
 
-    /// Says the next frame, if it is still the process in that life who is to.
-    pub(super) fn speak(&mut self, life: usize, network: &mut Network) {
+    /// Sends the next frame of each track, if the call with that index is still current.
+    pub(super) fn send_frames(&mut self, call_index: usize, network: &mut Network) {
         let now = network.now.as_micros();
-        let of_this_life = self.record.lives.len() == life + 1;
-        if now >= self.script.said || !of_this_life {
+        let is_current = self.log.calls.len() == call_index + 1;
+        if now >= self.script.speech_end || !is_current {
             return;
         }
         if let Some(until) = self.script.conditions.suspended_until(self.who, now) {
-            // A suspended process says nothing.
-            return network.at(until, What::Speak(self.who, life));
+            // A suspended process sends nothing.
+            return network.schedule(until, SimEvent::SendFrames(self.who, call_index));
         }
-        let inputs = self.next_frame(network.now);
-        self.tell(inputs, network);
-        network.at(now + self.script.topology.frame_ms * 1_000, What::Speak(self.who, life));
+        let inputs = self.next_frames(network.now);
+        self.feed(inputs, network);
+        network.schedule(
+            now + self.script.topology.frame_ms * 1_000,
+            SimEvent::SendFrames(self.who, call_index),
+        );
     }
 
-    /// The next frame on each track.
-    fn next_frame(&mut self, now: Timestamp) -> Vec<Input> {
-        // A call that is over takes nothing more.
-        let Some(process) = self.process.as_mut().filter(|p| !p.call.state().is_final()) else {
+    /// The inputs with the next frame of each track.
+    fn next_frames(&mut self, now: Timestamp) -> Vec<Input> {
+        // An ended call takes no frames.
+        let Some(process) = self.process.as_mut().filter(|p| !p.supervisor.state().is_final())
+        else {
             return Vec::new();
         };
-        let Some(life) = self.record.lives.last_mut() else { return Vec::new() };
+        let Some(call) = self.log.calls.last_mut() else { return Vec::new() };
         let number = process.frames;
         process.frames += 1;
-        let of = (self.who, process.life);
+        let of = (self.who, process.call_index);
         let mut inputs = Vec::new();
-        for (id, voice) in (1..).zip(self.script.voices()) {
-            let frame = self.script.frame(of, voice, number, now.as_micros());
-            let said = Said { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
-            life.said.get_mut(voice.name).into_iter().for_each(|all| all.push(said.clone()));
+        for (id, spec) in (1..).zip(self.script.track_specs()) {
+            let frame = self.script.frame(of, spec, number, now.as_micros());
+            let sent =
+                SentFrame { at: now, keyframe: frame.keyframe, payload: frame.payload.clone() };
+            call.sent.get_mut(spec.name).into_iter().for_each(|all| all.push(sent.clone()));
             inputs.push(Input::Send { track: TrackId(id), frame });
         }
         inputs
     }
 
-    /// Does what its application is to do, if there is one.
-    pub(super) fn act(&mut self, act: Act, network: &mut Network) {
-        let inputs = self.asks(act, network.now);
-        self.tell(inputs, network);
-        match act {
-            Act::HangUp if self.process.take().is_some() => {
+    /// Performs an action of the application, if there is a process.
+    pub(super) fn perform(&mut self, action: AppAction, network: &mut Network) {
+        let inputs = self.inputs_for(action, network.now);
+        self.feed(inputs, network);
+        match action {
+            AppAction::HangUp if self.process.take().is_some() => {
                 self.hung_up = true;
                 self.alarm = None;
-                network.left(self.who);
+                network.process_ended(self.who);
             }
-            Act::CallAgain if self.hung_up => self.begin(network),
+            AppAction::CallAgain if self.hung_up => self.start_process(network),
             _ => {}
         }
     }
 
-    /// What its application tells its call when it is to do this, if there is one.
-    fn asks(&mut self, act: Act, now: Timestamp) -> Vec<Input> {
-        let Some(state) = self.process.as_ref().map(|process| process.call.state()) else {
+    /// The inputs that an action brings to the call, if there is a process.
+    fn inputs_for(&mut self, action: AppAction, now: Timestamp) -> Vec<Input> {
+        let Some(state) = self.process.as_ref().map(|process| process.supervisor.state()) else {
             return Vec::new();
         };
         let screen =
-            self.script.frame((self.who, self.record.lives.len() - 1), &SCREEN, 0, now.as_micros());
-        let Some(life) = self.life() else { return Vec::new() };
-        match act {
-            Act::NetworkChanged => vec![Input::NetworkChanged],
-            Act::ReconnectNow => vec![Input::ReconnectNow],
-            Act::ReportDeviceError => {
-                life.reports += u64::from(!state.is_final());
+            self.script.frame((self.who, self.log.calls.len() - 1), &SCREEN, 0, now.as_micros());
+        let Some(call) = self.current_call() else { return Vec::new() };
+        match action {
+            AppAction::NetworkChanged => vec![Input::NetworkChanged],
+            AppAction::ReconnectNow => vec![Input::ReconnectNow],
+            AppAction::ReportDeviceError => {
+                call.reports += u64::from(!state.is_final());
                 vec![Input::MediaDeviceError { track: TrackId(1), detail: String::new() }]
             }
-            Act::RaiseSafetyAlert => {
-                life.reports += u64::from(!state.is_final());
+            AppAction::RaiseSafetyAlert => {
+                call.reports += u64::from(!state.is_final());
                 vec![Input::SafetyAlert { detail: String::new() }]
             }
-            Act::StopListening => {
-                let there = life.tracks.iter_mut().filter(|track| !track.left);
-                let leave = |track: &mut TrackRecord| {
-                    track.left = true;
+            AppAction::StopListening => {
+                let subscribed = call.tracks.iter_mut().filter(|track| !track.unsubscribed);
+                let leave = |track: &mut TrackLog| {
+                    track.unsubscribed = true;
                     track.track.map(|track| Input::Unsubscribe { track })
                 };
-                there.filter_map(leave).collect()
+                subscribed.filter_map(leave).collect()
             }
-            Act::ListenAgain if life.tracks.iter().all(|track| track.left) => self.listen(now),
-            Act::Present if !life.said.contains_key(SCREEN.name) && !state.is_final() => {
-                let said =
-                    Said { at: now, keyframe: screen.keyframe, payload: screen.payload.clone() };
-                life.said.insert(SCREEN.name.into(), vec![said]);
-                let publish = Input::publish(PRESENTED, SCREEN.track());
-                vec![publish, Input::Send { track: PRESENTED, frame: screen }]
+            AppAction::ListenAgain if call.tracks.iter().all(|track| track.unsubscribed) => {
+                self.subscribe_all(now)
             }
-            Act::StopPresenting => vec![Input::Finish { track: PRESENTED }],
-            Act::HangUp => vec![Input::Close],
-            Act::ListenAgain | Act::Present | Act::CallAgain => Vec::new(),
+            AppAction::Present if !call.sent.contains_key(SCREEN.name) && !state.is_final() => {
+                let sent = SentFrame {
+                    at: now,
+                    keyframe: screen.keyframe,
+                    payload: screen.payload.clone(),
+                };
+                call.sent.insert(SCREEN.name.into(), vec![sent]);
+                let publish = Input::publish(SCREEN_TRACK, SCREEN.track());
+                vec![publish, Input::Send { track: SCREEN_TRACK, frame: screen }]
+            }
+            AppAction::StopPresenting => vec![Input::Finish { track: SCREEN_TRACK }],
+            AppAction::HangUp => vec![Input::Close],
+            AppAction::ListenAgain | AppAction::Present | AppAction::CallAgain => Vec::new(),
         }
     }
 
-    /// Its process ends without a word.
-    pub(super) fn killed(&mut self, network: &mut Network) {
+    /// The process dies without closing its sessions.
+    pub(super) fn kill_process(&mut self, network: &mut Network) {
         self.process = None;
         self.alarm = None;
         self.hung_up = false;
-        network.killed(self.who);
+        network.process_killed(self.who);
     }
 
-    /// Has said everything.
+    /// Finishes every published track.
     pub(super) fn finish(&mut self, network: &mut Network) {
-        let tracks = (1..).zip(self.script.voices());
+        let tracks = (1..).zip(self.script.track_specs());
         let finish = tracks.map(|(id, _)| Input::Finish { track: TrackId(id) });
         let inputs: Vec<Input> = finish.collect();
-        self.tell(inputs, network);
+        self.feed(inputs, network);
     }
 
-    /// Everybody has said everything, and it hangs up.
+    /// Logs the state of the call and closes it.
     pub(super) fn close(&mut self, network: &mut Network) {
-        let state = self.process.as_ref().map(|process| process.call.state());
-        if let Some(life) = self.life() {
-            life.state = state;
+        let state = self.process.as_ref().map(|process| process.supervisor.state());
+        if let Some(call) = self.current_call() {
+            call.state = state;
         }
-        self.tell([Input::Close], network);
+        self.feed([Input::Close], network);
     }
 }
 
-/// Takes note of what is for the application.
-pub(super) fn note(life: &mut Life, now: Timestamp, output: &Output) {
+/// Logs an output that concerns the application.
+pub(super) fn log_output(call: &mut CallLog, now: Timestamp, output: &Output) {
     match output {
         Output::Deliver { track, object, gap } => {
-            let heard = Heard {
+            let delivered = DeliveredFrame {
                 at: now,
                 number: object.number,
                 captured_at: object.frame.captured_at,
@@ -257,16 +268,16 @@ pub(super) fn note(life: &mut Life, now: Timestamp, output: &Output) {
                 payload: object.frame.payload.clone(),
                 gap: *gap,
             };
-            life.tracks[(track.0 - FIRST_HEARD) as usize].heard.push(heard);
+            call.tracks[(track.0 - FIRST_SUBSCRIBED) as usize].delivered.push(delivered);
         }
         Output::Event(event) => {
             if let Event::TrackFinished { track } = event {
-                life.tracks[(track.0 - FIRST_HEARD) as usize].finished = true;
+                call.tracks[(track.0 - FIRST_SUBSCRIBED) as usize].finished = true;
             }
             if let Event::Ended { summary } = event {
-                life.summary = Some((**summary).clone());
+                call.summary = Some((**summary).clone());
             }
-            life.events.push((now, event.clone()));
+            call.events.push((now, event.clone()));
         }
         _ => {}
     }

@@ -1,17 +1,17 @@
-//! A relay that remembers nothing: names, who follows whom, who subscribes to what, and the current
-//! group of each track. It imitates what the real one was seen to do.
+//! A relay without persistent state: namespaces, namespace subscriptions, track subscriptions and
+//! the current group of each track. It imitates the observed behaviour of the real relay.
 
 use std::collections::BTreeMap;
 
 use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, WatchId};
 
-use super::ConnId;
+use super::connection::ConnId;
 
-/// Which of the tracks that everybody speaks on.
+/// The position of a track among those that every participant publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TrackIndex(pub(super) usize);
 
-/// What a participant asks of a relay, or tells it.
+/// What a participant sends to a relay.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     PublishNamespace { namespace: Vec<String>, epoch: u64 },
@@ -27,7 +27,7 @@ pub(super) enum Request {
     Close,
 }
 
-/// What a relay tells a participant.
+/// What a relay sends to a participant.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     NamespaceAccepted { epoch: u64 },
@@ -46,13 +46,13 @@ pub(super) enum Reply {
     FetchEnded { fetch: FetchId, complete: bool },
 }
 
-/// What a relay sends: to whom, in which of its streams, after how long.
+/// A reply with its receiver and its stream.
 #[derive(Clone, Debug)]
-pub(super) struct Send {
+pub(super) struct Transmission {
     pub(super) to: ConnId,
     pub(super) stream: u64,
     pub(super) reply: Reply,
-    /// For what first goes to a publisher and back.
+    /// The publisher to which the relay forwards the request first: a round trip comes on top.
     pub(super) via: Option<ConnId>,
 }
 
@@ -64,7 +64,7 @@ struct Namespace {
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+enum GroupPart {
     Object(Object),
     End(Location, FrameNumber),
 }
@@ -73,7 +73,7 @@ enum Part {
 struct Subscriber {
     conn: ConnId,
     id: SubscriptionId,
-    /// Whose, and which.
+    /// The publisher's connection, and the track.
     publisher: ConnId,
     track: TrackIndex,
 }
@@ -86,31 +86,37 @@ struct Fetch {
     request: u64,
 }
 
-/// One relay.
+/// A relay.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
-    /// The current group of each track, as far as its publisher has begun it.
-    groups: BTreeMap<(ConnId, TrackIndex), Vec<Part>>,
+    /// The current group of each track, as far as the publisher has sent it.
+    groups: BTreeMap<(ConnId, TrackIndex), Vec<GroupPart>>,
     watches: Vec<(ConnId, WatchId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
     fetches: Vec<Fetch>,
     next_request: u64,
 }
 
-/// The stream of everything that is in order with everything else of a session.
+/// The stream of all messages that a session keeps in one order.
 pub(super) const CONTROL: u64 = 0;
 
 impl Relay {
-    /// Takes in what a participant says, and gives what follows from it.
-    pub(super) fn take(&mut self, conn: ConnId, request: Request, refuses: bool) -> Vec<Send> {
-        let mut out = Vec::new();
-        let mut send = |to, stream, reply| out.push(Send { to, stream, reply, via: None });
+    /// Handles a request; returns the replies it causes.
+    pub(super) fn handle(
+        &mut self,
+        conn: ConnId,
+        request: Request,
+        refuses: bool,
+    ) -> Vec<Transmission> {
+        let mut transmissions = Vec::new();
+        let mut send =
+            |to, stream, reply| transmissions.push(Transmission { to, stream, reply, via: None });
         match request {
             Request::PublishNamespace { namespace, epoch } => {
                 if refuses || self.namespaces.contains_key(&namespace) {
                     send(conn, CONTROL, Reply::NamespaceRefused { epoch });
-                    return out;
+                    return transmissions;
                 }
                 send(conn, CONTROL, Reply::NamespaceAccepted { epoch });
                 let prefix = namespace[..2].to_vec();
@@ -130,15 +136,16 @@ impl Relay {
             Request::Subscribe { subscription, namespace, track } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
                     send(conn, CONTROL, Reply::SubscriptionEnded { subscription });
-                    return out;
+                    return transmissions;
                 };
                 let (publisher, via) = (known.conn, Some(known.conn));
                 let stream = CONTROL;
                 let reply = Reply::SubscriptionAccepted { subscription };
-                out.push(Send { to: conn, stream, reply, via });
+                transmissions.push(Transmission { to: conn, stream, reply, via });
                 let group = self.groups.get(&(publisher, track));
                 for part in group.into_iter().flatten() {
-                    out.push(Send { via, ..to_subscriber(conn, subscription, part) });
+                    transmissions
+                        .push(Transmission { via, ..to_subscriber(conn, subscription, part) });
                 }
                 self.subscribers.push(Subscriber { conn, id: subscription, publisher, track });
             }
@@ -146,15 +153,15 @@ impl Relay {
                 self.subscribers.retain(|s| s.conn != conn || s.id != subscription);
             }
             Request::Object { track, object } => {
-                self.publish(conn, track, Part::Object(object), &mut out);
+                self.publish(conn, track, GroupPart::Object(object), &mut transmissions);
             }
             Request::EndOfTrack { track, location, number } => {
-                self.publish(conn, track, Part::End(location, number), &mut out);
+                self.publish(conn, track, GroupPart::End(location, number), &mut transmissions);
             }
             Request::Fetch { fetch, namespace, name, first, last } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
                     send(conn, CONTROL, Reply::FetchEnded { fetch, complete: false });
-                    return out;
+                    return transmissions;
                 };
                 self.next_request += 1;
                 let (to, request) = (known.conn, self.next_request);
@@ -183,26 +190,32 @@ impl Relay {
                     send(fetch.from, fetch_stream(fetch.id), reply);
                 }
             }
-            Request::Close => out.extend(self.gone(conn)),
+            Request::Close => transmissions.extend(self.connection_closed(conn)),
         }
-        out
+        transmissions
     }
 
-    fn publish(&mut self, conn: ConnId, track: TrackIndex, part: Part, out: &mut Vec<Send>) {
+    fn publish(
+        &mut self,
+        conn: ConnId,
+        track: TrackIndex,
+        part: GroupPart,
+        transmissions: &mut Vec<Transmission>,
+    ) {
         let group = self.groups.entry((conn, track)).or_default();
         if group.first().is_some_and(|first| first.group() < part.group()) {
             group.clear();
         }
         let of = |s: &&Subscriber| (s.publisher, s.track) == (conn, track);
         for subscriber in self.subscribers.iter().filter(of) {
-            out.push(to_subscriber(subscriber.conn, subscriber.id, &part));
+            transmissions.push(to_subscriber(subscriber.conn, subscriber.id, &part));
         }
         group.push(part);
     }
 
-    /// A connection has ended, or counts as dead.
-    pub(super) fn gone(&mut self, conn: ConnId) -> Vec<Send> {
-        let mut out = Vec::new();
+    /// Drops everything of a connection that has closed or timed out.
+    pub(super) fn connection_closed(&mut self, conn: ConnId) -> Vec<Transmission> {
+        let mut transmissions = Vec::new();
         self.watches.retain(|(other, ..)| *other != conn);
         self.groups.retain(|(of, _), _| *of != conn);
         self.subscribers.retain(|subscriber| subscriber.conn != conn);
@@ -210,12 +223,12 @@ impl Relay {
         for (_, namespace) in left {
             for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
                 let reply = Reply::EpochRemoved { watch: *watch, epoch: namespace.epoch };
-                out.push(Send { to: *to, stream: CONTROL, reply, via: None });
+                transmissions.push(Transmission { to: *to, stream: CONTROL, reply, via: None });
             }
         }
         for s in self.subscribers.extract_if(.., |s| s.publisher == conn) {
             let reply = Reply::SubscriptionEnded { subscription: s.id };
-            out.push(Send { to: s.conn, stream: CONTROL, reply, via: None });
+            transmissions.push(Transmission { to: s.conn, stream: CONTROL, reply, via: None });
         }
         for fetch in self.fetches.extract_if(.., |f| f.from == conn || f.to == conn) {
             let (to, reply) = if fetch.from == conn {
@@ -223,19 +236,19 @@ impl Relay {
             } else {
                 (fetch.from, Reply::FetchEnded { fetch: fetch.id, complete: false })
             };
-            out.push(Send { to, stream: CONTROL, reply, via: None });
+            transmissions.push(Transmission { to, stream: CONTROL, reply, via: None });
         }
-        out
+        transmissions
     }
 }
 
 impl Request {
-    /// Whether it is media, which is never held up with requests.
+    /// Whether the request is media: a slow relay still forwards media.
     pub(super) fn is_media(&self) -> bool {
         matches!(self, Self::Object { .. } | Self::EndOfTrack { .. } | Self::FetchObject { .. })
     }
 
-    /// How it is refused to a session whose token has expired; `None` if it goes on.
+    /// The refusal for a session whose token has expired; `None` for requests that need no token.
     pub(super) fn refusal(&self) -> Option<Reply> {
         match *self {
             Self::PublishNamespace { epoch, .. } => Some(Reply::NamespaceRefused { epoch }),
@@ -246,7 +259,7 @@ impl Request {
         }
     }
 
-    /// How much media is in it.
+    /// The length of the media in the request.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Object { object, .. } | Self::FetchObject { object, .. } => {
@@ -258,7 +271,7 @@ impl Request {
 }
 
 impl Reply {
-    /// How much media is in it.
+    /// The length of the media in the reply.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Object { object, .. } | Self::FetchedObject { object, .. } => {
@@ -269,7 +282,7 @@ impl Reply {
     }
 }
 
-impl Part {
+impl GroupPart {
     fn group(&self) -> u64 {
         match self {
             Self::Object(object) => object.location.group,
@@ -278,18 +291,18 @@ impl Part {
     }
 }
 
-/// A group is a stream of its own for each subscriber.
-fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &Part) -> Send {
+/// The transmission of a group's part to one subscriber: each group has a stream of its own.
+fn to_subscriber(to: ConnId, subscription: SubscriptionId, part: &GroupPart) -> Transmission {
     let reply = match part {
-        Part::Object(object) => Reply::Object { subscription, object: object.clone() },
-        Part::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
+        GroupPart::Object(object) => Reply::Object { subscription, object: object.clone() },
+        GroupPart::End(_, number) => Reply::EndOfTrack { subscription, number: *number },
     };
     let stream = (1 << 63) | (subscription.0 << 32) | (part.group() & 0xffff_ffff);
-    Send { to, stream, reply, via: None }
+    Transmission { to, stream, reply, via: None }
 }
 
-impl Send {
-    /// An answer to a request.
+impl Transmission {
+    /// The answer to a request, on the control stream.
     pub(super) fn answer(to: ConnId, reply: Reply) -> Self {
         Self { to, stream: CONTROL, reply, via: None }
     }

@@ -1,22 +1,22 @@
-//! What can break, and for how long.
+//! A fault: its kind, its begin and its length.
 
 use serde::{Deserialize, Serialize};
 
-use crate::conditions::Concerns;
+use super::fault_target::FaultTarget;
 
-/// Something that breaks for a while.
+/// A fault that lasts for some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// When, in milliseconds from the start.
+    /// The begin, in milliseconds from the start of the run.
     pub at_ms: u64,
-    /// For how long, in milliseconds.
+    /// The length, in milliseconds.
     pub for_ms: u64,
-    /// What.
+    /// The kind.
     #[serde(flatten)]
     pub kind: FaultKind,
 }
 
-/// Which way packets go.
+/// The direction in which packets are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -24,11 +24,11 @@ pub enum Side {
     Up,
     /// From the relays to the participant.
     Down,
-    /// Either way.
+    /// Both directions.
     Both,
 }
 
-/// A fault that ends here, in milliseconds from the start, never does.
+/// A fault that ends here or later, in milliseconds from the start, is permanent.
 pub(super) const FOREVER_MS: u64 = 600_000;
 
 impl Fault {
@@ -36,8 +36,8 @@ impl Fault {
         self.at_ms.saturating_add(self.for_ms)
     }
 
-    /// Whether a call may not be able to go on, or to come back, while it is in force.
-    pub(super) fn hinders(&self) -> bool {
+    /// Whether a call may fail to continue or to recover while the fault is active.
+    pub(super) fn blocks_calls(&self) -> bool {
         match self.kind {
             FaultKind::Partition { .. }
             | FaultKind::NetworkChange { .. }
@@ -65,7 +65,7 @@ impl Fault {
         }
     }
 
-    /// Whether it is one that nothing, or no new frame, comes through, and that passes.
+    /// Whether the fault is temporary and stops all packets, or all new frames.
     pub fn interrupts(&self) -> bool {
         let interrupts = matches!(
             self.kind,
@@ -77,165 +77,171 @@ impl Fault {
         interrupts && !self.is_lasting()
     }
 
-    /// Whether it stays to the end of the run. What happens at once stays for good anyway.
+    /// Whether the fault lasts to the end of the run. The effects of momentary faults persist
+    /// anyway.
     pub fn is_lasting(&self) -> bool {
         self.end_ms() >= FOREVER_MS
     }
 }
 
-/// What can break.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "fault")]
 pub enum FaultKind {
-    /// A participant's packets do not come through.
+    /// A participant's packets are lost.
     Partition {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// Which way.
+        /// The direction.
         side: Side,
     },
     /// A participant's packets take longer.
     Latency {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// By how much, in milliseconds.
+        /// The added one-way latency, in milliseconds.
         by_ms: u64,
     },
     /// One in so many of a participant's packets is lost.
     Loss {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// One in how many.
+        /// One packet in how many.
         one_in: u64,
     },
     /// One in so many of a participant's packets arrives twice.
     Duplication {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// One in how many.
+        /// One packet in how many.
         one_in: u64,
     },
-    /// One in so many of a participant's packets arrives behind later ones.
+    /// One in so many of a participant's packets arrives after later ones.
     Reordering {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// One in how many.
+        /// One packet in how many.
         one_in: u64,
-        /// How much later, in milliseconds.
+        /// The added delay, in milliseconds.
         by_ms: u64,
     },
-    /// One in so many of a participant's packets arrives with a bit turned over.
+    /// One in so many of a participant's packets arrives with a flipped bit.
     Corruption {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// One in how many.
+        /// One packet in how many.
         one_in: u64,
     },
-    /// A participant's line carries no more than this each way, and queues what is more for a quarter of a
-    /// second at most.
+    /// A participant's link has limited bandwidth in each direction, and queues at most a quarter
+    /// of a second of data.
     Bandwidth {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// Thousands of bits a second.
+        /// The bandwidth, in kilobits a second.
         kbits: u64,
     },
-    /// A participant's longer packets do not come through. QUIC needs 1,200 bytes to begin a connection.
+    /// A participant's longer packets are lost. A QUIC handshake needs packets of 1,200 bytes.
     SmallPackets {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// The longest that do, in bytes of UDP payload.
+        /// The longest packet that passes, in bytes of UDP payload.
         bytes: u64,
     },
-    /// A participant's NAT forgets its ports and gives it others. It happens at once.
+    /// A participant's NAT drops its port mappings and assigns new ones. This happens at once.
     Rebinding {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// The host gets another address; nothing comes through meanwhile.
+    /// A participant's host changes its network and its address; all packets are lost meanwhile.
     NetworkChange {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// Whether the host says so at its end.
+        /// Whether the host reports the change when it ends.
         announced: bool,
     },
-    /// A participant's process is suspended, and goes on as if nothing had happened.
+    /// A participant's process is suspended, and continues as if no time had passed.
     Suspend {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// A participant's process ends without a word, and a new one begins.
+    /// A participant's process is killed, and a new one starts at the end of the fault.
     Restart {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// A participant's wall clock is set. It stays so.
+    /// A participant's wall clock is set, and keeps the error.
     ClockJump {
-        /// Whose.
+        /// The participant.
         participant: u64,
-        /// By how much, in milliseconds.
+        /// The change, in milliseconds.
         by_ms: i64,
     },
-    /// What a participant has shown relays to be let in expires, and whoever issues it has no other one for the while.
-    /// In a plan with this, relays want to see a token from everybody, and agree to nothing new once it has expired.
+    /// A participant's token expires, and the issuer has no other one while the fault lasts.
+    ///
+    /// With such a fault in the plan, relays require a token of every call, and accept no request
+    /// once it has expired.
     ExpiredToken {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// Whoever knows which relays there are answers a participant only at its end. In a plan with this, everybody asks
-    /// for relays when a call begins, and hears of them in another order than that of the last resort.
+    /// The relay directory answers a participant's query only when the fault ends.
+    ///
+    /// With such a fault in the plan, every participant queries the directory when a call starts.
+    /// The directory lists the relays in another order than the configuration.
     SilentDirectory {
-        /// Whom.
+        /// The participant.
         participant: u64,
     },
-    /// Somebody asks a participant's call to reconnect now. It happens at once.
+    /// A user asks the call to reconnect now. This happens at once.
     Reconnect {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// Somebody hangs up, and calls again at its end.
+    /// A user hangs up, and calls again when the fault ends.
     HangUp {
-        /// Who.
+        /// The participant.
         participant: u64,
     },
-    /// Somebody leaves every track that they listen to, and listens again at its end.
+    /// A user unsubscribes from every track, and subscribes again when the fault ends.
     StopListening {
-        /// Who.
+        /// The participant.
         participant: u64,
     },
-    /// Somebody publishes one more track, that nobody listens to, and finishes it at its end. Once in a call.
+    /// A user publishes one more track, which has no subscriber, and finishes it when the fault
+    /// ends. This happens at most once in a call.
     Present {
-        /// Who.
+        /// The participant.
         participant: u64,
     },
-    /// The application reports an error of its microphone. It happens at once.
+    /// The application reports an error of its microphone. This happens at once.
     DeviceError {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// The application raises a safety alert. It happens at once.
+    /// The application raises a safety alert. This happens at once.
     SafetyAlert {
-        /// Whose.
+        /// The participant.
         participant: u64,
     },
-    /// A relay crashes, and comes back with nothing in its memory.
+    /// A relay crashes, and restarts without its state.
     RelayCrash {
-        /// Which.
+        /// The relay.
         relay: u64,
     },
-    /// A relay does not answer requests; it goes on carrying media.
+    /// A relay answers no requests; it still forwards media.
     SlowRelay {
-        /// Which.
+        /// The relay.
         relay: u64,
     },
-    /// A relay lets nobody publish anything new.
+    /// A relay refuses new namespaces.
     RefusingRelay {
-        /// Which.
+        /// The relay.
         relay: u64,
     },
 }
 
 impl FaultKind {
-    /// Its family's name, as it stands in a plan.
+    /// The name of the fault's family, as in a plan.
     pub fn family(&self) -> &'static str {
         match self {
             Self::Partition { .. } => "partition",
@@ -265,41 +271,70 @@ impl FaultKind {
         }
     }
 
-    /// Which participant, or which relay, it befalls.
-    pub(super) fn bearer(&mut self) -> &mut u64 {
+    /// The index of the participant or relay that the fault hits.
+    pub(super) fn target_index(&mut self) -> &mut u64 {
         match self {
-            Self::Partition { participant: bearer, .. }
-            | Self::Latency { participant: bearer, .. }
-            | Self::Loss { participant: bearer, .. }
-            | Self::Duplication { participant: bearer, .. }
-            | Self::Reordering { participant: bearer, .. }
-            | Self::Corruption { participant: bearer, .. }
-            | Self::Bandwidth { participant: bearer, .. }
-            | Self::SmallPackets { participant: bearer, .. }
-            | Self::Rebinding { participant: bearer }
-            | Self::NetworkChange { participant: bearer, .. }
-            | Self::Suspend { participant: bearer }
-            | Self::Restart { participant: bearer }
-            | Self::ClockJump { participant: bearer, .. }
-            | Self::ExpiredToken { participant: bearer }
-            | Self::SilentDirectory { participant: bearer }
-            | Self::Reconnect { participant: bearer }
-            | Self::HangUp { participant: bearer }
-            | Self::StopListening { participant: bearer }
-            | Self::Present { participant: bearer }
-            | Self::DeviceError { participant: bearer }
-            | Self::SafetyAlert { participant: bearer }
-            | Self::RelayCrash { relay: bearer }
-            | Self::SlowRelay { relay: bearer }
-            | Self::RefusingRelay { relay: bearer } => bearer,
+            Self::Partition { participant: target_index, .. }
+            | Self::Latency { participant: target_index, .. }
+            | Self::Loss { participant: target_index, .. }
+            | Self::Duplication { participant: target_index, .. }
+            | Self::Reordering { participant: target_index, .. }
+            | Self::Corruption { participant: target_index, .. }
+            | Self::Bandwidth { participant: target_index, .. }
+            | Self::SmallPackets { participant: target_index, .. }
+            | Self::Rebinding { participant: target_index }
+            | Self::NetworkChange { participant: target_index, .. }
+            | Self::Suspend { participant: target_index }
+            | Self::Restart { participant: target_index }
+            | Self::ClockJump { participant: target_index, .. }
+            | Self::ExpiredToken { participant: target_index }
+            | Self::SilentDirectory { participant: target_index }
+            | Self::Reconnect { participant: target_index }
+            | Self::HangUp { participant: target_index }
+            | Self::StopListening { participant: target_index }
+            | Self::Present { participant: target_index }
+            | Self::DeviceError { participant: target_index }
+            | Self::SafetyAlert { participant: target_index }
+            | Self::RelayCrash { relay: target_index }
+            | Self::SlowRelay { relay: target_index }
+            | Self::RefusingRelay { relay: target_index } => target_index,
         }
     }
 
-    /// Whom it befalls; `None` for a relay.
+    /// The participant that the fault hits; `None` if it hits a relay.
     pub fn participant(&self) -> Option<u64> {
-        match self.concerns() {
-            Concerns::Participant(who) => Some(who),
-            Concerns::Relay(_) => None,
+        match self.target() {
+            FaultTarget::Participant(who) => Some(who),
+            FaultTarget::Relay(_) => None,
+        }
+    }
+
+    pub(crate) fn target(&self) -> FaultTarget {
+        match *self {
+            Self::Partition { participant, .. }
+            | Self::Latency { participant, .. }
+            | Self::Loss { participant, .. }
+            | Self::Duplication { participant, .. }
+            | Self::Reordering { participant, .. }
+            | Self::Corruption { participant, .. }
+            | Self::Bandwidth { participant, .. }
+            | Self::SmallPackets { participant, .. }
+            | Self::Rebinding { participant }
+            | Self::NetworkChange { participant, .. }
+            | Self::Suspend { participant }
+            | Self::Restart { participant }
+            | Self::ClockJump { participant, .. }
+            | Self::ExpiredToken { participant }
+            | Self::SilentDirectory { participant }
+            | Self::Reconnect { participant }
+            | Self::HangUp { participant }
+            | Self::StopListening { participant }
+            | Self::Present { participant }
+            | Self::DeviceError { participant }
+            | Self::SafetyAlert { participant } => FaultTarget::Participant(participant),
+            Self::RelayCrash { relay }
+            | Self::SlowRelay { relay }
+            | Self::RefusingRelay { relay } => FaultTarget::Relay(relay),
         }
     }
 }

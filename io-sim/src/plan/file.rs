@@ -1,11 +1,12 @@
-//! Plans as files: written as TOML, read, and refused if they cannot be played.
+//! Plans as TOML files: reading, writing and validation.
 
 use serde::Deserialize;
 
-use super::{FOREVER_MS, FaultKind, FaultPlan, Topology};
-use crate::conditions::Concerns;
+use super::fault::{FOREVER_MS, FaultKind};
+use super::fault_target::FaultTarget;
+use super::{FaultPlan, Topology};
 
-/// What says how to read the rest.
+/// The field that decides how to read the others.
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
@@ -14,19 +15,19 @@ struct Versioned {
 /// A plan that cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// It is not a plan.
+    /// The text is not a plan.
     #[error("not a fault plan: {0}")]
     Unreadable(String),
-    /// It is of another version.
-    #[error("a fault plan of version {0}; this reads version 1")]
+    /// The plan has another version.
+    #[error("the fault plan has version {0}; only version 1 can be read")]
     Version(u32),
-    /// Something in it cannot be.
+    /// A value of the plan is out of bounds.
     #[error("{0}")]
     Impossible(String),
 }
 
 impl FaultPlan {
-    /// Reads a plan, and refuses one that cannot be played.
+    /// Reads a plan and validates it.
     pub fn from_toml(text: &str) -> Result<Self, PlanError> {
         let unreadable = |error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
@@ -42,7 +43,7 @@ impl FaultPlan {
         plan.validate().map(|()| plan)
     }
 
-    /// Refuses what a fault does not know. (serde cannot say it of flattened fields.)
+    /// Refuses unknown fields of a fault, which serde cannot do for flattened fields.
     fn refuse_unknown(&self, given: &toml::Table) -> Result<(), PlanError> {
         let given = given.get("faults").and_then(toml::Value::as_array).into_iter().flatten();
         for (number, (fault, given)) in (1..).zip(self.faults.iter().zip(given)) {
@@ -58,12 +59,12 @@ impl FaultPlan {
         Ok(())
     }
 
-    /// Writes it.
+    /// Writes the plan.
     pub fn to_toml(&self) -> Result<String, PlanError> {
         toml::to_string(self).map_err(|error| PlanError::Unreadable(error.to_string()))
     }
 
-    /// Refuses what cannot be played.
+    /// Checks that every value is within its bounds.
     pub fn validate(&self) -> Result<(), PlanError> {
         let Topology {
             participants,
@@ -89,7 +90,7 @@ impl FaultPlan {
         )?;
         ensure(
             latency_ms.iter().all(|ms| *ms <= 5_000),
-            "topology.latency_ms: at most 5,000 each",
+            "topology.latency_ms must be at most 5,000 each",
         )?;
         ensure((5..=1_000).contains(frame_ms), "topology.frame_ms must be between 5 and 1,000")?;
         ensure(*speech_ms <= 600_000, "topology.speech_ms must be at most 600,000")?;
@@ -102,22 +103,22 @@ impl FaultPlan {
             "topology.history_ms must be between 1 and 60,000",
         )?;
         for fault in &self.faults {
-            let known = match fault.kind.concerns() {
-                Concerns::Participant(participant) => participant < *participants,
-                Concerns::Relay(relay) => relay < *relays,
+            let known = match fault.kind.target() {
+                FaultTarget::Participant(participant) => participant < *participants,
+                FaultTarget::Relay(relay) => relay < *relays,
             };
-            ensure(known, "a fault of a participant or relay that there is not")?;
+            ensure(known, "a fault names a participant or relay that does not exist")?;
             let end = fault.at_ms.checked_add(fault.for_ms);
             ensure(end.is_some_and(|end| end <= FOREVER_MS), "a fault must end within 600 s")?;
             let (problem, ok) = match fault.kind {
                 FaultKind::Loss { one_in, .. } | FaultKind::Corruption { one_in, .. } => {
-                    ("loss and corruption must be of one packet in at least 2", one_in >= 2)
+                    ("loss and corruption must affect one packet in 2 or more", one_in >= 2)
                 }
                 FaultKind::Duplication { one_in, .. } => {
-                    ("duplication must be of one packet in at least 1", one_in >= 1)
+                    ("duplication must affect one packet in 1 or more", one_in >= 1)
                 }
                 FaultKind::Reordering { one_in, by_ms, .. } => (
-                    "reordering must be of one packet in at least 1, by at most 5,000 ms",
+                    "reordering must affect one packet in 1 or more, by at most 5,000 ms",
                     one_in >= 1 && by_ms <= 5_000,
                 ),
                 FaultKind::Latency { by_ms, .. } => {
@@ -128,7 +129,7 @@ impl FaultPlan {
                 }
                 FaultKind::ClockJump { by_ms, .. } => {
                     let year = 366 * 24 * 3_600 * 1_000;
-                    ("a clock can be set by a year at most", (-year..=year).contains(&by_ms))
+                    ("a clock jump must be at most a year", (-year..=year).contains(&by_ms))
                 }
                 _ => continue,
             };
@@ -144,21 +145,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_generated_plan_can_be_played_and_comes_back_from_its_file() {
+    fn generated_plans_are_valid_and_survive_their_file_format() {
         for seed in 0..2_000 {
             let plan = FaultPlan::generate(seed);
-            plan.validate().expect("can be played");
-            assert_eq!(FaultPlan::from_toml(&plan.to_toml().expect("written")), Ok(plan.clone()));
+            plan.validate().expect("a generated plan is valid");
+            assert_eq!(
+                FaultPlan::from_toml(&plan.to_toml().expect("a plan can be written as TOML")),
+                Ok(plan.clone())
+            );
             assert_eq!(plan, FaultPlan::generate(seed));
         }
     }
 
     #[test]
-    fn what_cannot_be_played_is_refused_in_words() {
+    fn a_plan_out_of_bounds_is_refused_with_a_reason() {
         let refused = |change: fn(&mut FaultPlan)| {
             let mut plan = FaultPlan::generate(1);
             change(&mut plan);
-            plan.validate().expect_err("refused").to_string()
+            plan.validate().expect_err("an invalid plan is refused").to_string()
         };
         assert!(refused(|plan| plan.version = 2).contains("version 2"));
         assert!(refused(|plan| plan.topology.participants = 1).contains("participants"));
@@ -173,7 +177,7 @@ mod tests {
         assert!(plan.validate().is_err());
         assert!(matches!(FaultPlan::from_toml("seed = 1"), Err(PlanError::Unreadable(_))));
         let text = FaultPlan { faults: vec![crash(0, 1)], ..FaultPlan::generate(1) };
-        let text = text.to_toml().expect("written");
+        let text = text.to_toml().expect("a plan can be written as TOML");
         assert!(FaultPlan::from_toml(&text).is_ok());
         let more = "relay = 0\nrelais = 1";
         let spoilt =

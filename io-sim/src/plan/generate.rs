@@ -1,278 +1,278 @@
-//! The plan of a seed.
+//! Generated plans: the plan of a seed.
 
-use super::{FOREVER_MS, Fault, FaultKind, FaultPlan, Side, Topology};
-use crate::chance::{Chance, Stream};
-use crate::conditions::Concerns;
+use super::fault::{FOREVER_MS, Fault, FaultKind, Side};
+use super::fault_target::FaultTarget;
+use super::{FaultPlan, Topology};
+use crate::rng::{RngStream, SimRng};
 
-/// Draws a fault of a family.
-type Family = fn(&Topology, &mut Chance) -> FaultKind;
+/// Draws a fault of one family.
+type Family = fn(&Topology, &mut SimRng) -> FaultKind;
 
-/// What a seed may draw from.
+/// The families of temporary faults.
 const FAMILIES: [Family; 16] = [
-    |topology, chance| FaultKind::Partition {
-        participant: topology.someone(chance),
-        side: chance.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
+    |topology, rng| FaultKind::Partition {
+        participant: topology.any_participant(rng),
+        side: rng.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
     },
-    |topology, chance| FaultKind::Latency {
-        participant: topology.someone(chance),
-        by_ms: chance.between(10, 400),
+    |topology, rng| FaultKind::Latency {
+        participant: topology.any_participant(rng),
+        by_ms: rng.between(10, 400),
     },
-    |topology, chance| FaultKind::Loss {
-        participant: topology.someone(chance),
-        one_in: chance.between(3, 50),
+    |topology, rng| FaultKind::Loss {
+        participant: topology.any_participant(rng),
+        one_in: rng.between(3, 50),
     },
-    |topology, chance| FaultKind::Duplication {
-        participant: topology.someone(chance),
-        one_in: chance.between(1, 20),
+    |topology, rng| FaultKind::Duplication {
+        participant: topology.any_participant(rng),
+        one_in: rng.between(1, 20),
     },
-    |topology, chance| FaultKind::Reordering {
-        participant: topology.someone(chance),
-        one_in: chance.between(2, 20),
-        by_ms: chance.between(1, 100),
+    |topology, rng| FaultKind::Reordering {
+        participant: topology.any_participant(rng),
+        one_in: rng.between(2, 20),
+        by_ms: rng.between(1, 100),
     },
-    |topology, chance| FaultKind::Corruption {
-        participant: topology.someone(chance),
-        one_in: chance.between(3, 50),
+    |topology, rng| FaultKind::Corruption {
+        participant: topology.any_participant(rng),
+        one_in: rng.between(3, 50),
     },
-    |topology, chance| FaultKind::Bandwidth {
-        participant: topology.someone(chance),
-        kbits: chance.between(64, 1_000),
+    |topology, rng| FaultKind::Bandwidth {
+        participant: topology.any_participant(rng),
+        kbits: rng.between(64, 1_000),
     },
-    |topology, chance| FaultKind::SmallPackets {
-        participant: topology.someone(chance),
-        bytes: chance.between(600, 1_300),
+    |topology, rng| FaultKind::SmallPackets {
+        participant: topology.any_participant(rng),
+        bytes: rng.between(600, 1_300),
     },
-    |topology, chance| FaultKind::Rebinding { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::NetworkChange {
-        participant: topology.someone(chance),
-        announced: !chance.one_in(4),
+    |topology, rng| FaultKind::Rebinding { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::NetworkChange {
+        participant: topology.any_participant(rng),
+        announced: !rng.one_in(4),
     },
-    |topology, chance| FaultKind::Suspend { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::Restart { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::ClockJump {
-        participant: topology.someone(chance),
-        by_ms: chance.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]),
+    |topology, rng| FaultKind::Suspend { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::Restart { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::ClockJump {
+        participant: topology.any_participant(rng),
+        by_ms: rng.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]),
     },
-    |topology, chance| FaultKind::RelayCrash { relay: topology.some_relay(chance) },
-    |topology, chance| FaultKind::SlowRelay { relay: topology.some_relay(chance) },
-    |topology, chance| FaultKind::RefusingRelay { relay: topology.some_relay(chance) },
+    |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
+    |topology, rng| FaultKind::SlowRelay { relay: topology.any_relay(rng) },
+    |topology, rng| FaultKind::RefusingRelay { relay: topology.any_relay(rng) },
 ];
 
-/// What may stay to the end: a call can live with it, or must end.
+/// The families of permanent faults. A call continues despite them, or must end.
 const LASTING: [Family; 7] = [
-    |topology, chance| FaultKind::Latency {
-        participant: topology.someone(chance),
-        by_ms: chance.between(10, 150),
+    |topology, rng| FaultKind::Latency {
+        participant: topology.any_participant(rng),
+        by_ms: rng.between(10, 150),
     },
-    |topology, chance| FaultKind::Loss {
-        participant: topology.someone(chance),
-        one_in: topology.bearable(chance),
+    |topology, rng| FaultKind::Loss {
+        participant: topology.any_participant(rng),
+        one_in: topology.bearable_loss(rng),
     },
-    |topology, chance| FaultKind::Duplication {
-        participant: topology.someone(chance),
-        one_in: chance.between(2, 20),
+    |topology, rng| FaultKind::Duplication {
+        participant: topology.any_participant(rng),
+        one_in: rng.between(2, 20),
     },
-    // What overtakes others passes for a loss, too.
-    |topology, chance| FaultKind::Reordering {
-        participant: topology.someone(chance),
-        one_in: if topology.video { topology.bearable(chance) } else { chance.between(5, 50) },
-        by_ms: chance.between(1, 30),
+    // The transport takes overtaken packets for lost ones, too.
+    |topology, rng| FaultKind::Reordering {
+        participant: topology.any_participant(rng),
+        one_in: if topology.video { topology.bearable_loss(rng) } else { rng.between(5, 50) },
+        by_ms: rng.between(1, 30),
     },
-    |topology, chance| FaultKind::Corruption {
-        participant: topology.someone(chance),
-        one_in: topology.bearable(chance),
+    |topology, rng| FaultKind::Corruption {
+        participant: topology.any_participant(rng),
+        one_in: topology.bearable_loss(rng),
     },
-    // The only one is as good as a partition of everybody.
-    |topology, chance| FaultKind::RelayCrash { relay: topology.some_relay(chance) },
-    |topology, chance| FaultKind::Partition {
-        participant: topology.someone(chance),
-        side: chance.one_of(&[Side::Up, Side::Down, Side::Both]),
+    // A crash of the only relay cuts off every participant.
+    |topology, rng| FaultKind::RelayCrash { relay: topology.any_relay(rng) },
+    |topology, rng| FaultKind::Partition {
+        participant: topology.any_participant(rng),
+        side: rng.one_of(&[Side::Up, Side::Down, Side::Both]),
     },
 ];
 
-/// What people and their devices do in the middle of a call.
-const ACTS: [Family; 5] = [
-    |topology, chance| FaultKind::HangUp { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::StopListening { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::Present { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::DeviceError { participant: topology.someone(chance) },
-    |topology, chance| FaultKind::SafetyAlert { participant: topology.someone(chance) },
+/// Actions of users and their devices during a call.
+const APP_ACTIONS: [Family; 5] = [
+    |topology, rng| FaultKind::HangUp { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::StopListening { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::Present { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::DeviceError { participant: topology.any_participant(rng) },
+    |topology, rng| FaultKind::SafetyAlert { participant: topology.any_participant(rng) },
 ];
 
 impl Topology {
-    fn someone(&self, chance: &mut Chance) -> u64 {
-        chance.between(0, self.participants - 1)
+    fn any_participant(&self, rng: &mut SimRng) -> u64 {
+        rng.between(0, self.participants - 1)
     }
 
-    /// Some calls have more people in them, and more places to meet.
-    fn crowd(&mut self, chance: &mut Chance) {
-        if chance.one_in(16) {
-            self.participants = chance.between(4, 5);
-            self.relays = chance.between(1, 3);
-            self.latency_ms.resize_with(self.participants as usize, || chance.between(5, 80));
+    /// Makes some calls larger, with more relays.
+    fn enlarge(&mut self, rng: &mut SimRng) {
+        if rng.one_in(16) {
+            self.participants = rng.between(4, 5);
+            self.relays = rng.between(1, 3);
+            self.latency_ms.resize_with(self.participants as usize, || rng.between(5, 80));
             self.frame_ms = 100;
         }
     }
 
-    /// Something befalls everybody at the same moment, or every relay.
-    fn share(&self, faults: &mut Vec<Fault>, chance: &mut Chance) {
-        let shared = chance.one_of(faults);
+    /// Repeats one fault for every participant, or every relay, at the same moment.
+    fn spread(&self, faults: &mut Vec<Fault>, rng: &mut SimRng) {
+        let shared = rng.one_of(faults);
         if shared.is_lasting() {
             return;
         }
-        let all = match shared.kind.concerns() {
-            Concerns::Participant(_) => self.participants,
-            Concerns::Relay(_) => self.relays,
+        let all = match shared.kind.target() {
+            FaultTarget::Participant(_) => self.participants,
+            FaultTarget::Relay(_) => self.relays,
         };
         for another in 0..all {
             let mut fault = shared;
-            if *fault.kind.bearer() != another {
-                *fault.kind.bearer() = another;
+            if *fault.kind.target_index() != another {
+                *fault.kind.target_index() = another;
                 faults.push(fault);
             }
         }
     }
 
-    fn some_relay(&self, chance: &mut Chance) -> u64 {
-        chance.between(0, self.relays - 1)
+    fn any_relay(&self, rng: &mut SimRng) -> u64 {
+        rng.between(0, self.relays - 1)
     }
 
-    /// One in how many packets may be lost for good. What a path carries falls with the root of it: video
-    /// needs more, and a publisher does not drop yet what it cannot send.
-    fn bearable(&self, chance: &mut Chance) -> u64 {
-        if self.video { chance.between(200, 400) } else { chance.between(20, 100) }
+    /// One packet in how many may be lost permanently. Throughput falls with the square root of the
+    /// loss rate; video needs more of it, and a publisher does not yet drop what it cannot send.
+    fn bearable_loss(&self, rng: &mut SimRng) -> u64 {
+        if self.video { rng.between(200, 400) } else { rng.between(20, 100) }
     }
 }
 
-/// One plan in so many keeps its frames when it is thinned.
-const DENSE: u64 = 64;
-/// So many frames are one in the others.
-const THINNED: u64 = 10;
+/// One thinned plan in so many keeps its frame rate.
+const FULL_RATE_EVERY: u64 = 64;
+/// How much longer frames are in the other thinned plans.
+const SPARSE_FACTOR: u64 = 10;
 
 impl FaultPlan {
-    /// The same for the model of the network, whose runs are spent on frames while what they are for are
-    /// decisions: in all plans but a few, frames last longer.
+    /// The plan for the model of the network: all but a few plans have longer frames. The model
+    /// exists to test decisions, and would spend its time on frames.
     #[must_use]
     pub fn thinned(mut self) -> Self {
-        if !self.seed.is_multiple_of(DENSE) {
-            self.topology.frame_ms *= THINNED;
+        if !self.seed.is_multiple_of(FULL_RATE_EVERY) {
+            self.topology.frame_ms *= SPARSE_FACTOR;
         }
         self
     }
 
-    /// The plan of a seed. Each seed leaves out whole families of faults, so that the others come in
-    /// greater numbers (swarm testing, Groce et al., ISSTA 2012).
+    /// Generates the plan of a seed. Each seed leaves out whole families of faults, so that more
+    /// faults of the others come together (swarm testing, Groce et al., ISSTA 2012).
     pub fn generate(seed: u64) -> Self {
-        let mut chance = Chance::new(seed, Stream::Topology);
-        let participants = if chance.one_in(4) { 3 } else { 2 };
-        let relays = if chance.one_in(4) { 2 } else { 1 };
+        let mut rng = SimRng::new(seed, RngStream::Topology);
+        let participants = if rng.one_in(4) { 3 } else { 2 };
+        let relays = if rng.one_in(4) { 2 } else { 1 };
         let mut topology = Topology {
             participants,
             relays,
-            latency_ms: (0..participants).map(|_| chance.between(5, 80)).collect(),
-            frame_ms: chance.one_of(&[20, 40, 60, 100]),
+            latency_ms: (0..participants).map(|_| rng.between(5, 80)).collect(),
+            frame_ms: rng.one_of(&[20, 40, 60, 100]),
             speech_ms: 40_000,
-            video: chance.one_in(4),
+            video: rng.one_in(4),
             lossless_bytes: Topology::SPEECH_BYTES,
             history_ms: Topology::HISTORY_MS,
         };
-        // 300 kbit/s of video at most.
+        // Video sends at most 300 kbit/s.
         if topology.video {
             topology.frame_ms = topology.frame_ms.max(40);
         }
-        // Some speech as it is recorded: 16 bits, 16,000 times a second, for 20 ms.
-        if !topology.video && chance.one_in(4) {
+        // Some lossless tracks carry speech as recorded: 16 bits at 16 kHz, in frames of 20 ms.
+        if !topology.video && rng.one_in(4) {
             topology.lossless_bytes = 640;
         }
-        topology.crowd(&mut Chance::new(seed, Stream::Crowd));
-        let mut chance = Chance::new(seed, Stream::Faults);
-        let families: Vec<_> = FAMILIES.into_iter().filter(|_| chance.one_in(2)).collect();
+        topology.enlarge(&mut SimRng::new(seed, RngStream::Crowd));
+        let mut rng = SimRng::new(seed, RngStream::Faults);
+        let families: Vec<_> = FAMILIES.into_iter().filter(|_| rng.one_in(2)).collect();
         let mut faults: Vec<Fault> = Vec::new();
         if !families.is_empty() {
-            for _ in 0..chance.between(0, 8) {
-                let family = chance.one_of(&families);
-                let kind = family(&topology, &mut chance);
-                let near = chance.one_in(3).then(|| faults.last().copied()).flatten();
+            for _ in 0..rng.between(0, 8) {
+                let family = rng.one_of(&families);
+                let kind = family(&topology, &mut rng);
+                let near = rng.one_in(3).then(|| faults.last().copied()).flatten();
                 let at_ms = match near {
-                    // What is hardest is what comes while something else begins or ends.
+                    // Faults near the begin or end of another fault are the hardest.
                     Some(other) => {
-                        let edge = chance.one_of(&[other.at_ms, other.end_ms()]);
-                        (edge + chance.between(0, 1_000)).saturating_sub(500)
+                        let edge = rng.one_of(&[other.at_ms, other.end_ms()]);
+                        (edge + rng.between(0, 1_000)).saturating_sub(500)
                     }
-                    None => chance.between(0, 20_000),
+                    None => rng.between(0, 20_000),
                 };
-                let for_ms = match chance.between(0, 15) {
-                    0 => chance.between(10_000, 16_000),
-                    1..=4 => chance.between(3_000, 10_000),
-                    _ => chance.between(50, 3_000),
+                let for_ms = match rng.between(0, 15) {
+                    0 => rng.between(10_000, 16_000),
+                    1..=4 => rng.between(3_000, 10_000),
+                    _ => rng.between(50, 3_000),
                 };
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        if chance.one_in(4) {
-            let kind = chance.one_of(&LASTING)(&topology, &mut chance);
-            let at_ms = chance.between(0, 20_000);
+        if rng.one_in(4) {
+            let kind = rng.one_of(&LASTING)(&topology, &mut rng);
+            let at_ms = rng.between(0, 20_000);
             faults.push(Fault { at_ms, for_ms: FOREVER_MS - at_ms, kind });
         }
-        // Some people are impatient, half of the time because something has just begun.
-        let mut chance = Chance::new(seed, Stream::Requests);
-        if chance.one_in(4) {
-            for _ in 0..chance.between(1, 3) {
-                let near = !faults.is_empty() && chance.one_in(2);
-                let least = if near { chance.one_of(&faults).at_ms } else { 0 };
+        // Some users are impatient, half of them because a fault has just begun.
+        let mut rng = SimRng::new(seed, RngStream::Requests);
+        if rng.one_in(4) {
+            for _ in 0..rng.between(1, 3) {
+                let near = !faults.is_empty() && rng.one_in(2);
+                let least = if near { rng.one_of(&faults).at_ms } else { 0 };
                 let most = if near { least + 2_000 } else { 30_000 };
-                let at_ms = chance.between(least, most);
-                let kind = FaultKind::Reconnect { participant: topology.someone(&mut chance) };
+                let at_ms = rng.between(least, most);
+                let kind = FaultKind::Reconnect { participant: topology.any_participant(&mut rng) };
                 faults.push(Fault { at_ms, for_ms: 0, kind });
             }
         }
-        // Some relays want to see a token. What matters is who has none when it has to dial.
-        let mut chance = Chance::new(seed, Stream::Tokens);
-        if chance.one_in(8) {
-            let near = !faults.is_empty() && !chance.one_in(4);
-            let around =
-                if near { chance.one_of(&faults).at_ms } else { chance.between(0, 20_000) };
+        // Some relays require tokens. The hard case is a participant without a token when it must
+        // dial.
+        let mut rng = SimRng::new(seed, RngStream::Tokens);
+        if rng.one_in(8) {
+            let near = !faults.is_empty() && !rng.one_in(4);
+            let around = if near { rng.one_of(&faults).at_ms } else { rng.between(0, 20_000) };
             for participant in 0..topology.participants {
-                if chance.one_in(3) {
+                if rng.one_in(3) {
                     continue;
                 }
-                let at_ms = (around + chance.between(0, 2_000)).saturating_sub(1_000);
-                let for_ms = chance.one_of(&[0, 0, 500, 2_000, 6_000]);
+                let at_ms = (around + rng.between(0, 2_000)).saturating_sub(1_000);
+                let for_ms = rng.one_of(&[0, 0, 500, 2_000, 6_000]);
                 let kind = FaultKind::ExpiredToken { participant };
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        // Some relays are not known before somebody says which there are. What matters is when a call begins.
-        let mut chance = Chance::new(seed, Stream::Directory);
-        if chance.one_in(8) {
+        // Some calls query a directory for relays. The hard case is the start of a call.
+        let mut rng = SimRng::new(seed, RngStream::Directory);
+        if rng.one_in(8) {
             for participant in 0..topology.participants {
                 let begins = |fault: &&Fault| {
                     matches!(fault.kind, FaultKind::Restart { .. })
                         && fault.kind.participant() == Some(participant)
                 };
-                let again = faults.iter().find(begins).filter(|_| chance.one_in(2));
+                let again = faults.iter().find(begins).filter(|_| rng.one_in(2));
                 let at_ms = again.map_or(0, Fault::end_ms);
-                let for_ms = chance.one_of(&[0, 500, 1_500, 2_500, 6_000]);
+                let for_ms = rng.one_of(&[0, 500, 1_500, 2_500, 6_000]);
                 let kind = FaultKind::SilentDirectory { participant };
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        // And some do other things, mostly while something is amiss.
-        let mut chance = Chance::new(seed, Stream::Acts);
-        if chance.one_in(4) {
-            for _ in 0..chance.between(1, 3) {
-                let near = !faults.is_empty() && !chance.one_in(4);
-                let around =
-                    if near { chance.one_of(&faults).at_ms } else { chance.between(0, 25_000) };
-                let at_ms = (around + chance.between(0, 4_000)).saturating_sub(1_000);
-                let for_ms = chance.one_of(&[100, 1_000, 4_000]) * chance.between(1, 3) / 2;
-                let kind = chance.one_of(&ACTS)(&topology, &mut chance);
+        // Some users do other things, mostly near a fault.
+        let mut rng = SimRng::new(seed, RngStream::AppActions);
+        if rng.one_in(4) {
+            for _ in 0..rng.between(1, 3) {
+                let near = !faults.is_empty() && !rng.one_in(4);
+                let around = if near { rng.one_of(&faults).at_ms } else { rng.between(0, 25_000) };
+                let at_ms = (around + rng.between(0, 4_000)).saturating_sub(1_000);
+                let for_ms = rng.one_of(&[100, 1_000, 4_000]) * rng.between(1, 3) / 2;
+                let kind = rng.one_of(&APP_ACTIONS)(&topology, &mut rng);
                 faults.push(Fault { at_ms, for_ms, kind });
             }
         }
-        let mut chance = Chance::new(seed, Stream::Together);
-        if !faults.is_empty() && chance.one_in(8) {
-            topology.share(&mut faults, &mut chance);
+        let mut rng = SimRng::new(seed, RngStream::Together);
+        if !faults.is_empty() && rng.one_in(8) {
+            topology.spread(&mut faults, &mut rng);
         }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }

@@ -1,60 +1,63 @@
-//! What happens in a run: data, that a seed generates and a person can write.
+//! Fault plans: what happens in a run, as data that a seed generates or a person writes.
 
 mod fault;
+mod fault_target;
 mod file;
 mod generate;
 
 use serde::{Deserialize, Serialize};
 
-use fault::FOREVER_MS;
 pub use fault::{Fault, FaultKind, Side};
+pub(crate) use fault_target::FaultTarget;
 pub use file::PlanError;
 
-/// A run.
+/// The plan of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
-    /// The version of this format: 1.
+    /// The version of the file format: 1.
     pub version: u32,
-    /// What all chance in the run comes from.
+    /// The seed of all randomness in the run.
     pub seed: u64,
-    /// Who takes part.
+    /// The participants and relays.
     pub topology: Topology,
-    /// What breaks.
+    /// The faults.
     #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
-/// Who takes part, and through what.
+/// The participants and relays of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// How many participants: each speaks on a lossless and on a live track, and listens to all others.
+    /// The number of participants. Each publishes a lossless and a live track, and subscribes to
+    /// those of all others.
     pub participants: u64,
-    /// How many relays.
+    /// The number of relays.
     pub relays: u64,
-    /// How long a packet takes one way, in milliseconds, for each participant.
+    /// The one-way latency of each participant, in milliseconds.
     pub latency_ms: Vec<u64>,
-    /// How long a frame lasts, in milliseconds.
+    /// The length of a frame, in milliseconds.
     pub frame_ms: u64,
-    /// How long everybody speaks, in milliseconds.
+    /// How long every participant sends frames, in milliseconds.
     pub speech_ms: u64,
-    /// Whether everybody has a video track, too.
+    /// Whether every participant has a video track, too.
     #[serde(default)]
     pub video: bool,
-    /// How long a frame of the lossless track is, in bytes: 40, as speech is coded, if nothing else is said.
+    /// The length of a frame of the lossless track, in bytes; by default 40, as of coded speech.
     #[serde(default = "Topology::speech_bytes")]
     pub lossless_bytes: u64,
-    /// For how long everybody remembers what it said on it, in milliseconds: 20,000 if nothing else is said.
+    /// How long the lossless track retains its frames for FETCH, in milliseconds; by default
+    /// 20,000.
     #[serde(default = "Topology::history_ms")]
     pub history_ms: u64,
 }
 
 impl Topology {
-    /// A frame of coded speech: 16 kbit/s for 20 ms.
+    /// The length of a frame of coded speech: 16 kbit/s for 20 ms.
     pub const SPEECH_BYTES: u64 = 40;
 
-    /// As long as histories are if an application says nothing else.
+    /// The default length of a history.
     pub const HISTORY_MS: u64 = 20_000;
 
     fn speech_bytes() -> u64 {
@@ -67,32 +70,34 @@ impl Topology {
 }
 
 impl FaultPlan {
-    /// The version of the format.
+    /// The version of the file format.
     pub const VERSION: u32 = 1;
 
-    /// When everything works again that will, in milliseconds from the start.
+    /// When the last temporary fault ends, in milliseconds from the start.
     pub fn healed_ms(&self) -> u64 {
         let ends = self.faults.iter().filter(|fault| !fault.is_lasting()).map(Fault::end_ms);
         ends.max().unwrap_or(0)
     }
 
-    /// For how long faults of relays, and of these participants, may keep their calls from going on, in milliseconds,
-    /// taken together.
+    /// The sum of the outages that faults of relays and of these participants can cause, in
+    /// milliseconds.
     pub fn outage_ms(&self, whose: &[usize]) -> u64 {
-        let concerns = |fault: &&Fault| {
+        let target = |fault: &&Fault| {
             fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
         };
-        let outages = self.faults.iter().filter(|fault| fault.hinders() && !fault.is_lasting());
-        outages.filter(concerns).map(|fault| fault.for_ms).sum()
+        let outages =
+            self.faults.iter().filter(|fault| fault.blocks_calls() && !fault.is_lasting());
+        outages.filter(target).map(|fault| fault.for_ms).sum()
     }
 
-    /// The longest that anybody's round trip to a relay ever takes, in milliseconds, if nothing is lost.
+    /// The longest round trip of any participant to a relay at any time, in milliseconds, without
+    /// retransmissions.
     pub fn longest_round_trip_ms(&self) -> u64 {
         let by_ms = |fault: &Fault, who: u64| match fault.kind {
             FaultKind::Latency { participant, by_ms } if participant == who => by_ms,
             _ => 0,
         };
-        // It is longest when one of those that add up has just begun.
+        // The sum of the latencies peaks when one of them begins.
         let one_way = |who: u64, at: u64| -> u64 {
             let now =
                 self.faults.iter().filter(|fault| (fault.at_ms..fault.end_ms()).contains(&at));
@@ -105,9 +110,9 @@ impl FaultPlan {
         longest.max().unwrap_or(0) * 2
     }
 
-    /// Since when a participant reaches nobody any more, in milliseconds from the start: it is cut off for good, or
-    /// every relay has crashed for good.
-    pub fn lost_for_good(&self, who: u64) -> Option<u64> {
+    /// When a participant is permanently cut off, in milliseconds from the start: by a partition,
+    /// or by the crash of every relay.
+    pub fn cut_off_since(&self, who: u64) -> Option<u64> {
         let since = |is_it: &dyn Fn(&FaultKind) -> bool| {
             let lasting =
                 self.faults.iter().filter(|fault| fault.is_lasting() && is_it(&fault.kind));
@@ -128,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_round_trip_is_that_of_whoever_has_the_longest_way_at_any_time() {
+    fn the_longest_round_trip_counts_overlapping_latency_faults() {
         let mut plan = FaultPlan::generate(1);
         plan.topology.latency_ms = vec![10, 70];
         let longer = |participant, at_ms, for_ms, by_ms| {
@@ -137,7 +142,7 @@ mod tests {
         };
         plan.faults.clear();
         assert_eq!(plan.longest_round_trip_ms(), 140);
-        // They add up while both last, and not after.
+        // Two faults add up only while both last.
         plan.faults = vec![longer(0, 1_000, 500, 100), longer(0, 1_499, 500, 30)];
         assert_eq!(plan.longest_round_trip_ms(), 280);
         plan.faults[1].at_ms = 1_500;

@@ -1,4 +1,4 @@
-//! The certificate of a run's relays.
+//! The TLS certificate of a run's relays.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 use rustls::RootCertStore;
 use rustls::pki_types::PrivateKeyDer;
 
-use super::network::relay_name;
+use super::relay_address::relay_name;
 
-/// What the relays show, and what makes participants believe it. Ed25519, whose signatures are the same
-/// each time.
+/// The relays' TLS configuration, and the trust that participants need for it. The key is an
+/// Ed25519 one, because its signatures are deterministic.
 pub(crate) struct Certificate {
     pub(crate) relays: tls::Config,
     pub(crate) trust: Trust,
 }
 
 impl Certificate {
-    /// For so many relays. Its key comes from the run's randomness.
+    /// Generates a certificate for so many relays. The key comes from the run's randomness.
     pub(crate) fn generate(relays: u64) -> anyhow::Result<Self> {
         let names: Vec<String> = (0..relays as usize).map(relay_name).collect();
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
@@ -29,7 +29,7 @@ impl Certificate {
         roots.add(certificate.der().clone())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = [&rustls::version::TLS13];
-        // A relay that dials nobody needs no configuration as a client, but has one.
+        // A relay that dials no other one still needs a client configuration.
         let client = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)?
             .with_root_certificates(roots)

@@ -1,19 +1,17 @@
-//! The production driver, quinn and moq-transport as they are, and the real relay, on a simulated network.
+//! The real stack on a simulated network: the production driver, quinn, moq-transport and the real
+//! relay.
 //!
-//! Hosts, their time, and the death and return of processes are turmoil's; packets and what befalls them
-//! are `ether.rs`'s. A run is one thread whose randomness comes from the seed, so it is the same to the byte
-//! each time.
+//! turmoil simulates the hosts, their time and their restarts; `packet_network.rs` simulates the
+//! packets and their faults. A run is one thread whose randomness comes from the seed, so it is
+//! repeatable to the byte.
 
-mod application;
 mod certificate;
 mod clock;
-mod directory;
-mod errors;
-mod ether;
-mod issuer;
-mod network;
+mod error_capture;
+mod packet_network;
 mod participant;
 mod relay;
+mod relay_address;
 mod socket;
 
 use std::collections::BTreeSet;
@@ -25,40 +23,42 @@ use holdline_dev_relay::Guard;
 use holdline_sim_entropy as entropy;
 
 use self::certificate::Certificate;
-use self::errors::Errors;
-use self::ether::Ether;
-use self::network::relay_name;
-use self::participant::{Diary, Participant};
-use crate::chance::{Chance, Stream};
+use self::error_capture::ErrorCapture;
+use self::packet_network::PacketNetwork;
+use self::participant::{ParticipantHost, SharedLog};
+use self::relay_address::relay_name;
 use crate::digest::Digest;
 use crate::error::RunError;
 use crate::plan::{FaultKind, FaultPlan, Topology};
-use crate::record::Record;
-use crate::script::{BEGINNING_MS, Script, name, restarts};
+use crate::rng::{RngStream, SimRng};
+use crate::run_log::RunLog;
+use crate::script::{START_UNIX_MS, Script, participant_name, restarts};
 
-/// How far hosts run ahead of each other at most, in milliseconds: so exactly are processes killed.
+/// How far hosts run ahead of each other at most, in milliseconds. Processes are killed with this
+/// precision.
 const LONGEST_TICK: u64 = 25;
-/// How long goodbyes may take after everything is over.
-const GOODBYES: Duration = Duration::from_secs(3);
+/// How long calls may take to close after the end of the run.
+const CLOSING_TIME: Duration = Duration::from_secs(3);
 
 /// Plays a plan.
 ///
 /// # Errors
 ///
-/// If it cannot be played to its end.
-pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
+/// If the plan cannot be played to its end.
+pub fn run(plan: &FaultPlan) -> Result<RunLog, RunError> {
     if !cfg!(tokio_unstable) {
         let why = "built without `--cfg tokio_unstable`: RUSTFLAGS in the environment goes before \
                    .cargo/config.toml";
         return Err(RunError::NotRepeatable(why.into()));
     }
     relay::prepare().map_err(|error| RunError::Process(error.to_string()))?;
-    let entropy = Chance::new(plan.seed, Stream::Entropy).draw();
-    // What is dropped after a panic may panic too, and end the process: then this is all that names the seed.
+    let entropy = SimRng::new(plan.seed, RngStream::Entropy).draw();
+    // A drop after a panic may panic again and abort the process. Then only the thread's name shows
+    // the seed.
     let name = format!("seed {}", plan.seed);
     let played = entropy::seeded(&name, entropy, wall_clock(Duration::ZERO), || {
-        let errors = Errors::default();
-        let played = catch_unwind(AssertUnwindSafe(|| errors.listen(|| play(plan))));
+        let errors = ErrorCapture::default();
+        let played = catch_unwind(AssertUnwindSafe(|| errors.capture(|| play(plan))));
         (played, errors.first())
     });
     let played = played.map(|(played, logged)| match (played, logged) {
@@ -72,38 +72,39 @@ pub fn run(plan: &FaultPlan) -> Result<Record, RunError> {
     }
 }
 
-fn play(plan: &FaultPlan) -> Result<Record, RunError> {
+fn play(plan: &FaultPlan) -> Result<RunLog, RunError> {
     let script = Arc::new(Script::new(plan));
     let failed = |error: anyhow::Error| RunError::Process(format!("{error:#}"));
     let Certificate { relays: tls, trust } =
         Certificate::generate(plan.topology.relays).map_err(failed)?;
-    let guard = script.conditions.are_guarded().then(Guard::new).transpose().map_err(failed)?;
+    let guard = script.conditions.require_tokens().then(Guard::new).transpose().map_err(failed)?;
     let guard = guard.map(Arc::new);
-    let ether = Ether::new(Arc::clone(&script));
+    let packet_network = PacketNetwork::new(Arc::clone(&script));
     let mut sim = turmoil::Builder::new()
-        .rng_seed(Chance::new(plan.seed, Stream::Topology).draw())
+        .rng_seed(SimRng::new(plan.seed, RngStream::Topology).draw())
         .epoch(UNIX_EPOCH + wall_clock(Duration::ZERO))
         .tick_duration(tick(&plan.topology))
         .simulation_duration(Duration::MAX)
         .build();
-    for which in 0..plan.topology.relays as usize {
-        let (script, ether) = (Arc::clone(&script), ether.clone());
-        let shown = (tls.clone(), guard.clone());
-        sim.host(relay_name(which), move || {
-            relay::serve(which, Arc::clone(&script), ether.clone(), shown.clone())
+    for relay in 0..plan.topology.relays as usize {
+        let (script, packet_network) = (Arc::clone(&script), packet_network.clone());
+        let credentials = (tls.clone(), guard.clone());
+        sim.host(relay_name(relay), move || {
+            relay::serve(relay, Arc::clone(&script), packet_network.clone(), credentials.clone())
         });
     }
-    let diaries: Vec<Diary> = (0..script.participants()).map(|_| Diary::default()).collect();
-    for (who, diary) in diaries.iter().enumerate() {
-        let participant = Participant {
+    let shared_logs: Vec<SharedLog> =
+        (0..script.participants()).map(|_| SharedLog::default()).collect();
+    for (who, shared_log) in shared_logs.iter().enumerate() {
+        let participant = ParticipantHost {
             who,
             script: Arc::clone(&script),
-            ether: ether.clone(),
+            packet_network: packet_network.clone(),
             trust: trust.clone(),
             guard: guard.clone(),
-            diary: diary.clone(),
+            shared_log: shared_log.clone(),
         };
-        sim.host(name(who), move || participant.clone().live());
+        sim.host(participant_name(who), move || participant.clone().run());
     }
 
     let relays = restarts(plan, |kind| match kind {
@@ -114,13 +115,14 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
         FaultKind::Restart { participant } => Some(*participant as usize),
         _ => None,
     });
-    let relays = relays.into_iter().map(|(at, which, begins)| (at, relay_name(which), begins));
-    let participants = participants.into_iter().map(|(at, who, begins)| (at, name(who), begins));
+    let relays = relays.into_iter().map(|(at, relay, begins)| (at, relay_name(relay), begins));
+    let participants =
+        participants.into_iter().map(|(at, who, begins)| (at, participant_name(who), begins));
     let mut restarts: Vec<(u64, String, bool)> = relays.chain(participants).collect();
     restarts.sort_unstable();
     let mut restarts = restarts.into_iter().peekable();
 
-    let end = Duration::from_micros(script.over) + GOODBYES;
+    let end = Duration::from_micros(script.end) + CLOSING_TIME;
     while sim.elapsed() < end {
         let elapsed = sim.elapsed();
         let due = |(at, ..): &(u64, String, bool)| Duration::from_micros(*at) <= elapsed;
@@ -128,7 +130,7 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
             match (begins, sim.is_host_running(host.as_str())) {
                 (false, true) => sim.crash(host),
                 (true, false) => sim.bounce(host),
-                // It had ended by itself.
+                // The host has already stopped by itself.
                 _ => {}
             }
         }
@@ -138,27 +140,28 @@ fn play(plan: &FaultPlan) -> Result<Record, RunError> {
     drop(sim);
 
     let mut digest = Digest::default();
-    digest.add(ether.digest());
+    digest.add(packet_network.digest());
     let participants: Vec<_> =
-        diaries.iter().map(|diary| std::mem::take(&mut *diary.open())).collect();
-    for life in participants.iter().flat_map(|participant| &participant.lives) {
-        for (at, event) in &life.events {
+        shared_logs.iter().map(|shared_log| std::mem::take(&mut *shared_log.lock())).collect();
+    for call in participants.iter().flat_map(|participant| &participant.calls) {
+        for (at, event) in &call.events {
             digest.add((at, format!("{event:?}")));
         }
-        for heard in life.tracks.iter().flat_map(|track| &track.heard) {
-            digest.add((heard.at, heard.number, &heard.payload));
+        for delivered in call.tracks.iter().flat_map(|track| &track.delivered) {
+            digest.add((delivered.at, delivered.number, &delivered.payload));
         }
     }
-    Ok(Record { participants, cells: BTreeSet::new(), digest: digest.finish() })
+    Ok(RunLog { participants, cells: BTreeSet::new(), digest: digest.finish() })
 }
 
-/// How far hosts run ahead of each other. No packet takes less time, so each arrives when it is due.
+/// How far hosts run ahead of each other. No packet takes less time than that, so each arrives on
+/// time.
 fn tick(topology: &Topology) -> Duration {
     let shortest = topology.latency_ms.iter().min().copied().unwrap_or(LONGEST_TICK);
     Duration::from_millis(shortest.clamp(1, LONGEST_TICK))
 }
 
-/// The right time since 1970.
+/// The correct time since 1970.
 fn wall_clock(elapsed: Duration) -> Duration {
-    Duration::from_millis(BEGINNING_MS) + elapsed
+    Duration::from_millis(START_UNIX_MS) + elapsed
 }

@@ -1,4 +1,4 @@
-//! The real relay, on a simulated socket.
+//! The real relay on a simulated socket.
 
 use std::cell::Cell;
 use std::io;
@@ -16,20 +16,22 @@ use moq_transport::coding::TrackNamespace;
 use tokio::runtime::{EnterGuard, Runtime};
 
 use super::clock;
-use super::ether::{Ether, Site};
+use super::packet_network::{PacketNetwork, SocketOwner};
 use super::socket::SimSocket;
 use crate::script::Script;
 
-/// Where quinn registers the host's socket before it takes ours. The hosts of a run have no event loop of
-/// their own: they would ask the kernel at each step whether something had come.
+/// The event loop that quinn registers the relay's kernel socket with, before the simulated socket
+/// replaces it. Hosts of a run have no event loop of their own, which would poll the kernel at each
+/// step.
 static EVENT_LOOP: OnceLock<Runtime> = OnceLock::new();
 
 thread_local! {
-    /// While this thread is in `EVENT_LOOP` instead of the host's own runtime.
+    /// The guard that keeps this thread in `EVENT_LOOP` instead of the host's own runtime.
     static REGISTERING: Cell<Option<EnterGuard<'static>>> = const { Cell::new(None) };
 }
 
-/// To be called before the randomness of a run begins, whose first draws would be other ones else.
+/// Creates the event loop. This must happen before the run seeds its randomness, because it draws
+/// some.
 pub(crate) fn prepare() -> io::Result<()> {
     if EVENT_LOOP.get().is_none() {
         let fresh = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -38,20 +40,20 @@ pub(crate) fn prepare() -> io::Result<()> {
     Ok(())
 }
 
-/// Runs until it is killed.
+/// Runs a relay until it is killed.
 pub(crate) async fn serve(
-    which: usize,
+    relay: usize,
     script: Arc<Script>,
-    ether: Ether,
+    packet_network: PacketNetwork,
     (tls, guard): (tls::Config, Option<Arc<Guard>>),
 ) -> turmoil::Result {
     let event_loop = EVENT_LOOP.get().ok_or("nothing was prepared")?;
-    // No packet ever goes through this one.
+    // No packet ever passes through this socket.
     let unused = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let config =
         quic::Config::with_socket(unused, None, tls.clone()).with_socket_wrapper(move |_| {
             REGISTERING.take();
-            SimSocket::bind(&ether, Site::Relay(which))
+            SimSocket::bind(&packet_network, SocketOwner::Relay(relay))
         });
     REGISTERING.set(Some(event_loop.enter()));
     let endpoint = quic::Endpoint::new(config);
@@ -64,32 +66,32 @@ pub(crate) async fn serve(
         mlog_dir: None,
         announce: None,
         node: None,
-        coordinator: Arc::new(Moods { which, script, guard }),
+        coordinator: Arc::new(FaultyCoordinator { relay, script, guard }),
         session: SessionConfig::default(),
         connection_tagger: None,
     };
     Ok(relay.build()?.run().await?)
 }
 
-/// What the relay asks before it lets somebody in or lets something be published: the place where it can
-/// be made slow, or refuse.
-struct Moods {
-    which: usize,
+/// The relay's coordinator, which it queries before it accepts a session or a namespace. Faults
+/// slow it down or make it refuse.
+struct FaultyCoordinator {
+    relay: usize,
     script: Arc<Script>,
-    /// If it wants to see tokens.
+    /// The token checks, if the relay requires tokens.
     guard: Option<Arc<Guard>>,
 }
 
-impl Moods {
+impl FaultyCoordinator {
     async fn wait_while_slow(&self) {
-        while let Some(until) = self.script.conditions.slow_until(self.which, clock::now()) {
+        while let Some(until) = self.script.conditions.slow_until(self.relay, clock::now()) {
             clock::sleep_until(until).await;
         }
     }
 }
 
 #[async_trait]
-impl Coordinator for Moods {
+impl Coordinator for FaultyCoordinator {
     async fn get_scope_config(&self, _scope: Option<&str>) -> CoordinatorResult<ScopeConfig> {
         self.wait_while_slow().await;
         Ok(self.guard.as_ref().map(|guard| guard.scope_config()).unwrap_or_default())
@@ -102,7 +104,7 @@ impl Coordinator for Moods {
         _context: &CoordinatorContext,
     ) -> CoordinatorResult<NamespaceRegistration> {
         self.wait_while_slow().await;
-        if self.script.conditions.refuses(self.which, clock::now()) {
+        if self.script.conditions.refuses_namespaces(self.relay, clock::now()) {
             return Err(CoordinatorError::NamespaceAlreadyRegistered);
         }
         Ok(NamespaceRegistration::new(()))

@@ -1,4 +1,4 @@
-//! A UDP socket of the simulated network, as quinn wants it.
+//! A UDP socket of the simulated network, for quinn.
 
 use std::fmt;
 use std::io::{self, IoSliceMut};
@@ -12,24 +12,29 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::time::Sleep;
 
 use super::clock::Clock;
-use super::ether::{Ether, Site, SocketId};
+use super::packet_network::{PacketNetwork, SocketId, SocketOwner};
 
 pub(crate) struct SimSocket {
-    ether: Ether,
+    packet_network: PacketNetwork,
     id: SocketId,
     clock: Clock,
-    /// Until the next packet arrives that is on its way.
+    /// The timer until the next packet in flight arrives.
     timer: Mutex<Option<Pin<Box<Sleep>>>>,
 }
 
 impl SimSocket {
-    pub(crate) fn bind(ether: &Ether, site: Site) -> Arc<Self> {
+    pub(crate) fn bind(packet_network: &PacketNetwork, owner: SocketOwner) -> Arc<Self> {
         let clock = Clock::here();
-        let id = ether.bind(site, clock.now());
-        Arc::new(Self { ether: ether.clone(), id, clock, timer: Mutex::new(None) })
+        let id = packet_network.bind(owner, clock.now());
+        Arc::new(Self {
+            packet_network: packet_network.clone(),
+            id,
+            clock,
+            timer: Mutex::new(None),
+        })
     }
 
-    /// Whether it is time already; else the task is woken when it is.
+    /// Whether the given time has come; otherwise the task wakes then.
     fn poll_until(&self, cx: &mut Context<'_>, micros: u64) -> Poll<()> {
         let at = self.clock.at(micros);
         let mut timer = self.timer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +52,7 @@ impl fmt::Debug for SimSocket {
 
 impl Drop for SimSocket {
     fn drop(&mut self) {
-        self.ether.close(self.id);
+        self.packet_network.close(self.id);
     }
 }
 
@@ -59,7 +64,7 @@ impl AsyncUdpSocket for SimSocket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
         for packet in transmit.contents.chunks(segment) {
-            self.ether.send(self.id, transmit.destination, packet, self.clock.now());
+            self.packet_network.send(self.id, transmit.destination, packet, self.clock.now());
         }
         Ok(())
     }
@@ -73,7 +78,7 @@ impl AsyncUdpSocket for SimSocket {
         let mut received = 0;
         for (buffer, meta) in buffers.iter_mut().zip(meta) {
             let packet = loop {
-                match self.ether.receive(self.id, self.clock.now(), cx.waker()) {
+                match self.packet_network.receive(self.id, self.clock.now(), cx.waker()) {
                     Ok(packet) => break packet,
                     Err(Some(due)) if received == 0 => {
                         if self.poll_until(cx, due).is_pending() {
@@ -94,7 +99,7 @@ impl AsyncUdpSocket for SimSocket {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.ether.address(self.id))
+        Ok(self.packet_network.address(self.id))
     }
 
     fn may_fragment(&self) -> bool {
@@ -102,7 +107,8 @@ impl AsyncUdpSocket for SimSocket {
     }
 }
 
-/// A host never waits to send: what its line cannot carry is queued or lost there.
+/// A poller that always reports a writable socket: a host never waits to send, its link queues or
+/// drops packets.
 #[derive(Debug)]
 struct AlwaysWritable;
 

@@ -1,6 +1,6 @@
-//! Words on standard output.
+//! Lines on standard output.
 
-/// Says a line. That nobody listens any more, as in `… | head`, is no reason to end what is under way.
+/// Prints a line. A closed pipe, as after `… | head`, is ignored and does not end the command.
 macro_rules! say {
     ($($line:tt)*) => {{
         let _ = std::io::Write::write_fmt(

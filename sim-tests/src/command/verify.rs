@@ -1,27 +1,29 @@
-//! Whether a seed is the same run each time: in another process, on another thread.
+//! `verify-determinism`: compares runs of a seed across processes and threads.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use holdline_sim_tests::World;
+use holdline_sim_tests::Simulator;
 use holdline_sim_tests::campaign;
 use holdline_sim_tests::seeds::Seeds;
 
+use super::args::VerifyArgs;
+use super::error::CommandError;
 use super::say::say;
-use super::{Failure, VerifyArgs};
 
-pub(super) fn run(args: VerifyArgs) -> Result<(), Failure> {
+pub(super) fn run(args: VerifyArgs) -> Result<(), CommandError> {
     if args.print {
         for (seed, digest) in digests(&args.seeds, 1)? {
             say!("{seed} {digest:016x}");
         }
         return Ok(());
     }
-    // The other process plays them one after another, this one two at once, and then in turn again: what
-    // ran before, and beside, must not matter.
+    // The other process plays the seeds in turn. This one plays them two at a time, and then in
+    // turn. Earlier and parallel runs must not change a run.
     let other = other_process(&args.seeds)?;
     let (both, alone) = (digests(&args.seeds, 2)?, digests(&args.seeds, 1)?);
-    let other = other.wait_with_output().map_err(|error| Failure::DidNotHold(error.to_string()))?;
+    let other =
+        other.wait_with_output().map_err(|error| CommandError::DidNotHold(error.to_string()))?;
     let other = parse(&String::from_utf8_lossy(&other.stdout));
     let mut differ = Vec::new();
     for seed in args.seeds.0.clone() {
@@ -32,33 +34,33 @@ pub(super) fn run(args: VerifyArgs) -> Result<(), Failure> {
     }
     if !differ.is_empty() {
         let seeds = differ.join(", ");
-        return Err(Failure::DidNotHold(format!("not the same each time: seeds {seeds}")));
+        return Err(CommandError::DidNotHold(format!("the runs of these seeds differ: {seeds}")));
     }
     say!(
-        "{} seeds, each played three times, in two processes, on one thread and two: every event and \
-         every packet the same",
+        "{} seeds, each played three times, in two processes, on one thread and two: \
+         every event and every packet is the same",
         both.len()
     );
     Ok(())
 }
 
-fn digests(seeds: &Seeds, jobs: usize) -> Result<BTreeMap<u64, u64>, Failure> {
+fn digests(seeds: &Seeds, jobs: usize) -> Result<BTreeMap<u64, u64>, CommandError> {
     let mut digests = BTreeMap::new();
-    let mut broken = Vec::new();
-    let ended = campaign::run(World::Stack, seeds.0.clone().collect(), jobs, |played| match played
-        .digest
-    {
-        Some(digest) => drop(digests.insert(played.seed, digest)),
-        None => broken.extend(played.broken),
+    let mut violations = Vec::new();
+    let ended = campaign::run(Simulator::Stack, seeds.0.clone().collect(), jobs, |played| {
+        match played.digest {
+            Some(digest) => drop(digests.insert(played.seed, digest)),
+            None => violations.extend(played.violations),
+        }
     });
-    ended.map_err(|lost| Failure::DidNotHold(lost.to_string()))?;
-    match broken.first() {
-        Some(broken) => Err(Failure::DidNotHold(broken.how.clone())),
+    ended.map_err(|seed_error| CommandError::DidNotHold(seed_error.to_string()))?;
+    match violations.first() {
+        Some(violation) => Err(CommandError::DidNotHold(violation.detail.clone())),
         None => Ok(digests),
     }
 }
 
-fn other_process(seeds: &Seeds) -> Result<std::process::Child, Failure> {
+fn other_process(seeds: &Seeds) -> Result<std::process::Child, CommandError> {
     let start = || {
         let program = std::env::current_exe()?;
         Command::new(program)
@@ -66,7 +68,9 @@ fn other_process(seeds: &Seeds) -> Result<std::process::Child, Failure> {
             .stdout(Stdio::piped())
             .spawn()
     };
-    start().map_err(|error| Failure::DidNotHold(format!("cannot start a second process: {error}")))
+    start().map_err(|error| {
+        CommandError::DidNotHold(format!("cannot start a second process: {error}"))
+    })
 }
 
 fn parse(text: &str) -> BTreeMap<u64, u64> {

@@ -1,27 +1,29 @@
-//! Attempts are counted on: a call that drops soon after it was recovered has used up what it had used
-//! before, and only a session that was up for long makes the budget whole (R8). What was used to replace a session
-//! that was kept in the end is not counted.
+//! The law of the retry budget (R8): a call that drops soon after a recovery keeps counting its
+//! attempts. Only a session that was up for long restores the budget. Attempts to replace a session
+//! that was kept in the end do not count.
 
 use std::time::Duration;
 
 use holdline_core::{CauseKind, Event, Timestamp};
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 
-/// For how long a session must be up; a little less, because the budget is counted from readiness on.
+/// How long a session must be up to restore the budget. This is slightly less than the policy's
+/// time, because the core counts from readiness.
 const STABLE: Duration = Duration::from_secs(9);
 
-pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
-    for (who, participant) in record.participants.iter().enumerate() {
-        for life in &participant.lives {
+pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (who, participant) in log.participants.iter().enumerate() {
+        for call in &participant.calls {
             let (mut used, mut before) = (0, 0);
             let mut voluntary = false;
             let mut recovered: Option<Timestamp> = None;
-            for (at, event) in &life.events {
+            for (at, event) in &call.events {
                 match event {
                     Event::AttemptStarted { incident: Some(_), attempt, .. } => {
                         if *attempt <= used {
                             return Err(format!(
-                                "p{who}: attempt {attempt} at {at}, after {used} were used"
+                                "p{who}: attempt {attempt} started at {at}, but {used} were \
+                                 already used"
                             ));
                         }
                         used = *attempt;
@@ -31,8 +33,8 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
                             used = 0;
                         }
                         before = used;
-                        let wanted = [CauseKind::Requested, CauseKind::CredentialRenewed];
-                        voluntary = wanted.contains(&cause.kind);
+                        let requested = [CauseKind::Requested, CauseKind::CredentialRenewed];
+                        voluntary = requested.contains(&cause.kind);
                     }
                     Event::Recovered { attempts, .. } => {
                         recovered = Some(*at);

@@ -1,13 +1,13 @@
-//! Nothing appears and nothing vanishes: what calls count adds up, and agrees with what was seen.
+//! The law of conservation: a call's counters add up, and agree with what was sent and delivered.
 
 use holdline_core::{ErrorCode, Event, Outcome};
-use holdline_sim::{FaultPlan, Life, Record};
+use holdline_sim::{CallLog, FaultPlan, RunLog};
 
-pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
-    for (who, participant) in record.participants.iter().enumerate() {
-        let life = participant.last();
-        reports(life).map_err(|how| format!("p{who}: {how}"))?;
-        let Some(summary) = &life.summary else {
+pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (who, participant) in log.participants.iter().enumerate() {
+        let call = participant.last();
+        reports(call).map_err(|detail| format!("p{who}: {detail}"))?;
+        let Some(summary) = &call.summary else {
             return Err(format!("p{who}'s call has not ended"));
         };
         let telemetry = &summary.stats.telemetry;
@@ -23,46 +23,55 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
             return Err(format!("p{who}: incidents do not add up: {telemetry:?}"));
         }
         for track in &summary.stats.published {
-            let said = life.said[&track.name].len() as u64;
+            let sent = call.sent[&track.name].len() as u64;
             let counters = track.counters;
             let evicted = counters.evicted.frames + counters.evicted.bytes + counters.evicted.age;
             let taken = counters.accepted - counters.dropped_finished;
-            // A call that fails takes no more, and what comes at that very moment is not taken.
+            // A failed call accepts no frames, so the frame sent at that very moment may be
+            // missing.
             let failed = matches!(summary.outcome, Outcome::Failed(_));
-            let accepted = counters.accepted + u64::from(failed && counters.accepted < said);
-            if (accepted, taken) != (said, counters.sent + counters.kept_back)
+            let accepted = counters.accepted + u64::from(failed && counters.accepted < sent);
+            if (accepted, taken) != (sent, counters.sent + counters.kept_back)
                 || taken != counters.held + evicted
             {
-                return Err(format!("p{who}/{} said {said}: {counters:?}", track.name));
+                return Err(format!(
+                    "p{who}/{} sent {sent} frames, but counted {counters:?}",
+                    track.name
+                ));
             }
         }
         for track in &summary.stats.subscribed {
-            let Some(seen) = life.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
-                return Err(format!("p{who} has never listened to {track:?}"));
-            };
-            let (counters, heard) = (track.counters, seen.heard.len() as u64);
-            // What was delivered to who has just left is heard by nobody.
-            if heard > counters.delivered || (heard < counters.delivered && !seen.left) {
+            let Some(seen) = call.tracks.iter().find(|seen| seen.track == Some(track.track)) else {
                 return Err(format!(
-                    "p{who} of p{}/{}: {heard} heard, but {counters:?}",
-                    seen.speaker, seen.name
+                    "p{who} counts a track that it never subscribed to: {track:?}"
+                ));
+            };
+            let (counters, delivered) = (track.counters, seen.delivered.len() as u64);
+            // Frames delivered just after an unsubscription reach no application.
+            if delivered > counters.delivered
+                || (delivered < counters.delivered && !seen.unsubscribed)
+            {
+                return Err(format!(
+                    "p{who} of p{}/{}: {delivered} frames received, but counted {counters:?}",
+                    seen.publisher, seen.name
                 ));
             }
-            // A speaker that began anew has said what nobody can count any more.
-            let speaker = &record.participants[seen.speaker];
-            let [only] = &speaker.lives[..] else { continue };
-            let first = seen.heard.first().map_or(0, |heard| heard.number.sequence);
+            // The frames of a restarted publisher's former call cannot be counted.
+            let publisher = &log.participants[seen.publisher];
+            let [only] = &publisher.calls[..] else { continue };
+            let first = seen.delivered.first().map_or(0, |delivered| delivered.number.sequence);
             let before = if seen.name == "lossless" { 0 } else { first };
             let decided = counters.delivered
                 + counters.skipped
                 + counters.lost
                 + counters.before_joining
                 + before;
-            let said = only.said[&seen.name].len() as u64;
-            if seen.finished && heard > 0 && decided != said {
+            let sent = only.sent[&seen.name].len() as u64;
+            if seen.finished && delivered > 0 && decided != sent {
                 return Err(format!(
-                    "p{who} of p{}/{}: {said} said, {heard} heard, the first {first}: {counters:?}",
-                    seen.speaker, seen.name
+                    "p{who} of p{}/{}: {sent} frames sent and {delivered} received, \
+                     the first number {first}, but counted {counters:?}",
+                    seen.publisher, seen.name
                 ));
             }
         }
@@ -70,12 +79,16 @@ pub(super) fn judge(_: &FaultPlan, record: &Record) -> Result<(), String> {
     Ok(())
 }
 
-/// What an application reports is told to everybody who looks after the call, once.
-fn reports(life: &Life) -> Result<(), String> {
-    let told = life.events.iter().filter(|(_, event)| match event {
+/// Checks that each report of an application became exactly one event.
+fn reports(call: &CallLog) -> Result<(), String> {
+    let events = call.events.iter().filter(|(_, event)| match event {
         Event::Notice { code, .. } => *code == ErrorCode::MediaDeviceError,
         event => matches!(event, Event::SafetyAlert { .. }),
     });
-    let (told, reported) = (told.count() as u64, life.reports);
-    if told == reported { Ok(()) } else { Err(format!("{told} of {reported} reports were told")) }
+    let (events, reports) = (events.count() as u64, call.reports);
+    if events == reports {
+        Ok(())
+    } else {
+        Err(format!("{reports} reports of the application caused {events} events"))
+    }
 }

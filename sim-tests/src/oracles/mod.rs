@@ -1,4 +1,4 @@
-//! The laws, one file each.
+//! The oracles, one file for each law.
 
 mod budget;
 mod conservation;
@@ -7,19 +7,19 @@ mod liveness;
 mod punctuality;
 mod recovery;
 
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 
-/// A law that was broken.
+/// A violation of a law.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Which.
+pub struct Violation {
+    /// The name of the law.
     pub law: &'static str,
-    /// How.
-    pub how: String,
+    /// What happened.
+    pub detail: String,
 }
 
-/// A law of the house.
-type Law = fn(&FaultPlan, &Record) -> Result<(), String>;
+/// The check of a law.
+type Law = fn(&FaultPlan, &RunLog) -> Result<(), String>;
 
 const LAWS: [(&str, Law); 6] = [
     ("budget", budget::judge),
@@ -30,10 +30,10 @@ const LAWS: [(&str, Law); 6] = [
     ("recovery", recovery::judge),
 ];
 
-/// Which laws a run has broken.
-pub fn all(plan: &FaultPlan, record: &Record) -> Vec<Broken> {
+/// The laws that a run violates.
+pub fn all(plan: &FaultPlan, log: &RunLog) -> Vec<Violation> {
     let judged = LAWS
         .iter()
-        .filter_map(|(law, judge)| judge(plan, record).err().map(|how| Broken { law, how }));
+        .filter_map(|(law, judge)| judge(plan, log).err().map(|detail| Violation { law, detail }));
     judged.collect()
 }

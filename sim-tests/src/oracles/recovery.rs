@@ -1,20 +1,22 @@
-//! After an outage that passes, and that nothing else follows, media is back soon: within the longest pause
-//! between two attempts, the time of one attempt, and of what it takes to find each other again.
+//! The law of recovery: after an isolated temporary outage, media returns within a bound. The bound
+//! covers the longest pause between attempts, the time of one attempt, and the time in which
+//! participants find each other.
 
-use holdline_sim::{FaultPlan, Record};
+use holdline_sim::{FaultPlan, RunLog};
 
 use crate::coverage::recoveries;
 
-/// In milliseconds.
+/// The bound, in milliseconds.
 const BOUND_MS: u64 = 8_000;
-/// Longer ones end some calls, and none within a bound.
+/// The longest outage with a bound, in milliseconds. Longer outages end some calls.
 const TRANSIENT_MS: u64 = 10_000;
 
-pub(super) fn judge(plan: &FaultPlan, record: &Record) -> Result<(), String> {
-    for (fault, ms) in recoveries(plan, record) {
+pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
+    for (fault, ms) in recoveries(plan, log) {
         if fault.for_ms <= TRANSIENT_MS && ms > BOUND_MS {
             return Err(format!(
-                "after {} from {} ms, for {} ms, it took {ms} ms until a new frame was heard",
+                "after {} from {} ms, for {} ms, the first new frame was received \
+                 only {ms} ms after its end",
                 fault.kind.family(),
                 fault.at_ms,
                 fault.for_ms
