@@ -62,7 +62,7 @@ impl Call {
     /// - [`ConnectError::Journal`]: the thread that writes the journal cannot be started.
     ///
     /// A relay that cannot be reached is not an error of this function: the call retries by its
-    /// [`Policy`](crate::Policy), and reports the attempts as events.
+    /// [`RetryPolicy`](crate::RetryPolicy), and reports the attempts as events.
     ///
     /// # Panics
     ///

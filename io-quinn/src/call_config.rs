@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdline_core::{Config, ConfigError, Policy};
+use holdline_core::{Config, ConfigError, RetryPolicy};
 
 use crate::providers::{CredentialProvider, Providers, RelayProvider};
 use crate::relay_url::RelayUrlError;
@@ -100,9 +100,9 @@ impl CallConfig {
         self
     }
 
-    /// Sets how often and for how long the call retries. The default is [`Policy::interactive`].
+    /// Sets how often and for how long the call retries. The default is [`RetryPolicy::interactive`].
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
+    pub fn policy(mut self, policy: RetryPolicy) -> Self {
         self.config.policy = policy;
         self
     }

@@ -79,8 +79,8 @@ pub use call_config::{CallConfig, ConnectError};
 pub use holdline_core::{
     Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
     Delivery, ErrorCode, Event, Frame, FrameNumber, Gap, GapReason, Histogram, HostReport,
-    IncidentId, Location, Measurement, MediaKind, Outcome, ParticipantRecord, Policy,
-    PreCallReport, Quality, QualityOf, Rating, Retention, SafetyAlert, Secret, StateName, Stats,
+    IncidentId, Location, Measurement, MediaKind, Outcome, ParticipantRecord, PreCallReport,
+    Quality, QualityOf, Rating, Retention, RetryPolicy, SafetyAlert, Secret, StateName, Stats,
     Summary, Token, Track, TrackId, validate_name,
 };
 pub use network::{HostNetwork, Network};

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdline_core::{Cause, CauseKind, Credential, Input, RequestId};
+use holdline_core::{Cause, CauseKind, Credential, Input, QueryId};
 
 /// An application's source of the list of relays, such as a query to its own service.
 #[async_trait]
@@ -62,20 +62,20 @@ impl Providers {
         })
     }
 
-    pub(crate) async fn query_credential(self, request: RequestId, relay: String) -> Input {
+    pub(crate) async fn query_credential(self, request: QueryId, relay: String) -> Input {
         let answer = match self.credentials {
             Some(provider) => provider.credential(&relay).await,
             None => Err(NoCredential::Unavailable("nobody can be asked".into())),
         };
         match answer {
-            Ok(credential) => Input::CredentialAnswered { request, credential },
+            Ok(credential) => Input::CredentialAnswered { query: request, credential },
             Err(error) => {
                 let kind = match error {
                     NoCredential::SignedOut => CauseKind::SignedOut,
                     NoCredential::Unavailable(_) => CauseKind::CredentialUnavailable,
                 };
                 Input::CredentialFailed {
-                    request,
+                    query: request,
                     cause: Cause::with_detail(kind, error.to_string()),
                 }
             }

@@ -11,7 +11,7 @@ use common::{FrameSender, Site, receive, wait_for};
 use holdline_dev_relay::{Guard, Relay};
 use holdline_quinn::{
     CallConfig, CauseKind, Credential, CredentialProvider, ErrorCode, Event, NoCredential, Outcome,
-    Policy, RelayProvider, Secret, Token, Track, Unavailable,
+    RelayProvider, RetryPolicy, Secret, Token, Track, Unavailable,
 };
 
 /// A provider of tokens with the given validities in seconds, in this order; the last one repeats.
@@ -84,7 +84,7 @@ async fn each_session_presents_a_token_that_is_still_valid() {
 #[tokio::test]
 async fn a_session_does_not_outlive_its_token() {
     let (site, service) = guarded(&[4, 3_600]);
-    let mut policy = Policy::interactive();
+    let mut policy = RetryPolicy::interactive();
     policy.stable_after = Duration::from_millis(100);
     let config = site.config("alice").credential_provider(service.clone()).policy(policy);
     let alice = holdline_quinn::Call::connect(config).expect("a valid configuration");

@@ -6,12 +6,12 @@ mod common;
 use std::time::Duration;
 
 use common::{FrameSender, Site, receive, wait_for};
-use holdline_quinn::{Action, Call, Event, Outcome, Policy, Track};
+use holdline_quinn::{Action, Call, Event, Outcome, RetryPolicy, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_participant_rejoins_and_is_marked_as_rejoined() {
     let mut site = Site::open();
-    let impatient = Policy { window: Duration::from_secs(2), ..Policy::interactive() };
+    let impatient = RetryPolicy { window: Duration::from_secs(2), ..RetryPolicy::interactive() };
     let alice =
         Call::connect(site.config("alice").policy(impatient)).expect("a valid configuration");
     let bob = site.join("bob");

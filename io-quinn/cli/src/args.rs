@@ -8,7 +8,7 @@ use std::str::FromStr as _;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
-use holdline_quinn::{Policy, RelayUrl};
+use holdline_quinn::{RelayUrl, RetryPolicy};
 
 /// Calls over MoQ that survive their network.
 #[derive(Debug, Parser)]
@@ -69,7 +69,7 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "FILE.wav", requires = "from")]
     pub(crate) out: Option<PathBuf>,
     /// How hard and how long to try to come back.
-    #[arg(long, value_name = "POLICY", default_value = "interactive", value_parser = PossibleValuesParser::new(Policy::NAMES))]
+    #[arg(long, value_name = "POLICY", default_value = "interactive", value_parser = PossibleValuesParser::new(RetryPolicy::NAMES))]
     pub(crate) policy: String,
     /// Believe the certificates in this PEM file instead of the host's authorities.
     #[arg(long, value_name = "FILE")]

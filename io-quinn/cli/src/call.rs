@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use futures::StreamExt as _;
 use holdline_quinn::{
-    Call, CallConfig, ConnectError, Event, Events, Outcome, Policy, StateName, SubscribedTrack,
-    Summary, Track, Trust,
+    Call, CallConfig, ConnectError, Event, Events, Outcome, RetryPolicy, StateName,
+    SubscribedTrack, Summary, Track, Trust,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -28,7 +28,7 @@ struct Progress {
 
 pub(crate) async fn run(args: CallArgs) -> Result<(), Failure> {
     let speech = args.send.as_deref().map(|path| Speech::read("--send", path)).transpose()?;
-    let policy = Policy::named(&args.policy).unwrap_or_default();
+    let policy = RetryPolicy::named(&args.policy).unwrap_or_default();
     let (first, others) =
         args.relay.split_first().ok_or_else(|| Failure::unusable("--relay", "there is none"))?;
     let mut config = CallConfig::new(first, &args.room, &args.name).policy(policy);

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use holdline_core::{
-    Cause, Event, Input, Output, PublicationId, RequestId, SessionId, Summary, Supervisor, Token,
+    Cause, Event, Input, Output, PublicationId, QueryId, SessionId, Summary, Supervisor, Token,
     TrackId,
 };
 use moq_transport::serve::ServeError;
@@ -62,7 +62,7 @@ pub(crate) struct Driver {
 /// The result of a task that holds more than the core may see of it.
 enum Arrival {
     Dialed(SessionId, Result<Box<Established>, Cause>),
-    Relays(RequestId, Vec<String>),
+    Relays(QueryId, Vec<String>),
     Fetch(Box<IncomingFetch>),
 }
 
@@ -158,7 +158,7 @@ impl Driver {
             Arrival::Dialed(session, dialed) => io.on_dialed(session, dialed),
             Arrival::Relays(request, relays) => {
                 let relays = self.relays.insert_usable(relays);
-                io.pending_inputs.push_back(Input::DirectoryAnswered { request, relays });
+                io.pending_inputs.push_back(Input::DirectoryAnswered { query: request, relays });
             }
             Arrival::Fetch(fetch) => {
                 let requested = io.on_session(fetch.session, |it| it.on_fetch_requested(*fetch));
@@ -170,9 +170,11 @@ impl Driver {
     fn carry_out(&mut self, output: Output, io: &mut Io) {
         match output {
             Output::Dial { session, relay, token } => self.dial(session, &relay, token, io),
-            Output::AskDirectory { request } => self.query_relays(request, io),
+            Output::QueryDirectory { query: request } => self.query_relays(request, io),
             Output::RememberDirectory { relays } => self.remember_relays(relays),
-            Output::AskCredential { request, relay } => self.query_credential(request, relay, io),
+            Output::QueryCredential { query: request, relay } => {
+                self.query_credential(request, relay, io)
+            }
             Output::CheckHost => self.check_host(io),
             Output::CloseSession { session } => io.close(session),
             Output::ProbePath { session } => {
@@ -198,7 +200,7 @@ impl Driver {
             Output::SendEndOfTrack { publication, location, number } => {
                 io.on_publication(publication, |it| it.send_end_of_track(location, number));
             }
-            Output::Watch { session, watch, prefix } => {
+            Output::SubscribeNamespace { session, namespace_subscription: watch, prefix } => {
                 io.on_session(session, |it| it.subscribe_namespace(watch, &prefix));
             }
             Output::Subscribe { session, subscription, namespace, name } => {
@@ -213,16 +215,16 @@ impl Driver {
             Output::CancelFetch { fetch } => {
                 io.sessions.values_mut().for_each(|it| it.cancel_fetch(fetch));
             }
-            Output::AcceptFetch { session, request, last } => {
+            Output::AcceptFetch { session, moq_request: request, last } => {
                 io.on_session(session, |it| it.accept_fetch(request, last));
             }
-            Output::FetchObject { session, request, object } => {
+            Output::FetchObject { session, moq_request: request, object } => {
                 io.on_session(session, |it| it.send_fetched_object(request, object));
             }
-            Output::EndFetch { session, request } => {
+            Output::EndFetch { session, moq_request: request } => {
                 io.on_session(session, |it| it.end_fetch(request));
             }
-            Output::RefuseFetch { session, request } => {
+            Output::RefuseFetch { session, moq_request: request } => {
                 io.on_session(session, |it| it.refuse_fetch(request));
             }
             Output::Deliver { track, object, gap } => {
@@ -249,7 +251,7 @@ impl Driver {
         io.dials.insert(session, dial);
     }
 
-    fn query_relays(&self, request: RequestId, io: &mut Io) {
+    fn query_relays(&self, request: QueryId, io: &mut Io) {
         let (providers, arrivals) = (self.providers.clone(), io.arrivals.clone());
         io.query(async move {
             let relays = providers.query_relays().await;
@@ -265,7 +267,7 @@ impl Driver {
         }
     }
 
-    fn query_credential(&self, request: RequestId, relay: String, io: &mut Io) {
+    fn query_credential(&self, request: QueryId, relay: String, io: &mut Io) {
         let (providers, inputs) = (self.providers.clone(), io.inputs.clone());
         io.query(async move {
             let _ = inputs.send(providers.query_credential(request, relay).await).await;
@@ -342,7 +344,7 @@ impl Io {
 
     /// An input arrived from a session.
     fn on_input(&mut self, input: Input) {
-        if let Input::FetchCancelled { session, request } = &input {
+        if let Input::FetchCancelled { session, moq_request: request } = &input {
             let request = *request;
             self.on_session(*session, |it| it.forget_fetch(request));
         }

@@ -149,7 +149,7 @@ impl IncomingFetch {
     pub(crate) fn input(&self) -> Input {
         Input::FetchRequested {
             session: self.session,
-            request: self.request.id(),
+            moq_request: self.request.id(),
             name: self.range.name.clone(),
             first: self.range.first,
             last: self.range.last,
@@ -196,7 +196,7 @@ pub(crate) async fn respond(
     };
     if let Err(error) = responded.await {
         tracing::debug!(%error, "the subscriber cancelled its FETCH");
-        let _ = inputs.send(Input::FetchCancelled { session, request }).await;
+        let _ = inputs.send(Input::FetchCancelled { session, moq_request: request }).await;
     }
 }
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdline_core::{
-    FetchId, Input, Location, Object, PublicationId, SessionId, SubscriptionId, WatchId,
+    FetchId, Input, Location, NamespaceSubscriptionId, Object, PublicationId, SessionId,
+    SubscriptionId,
 };
 use moq_transport::coding::{TrackNamespace, TrackNamespacePrefix, TupleField};
 use moq_transport::serve::{self, ServeError};
@@ -145,7 +146,11 @@ impl RelaySession {
         self.publications.get_mut(&id)
     }
 
-    pub(crate) fn subscribe_namespace(&mut self, watch: WatchId, prefix: &[String]) {
+    pub(crate) fn subscribe_namespace(
+        &mut self,
+        watch: NamespaceSubscriptionId,
+        prefix: &[String],
+    ) {
         self.tasks.spawn(subscribe::subscribe_namespace(
             self.subscriber.clone(),
             TrackNamespacePrefix { fields: tuple(prefix) },

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Frame, Input, Location, Object, SubscriptionId, WatchId};
+use holdline_core::{Frame, Input, Location, NamespaceSubscriptionId, Object, SubscriptionId};
 use moq_transport::coding::{KeyValuePairs, TrackNamespace, TrackNamespacePrefix};
 use moq_transport::data::ObjectStatus;
 use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, TrackReaderMode};
@@ -16,23 +16,24 @@ use crate::session::extension_headers;
 pub(crate) async fn subscribe_namespace(
     mut subscriber: Subscriber,
     prefix: TrackNamespacePrefix,
-    watch: WatchId,
+    watch: NamespaceSubscriptionId,
     inputs: mpsc::Sender<Input>,
 ) {
     let fields = prefix.fields.len();
     let request = subscriber.subscribe_namespace(prefix, KeyValuePairs::default()).await;
     if let Ok(namespaces) = request
         && namespaces.ok().await.is_ok()
-        && inputs.send(Input::WatchAccepted { watch }).await.is_ok()
+        && inputs
+            .send(Input::NamespaceSubscriptionAccepted { namespace_subscription: watch })
+            .await
+            .is_ok()
     {
         while let Ok(Some(event)) = namespaces.next().await {
             let input = match event {
-                NamespaceEvent::Added(namespace) => {
-                    epoch(&namespace, fields).map(|epoch| Input::EpochAdded { watch, epoch })
-                }
-                NamespaceEvent::Removed(namespace) => {
-                    epoch(&namespace, fields).map(|epoch| Input::EpochRemoved { watch, epoch })
-                }
+                NamespaceEvent::Added(namespace) => epoch(&namespace, fields)
+                    .map(|epoch| Input::NamespaceAdded { namespace_subscription: watch, epoch }),
+                NamespaceEvent::Removed(namespace) => epoch(&namespace, fields)
+                    .map(|epoch| Input::NamespaceRemoved { namespace_subscription: watch, epoch }),
             };
             if let Some(input) = input
                 && inputs.send(input).await.is_err()
@@ -41,7 +42,7 @@ pub(crate) async fn subscribe_namespace(
             }
         }
     }
-    let _ = inputs.send(Input::WatchEnded { watch }).await;
+    let _ = inputs.send(Input::NamespaceSubscriptionEnded { namespace_subscription: watch }).await;
 }
 
 /// The epoch in the last field of a namespace; `None` if it is not a namespace of Holdline.

@@ -1,6 +1,6 @@
 //! The model's driver: feeds inputs to a call, carries out its outputs and schedules its next tick.
 
-use holdline_core::{Cause, CauseKind, Credential, Input, Output, RequestId, Secret, Token};
+use holdline_core::{Cause, CauseKind, Credential, Input, Output, QueryId, Secret, Token};
 
 use super::network::Network;
 use super::participant::{Participant, Process, log_output};
@@ -53,12 +53,12 @@ impl Process {
                 let admits_until = token.as_ref().map_or(u64::MAX, admits_until);
                 network.dial(who, session, &relay, admits_until);
             }
-            Output::AskDirectory { request } => {
+            Output::QueryDirectory { query: request } => {
                 let conditions = &network.script.conditions;
                 let at = conditions.directory_answers_at(who, network.now.as_micros());
                 network.schedule(at, SimEvent::DirectoryAnswers(who, self.call_index, request));
             }
-            Output::AskCredential { request, .. } => {
+            Output::QueryCredential { query: request, .. } => {
                 return Some(issue_token(who, request, network));
             }
             Output::CloseSession { session } => network.close(who, session),
@@ -71,7 +71,7 @@ impl Process {
                 let request = Request::PublishNamespace { namespace, epoch };
                 network.send(who, session, CONTROL, request);
             }
-            Output::Watch { session, watch, prefix } => {
+            Output::SubscribeNamespace { session, namespace_subscription: watch, prefix } => {
                 network.send(who, session, CONTROL, Request::Watch { watch, prefix });
             }
             Output::Subscribe { session, subscription, namespace, name } => {
@@ -100,15 +100,15 @@ impl Process {
             Output::CancelFetch { fetch } => {
                 network.send_to_all(who, &Request::CancelFetch { fetch });
             }
-            Output::FetchObject { session, request, object } => {
+            Output::FetchObject { session, moq_request: request, object } => {
                 let answer = Request::FetchObject { request, object };
                 network.send(who, session, fetch_stream(request), answer);
             }
-            Output::EndFetch { session, request } => {
+            Output::EndFetch { session, moq_request: request } => {
                 let answer = Request::EndFetch { request, complete: true };
                 network.send(who, session, fetch_stream(request), answer);
             }
-            Output::RefuseFetch { session, request } => {
+            Output::RefuseFetch { session, moq_request: request } => {
                 let answer = Request::EndFetch { request, complete: false };
                 network.send(who, session, fetch_stream(request), answer);
             }
@@ -125,17 +125,17 @@ impl Process {
 }
 
 /// The token issuer's answer, which comes at once.
-fn issue_token(who: usize, request: RequestId, network: &Network) -> Input {
+fn issue_token(who: usize, request: QueryId, network: &Network) -> Input {
     let now = network.now.as_micros();
     let Some(token) = network.script.conditions.token(who, now) else {
         let cause = Cause::new(CauseKind::CredentialUnavailable);
-        return Input::CredentialFailed { request, cause };
+        return Input::CredentialFailed { query: request, cause };
     };
     let until = token.expires.unwrap_or(u64::MAX).to_be_bytes();
     let secret = Secret::new(until.to_vec());
     let valid_for = token.valid_for(now);
     let credential = Credential { token: Token { token_type: 0, secret }, valid_for };
-    Input::CredentialAnswered { request, credential }
+    Input::CredentialAnswered { query: request, credential }
 }
 
 /// The expiry time that a token carries: relays accept it until then.

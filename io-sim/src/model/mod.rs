@@ -138,7 +138,7 @@ impl Simulation {
                 let is_current = self.participants[who].log.calls.len() == call_index + 1;
                 let relays = network.script.relay_list().map(|relay| format!("relay-{relay}"));
                 let relays = relays.collect();
-                is_current.then_some((who, Input::DirectoryAnswered { request, relays }))
+                is_current.then_some((who, Input::DirectoryAnswered { query: request, relays }))
             }
             SimEvent::AtRelay(id, request) => return network.at_relay(id, request),
             SimEvent::RelayTimesOut(id) => return network.relay_times_out(id),

@@ -255,7 +255,7 @@ impl Network {
     fn send_down(&mut self, transmissions: Vec<relay::Transmission>) {
         for relay::Transmission { to, stream, reply, via } in transmissions {
             let has_expired = self.now.as_micros() >= self.conns[to.0].admits_until;
-            if has_expired && matches!(reply, Reply::EpochAdded { .. }) {
+            if has_expired && matches!(reply, Reply::NamespaceAdded { .. }) {
                 // A relay announces no namespace to a session whose token has expired.
                 continue;
             }
@@ -307,10 +307,18 @@ impl Network {
         let input = match reply {
             Reply::NamespaceAccepted { epoch } => Input::NamespaceAccepted { session, epoch },
             Reply::NamespaceRefused { epoch } => Input::NamespaceRefused { session, epoch },
-            Reply::WatchAccepted { watch } => Input::WatchAccepted { watch },
-            Reply::WatchEnded { watch } => Input::WatchEnded { watch },
-            Reply::EpochAdded { watch, epoch } => Input::EpochAdded { watch, epoch },
-            Reply::EpochRemoved { watch, epoch } => Input::EpochRemoved { watch, epoch },
+            Reply::NamespaceSubscriptionAccepted { namespace_subscription: watch } => {
+                Input::NamespaceSubscriptionAccepted { namespace_subscription: watch }
+            }
+            Reply::NamespaceSubscriptionEnded { namespace_subscription: watch } => {
+                Input::NamespaceSubscriptionEnded { namespace_subscription: watch }
+            }
+            Reply::NamespaceAdded { namespace_subscription: watch, epoch } => {
+                Input::NamespaceAdded { namespace_subscription: watch, epoch }
+            }
+            Reply::NamespaceRemoved { namespace_subscription: watch, epoch } => {
+                Input::NamespaceRemoved { namespace_subscription: watch, epoch }
+            }
             Reply::SubscriptionAccepted { subscription } => {
                 Input::SubscriptionAccepted { subscription }
             }
@@ -320,9 +328,11 @@ impl Network {
                 Input::EndOfTrack { subscription, number }
             }
             Reply::FetchRequested { request, name, first, last } => {
-                Input::FetchRequested { session, request, name, first, last }
+                Input::FetchRequested { session, moq_request: request, name, first, last }
             }
-            Reply::FetchCancelled { request } => Input::FetchCancelled { session, request },
+            Reply::FetchCancelled { request } => {
+                Input::FetchCancelled { session, moq_request: request }
+            }
             Reply::FetchedObject { fetch, object } => Input::FetchedObject { fetch, object },
             Reply::FetchEnded { fetch, complete } => {
                 let end = if complete { FetchEnd::Complete } else { FetchEnd::Failed };

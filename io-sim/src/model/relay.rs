@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use holdline_core::{FetchId, FrameNumber, Location, Object, SubscriptionId, WatchId};
+use holdline_core::{
+    FetchId, FrameNumber, Location, NamespaceSubscriptionId, Object, SubscriptionId,
+};
 
 use super::connection::ConnId;
 
@@ -15,7 +17,7 @@ pub(super) struct TrackIndex(pub(super) usize);
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     PublishNamespace { namespace: Vec<String>, epoch: u64 },
-    Watch { watch: WatchId, prefix: Vec<String> },
+    Watch { watch: NamespaceSubscriptionId, prefix: Vec<String> },
     Subscribe { subscription: SubscriptionId, namespace: Vec<String>, track: TrackIndex },
     Unsubscribe { subscription: SubscriptionId },
     Object { track: TrackIndex, object: Object },
@@ -32,10 +34,10 @@ pub(super) enum Request {
 pub(super) enum Reply {
     NamespaceAccepted { epoch: u64 },
     NamespaceRefused { epoch: u64 },
-    WatchAccepted { watch: WatchId },
-    WatchEnded { watch: WatchId },
-    EpochAdded { watch: WatchId, epoch: u64 },
-    EpochRemoved { watch: WatchId, epoch: u64 },
+    NamespaceSubscriptionAccepted { namespace_subscription: NamespaceSubscriptionId },
+    NamespaceSubscriptionEnded { namespace_subscription: NamespaceSubscriptionId },
+    NamespaceAdded { namespace_subscription: NamespaceSubscriptionId, epoch: u64 },
+    NamespaceRemoved { namespace_subscription: NamespaceSubscriptionId, epoch: u64 },
     SubscriptionAccepted { subscription: SubscriptionId },
     SubscriptionEnded { subscription: SubscriptionId },
     Object { subscription: SubscriptionId, object: Object },
@@ -92,7 +94,7 @@ pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
     /// The current group of each track, as far as the publisher has sent it.
     groups: BTreeMap<(ConnId, TrackIndex), Vec<GroupPart>>,
-    watches: Vec<(ConnId, WatchId, Vec<String>)>,
+    watches: Vec<(ConnId, NamespaceSubscriptionId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
     fetches: Vec<Fetch>,
     next_request: u64,
@@ -121,15 +123,27 @@ impl Relay {
                 send(conn, CONTROL, Reply::NamespaceAccepted { epoch });
                 let prefix = namespace[..2].to_vec();
                 for (watcher, watch, _) in self.watches.iter().filter(|(.., p)| *p == prefix) {
-                    send(*watcher, CONTROL, Reply::EpochAdded { watch: *watch, epoch });
+                    send(
+                        *watcher,
+                        CONTROL,
+                        Reply::NamespaceAdded { namespace_subscription: *watch, epoch },
+                    );
                 }
                 self.namespaces.insert(namespace, Namespace { conn, prefix, epoch });
             }
             Request::Watch { watch, prefix } => {
-                send(conn, CONTROL, Reply::WatchAccepted { watch });
+                send(
+                    conn,
+                    CONTROL,
+                    Reply::NamespaceSubscriptionAccepted { namespace_subscription: watch },
+                );
                 for namespace in self.namespaces.values().filter(|n| n.prefix == prefix) {
                     let epoch = namespace.epoch;
-                    send(conn, CONTROL, Reply::EpochAdded { watch, epoch });
+                    send(
+                        conn,
+                        CONTROL,
+                        Reply::NamespaceAdded { namespace_subscription: watch, epoch },
+                    );
                 }
                 self.watches.push((conn, watch, prefix));
             }
@@ -222,7 +236,10 @@ impl Relay {
         let left = self.namespaces.extract_if(.., |_, namespace| namespace.conn == conn);
         for (_, namespace) in left {
             for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
-                let reply = Reply::EpochRemoved { watch: *watch, epoch: namespace.epoch };
+                let reply = Reply::NamespaceRemoved {
+                    namespace_subscription: *watch,
+                    epoch: namespace.epoch,
+                };
                 transmissions.push(Transmission { to: *to, stream: CONTROL, reply, via: None });
             }
         }
@@ -252,7 +269,9 @@ impl Request {
     pub(super) fn refusal(&self) -> Option<Reply> {
         match *self {
             Self::PublishNamespace { epoch, .. } => Some(Reply::NamespaceRefused { epoch }),
-            Self::Watch { watch, .. } => Some(Reply::WatchEnded { watch }),
+            Self::Watch { watch, .. } => {
+                Some(Reply::NamespaceSubscriptionEnded { namespace_subscription: watch })
+            }
             Self::Subscribe { subscription, .. } => Some(Reply::SubscriptionEnded { subscription }),
             Self::Fetch { fetch, .. } => Some(Reply::FetchEnded { fetch, complete: false }),
             _ => None,

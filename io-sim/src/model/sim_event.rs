@@ -1,6 +1,6 @@
 //! The events of the model, which happen at one moment of simulated time.
 
-use holdline_core::{RequestId, SessionId};
+use holdline_core::{QueryId, SessionId};
 
 use super::connection::ConnId;
 use super::relay::{Reply, Request};
@@ -19,7 +19,7 @@ pub(super) enum SimEvent {
     /// A session closed that the participant had already closed itself.
     StaleSessionClosed(usize, SessionId),
     /// The directory answers the participant's call with this index.
-    DirectoryAnswers(usize, usize, RequestId),
+    DirectoryAnswers(usize, usize, QueryId),
     RelayCrashes(usize),
     AppAction(usize, AppAction),
     KillProcess(usize),

@@ -23,8 +23,8 @@ input_kinds! {
     Connect, Publish, Subscribe, Send, Finish, MediaDeviceError, SafetyAlert, Unsubscribe,
     ReconnectNow, HostChecked, NetworkChanged, Close, Tick, Connected, DialFailed,
     SessionClosed, PathReport, DirectoryAnswered, CredentialAnswered, CredentialFailed,
-    NamespaceAccepted, NamespaceRefused, PublicationEnded, WatchAccepted, WatchEnded,
-    EpochAdded, EpochRemoved, SubscriptionAccepted, SubscriptionEnded, Object, EndOfTrack,
+    NamespaceAccepted, NamespaceRefused, PublicationEnded, NamespaceSubscriptionAccepted, NamespaceSubscriptionEnded,
+    NamespaceAdded, NamespaceRemoved, SubscriptionAccepted, SubscriptionEnded, Object, EndOfTrack,
     FetchedObject, FetchEnded, FetchRequested, FetchCancelled,
 }
 
