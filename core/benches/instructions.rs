@@ -10,7 +10,7 @@ mod steady;
 use std::hint::black_box;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use holdline_core::TrackId;
+use holdline_core::id::TrackId;
 use steady::Steady;
 
 fn live() -> Steady {

@@ -56,28 +56,3 @@ pub use api::time::Timestamp;
 pub use api::{credential, error, id, media, pre_call, quality, stats};
 pub use config::Config;
 pub use supervisor::Supervisor;
-
-#[doc(hidden)]
-pub use {
-    config::{
-        ConfigError, DirectoryConfig, Growth, PreCallConfig, RememberedRelays, RetryPolicy,
-        validate_name,
-    },
-    credential::{Credential, Secret, Token},
-    error::{Action, CallError, Cause, CauseKind, ErrorCode, Severity},
-    id::{
-        FetchId, IncidentId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId,
-        SubscriptionId, TrackId,
-    },
-    media::{
-        Delivery, FetchEnd, Frame, FrameNumber, Gap, GapReason, Location, MediaKind, Object,
-        Retention, Track,
-    },
-    pre_call::{HostReport, PreCallReport},
-    quality::{Measurement, Quality, QualityOf, Rating},
-    stats::{
-        CallRecord, CallStatus, Evicted, Histogram, Outcome, ParticipantRecord, PublishedCounters,
-        PublishedTrackStats, SafetyAlert, Stats, SubscribedCounters, SubscribedTrackStats, Summary,
-        Telemetry,
-    },
-};

@@ -18,7 +18,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
-use holdline_quinn::{Call, CallConfig, Outcome, ReceivedFrame, Track, Trust};
+use holdline_quinn::stats::Outcome;
+use holdline_quinn::{Call, CallConfig, ReceivedFrame, Track, Trust};
 
 const USAGE: &str = "usage: recorder RELAY CERTIFICATE ROOM PARTICIPANT TRACK FILE";
 

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, StreamExt as _, future, stream};
-use holdline_core::{
-    Config, ConfigError, Event, Input, PreCallConfig, RememberedRelays, Stats, Summary, Supervisor,
-    Track, TrackId, validate_name,
-};
+use holdline_core::config::{ConfigError, PreCallConfig, RememberedRelays, validate_name};
+use holdline_core::id::TrackId;
+use holdline_core::media::Track;
+use holdline_core::stats::{Stats, Summary};
+use holdline_core::{Config, Event, Input, Supervisor};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_stream::wrappers::BroadcastStream;
 

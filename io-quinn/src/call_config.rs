@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdline_core::{Config, ConfigError, RetryPolicy};
+use holdline_core::Config;
+use holdline_core::config::{ConfigError, RetryPolicy};
 
 use crate::providers::{CredentialProvider, Providers, RelayProvider};
 use crate::relay_url::RelayUrlError;

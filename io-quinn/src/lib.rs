@@ -76,19 +76,18 @@ mod trust;
 
 pub use call::{Call, Events};
 pub use call_config::{CallConfig, ConnectError};
-pub use holdline_core::{
-    Action, CallError, CallRecord, CallStatus, Cause, CauseKind, Config, ConfigError, Credential,
-    Delivery, ErrorCode, Event, Frame, FrameNumber, Gap, GapReason, Histogram, HostReport,
-    IncidentId, Location, Measurement, MediaKind, Outcome, ParticipantRecord, PreCallReport,
-    Quality, QualityOf, Rating, Retention, RetryPolicy, SafetyAlert, Secret, StateName, Stats,
-    Summary, Token, Track, TrackId, validate_name,
-};
+pub use holdline_core::media::{Frame, Track};
+pub use holdline_core::{Event, StateName, Timestamp};
+#[doc(inline)]
+pub use holdline_core::{config, credential, error, id, media, pre_call, quality, stats};
 pub use network::{HostNetwork, Network};
 pub use providers::{CredentialProvider, NoCredential, RelayProvider, Unavailable};
 pub use received_frame::{CallEnded, ReceivedFrame};
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use tracks::{PublishedTrack, SubscribedTrack};
 pub use trust::{Trust, TrustError};
+
+pub use {holdline_core, quinn};
 
 /// Compiles the example in the README.
 #[cfg(doctest)]

@@ -5,7 +5,10 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdline_core::{Cause, CauseKind, Credential, Input, QueryId};
+use holdline_core::Input;
+use holdline_core::credential::Credential;
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::QueryId;
 
 /// An application's source of the list of relays, such as a query to its own service.
 #[async_trait]

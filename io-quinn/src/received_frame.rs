@@ -1,6 +1,6 @@
 //! A received frame, and the error of a handle whose call has ended.
 
-use holdline_core::{Frame, FrameNumber, Gap, Location, Object};
+use holdline_core::media::{Frame, FrameNumber, Gap, Location, Object};
 
 /// The error of an operation on a call that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

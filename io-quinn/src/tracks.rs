@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures::{Stream, StreamExt as _};
-use holdline_core::{Frame, Input, Retention, TrackId};
+use holdline_core::Input;
+use holdline_core::id::TrackId;
+use holdline_core::media::{Frame, Retention};
 
 use crate::driver::command::{Command, Commands};
 use crate::driver::frame_queue;

@@ -9,9 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use common::{FrameSender, Site, receive, wait_for};
 use holdline_dev_relay::{Guard, Relay};
+use holdline_quinn::config::RetryPolicy;
+use holdline_quinn::credential::{Credential, Secret, Token};
+use holdline_quinn::error::{CauseKind, ErrorCode};
+use holdline_quinn::stats::Outcome;
 use holdline_quinn::{
-    CallConfig, CauseKind, Credential, CredentialProvider, ErrorCode, Event, NoCredential, Outcome,
-    RelayProvider, RetryPolicy, Secret, Token, Track, Unavailable,
+    CallConfig, CredentialProvider, Event, NoCredential, RelayProvider, Track, Unavailable,
 };
 
 /// A provider of tokens with the given validities in seconds, in this order; the last one repeats.

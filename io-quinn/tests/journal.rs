@@ -93,8 +93,11 @@ async fn a_journal_replays_without_a_difference_and_keeps_no_secret() {
 
 #[test]
 fn a_journal_of_another_version_or_invalid_configuration_is_refused() {
-    let config =
-        serde_json::to_string(&holdline_quinn::Config::new("moqt://relay", "room", "alice"));
+    let config = serde_json::to_string(&holdline_quinn::config::Config::new(
+        "moqt://relay",
+        "room",
+        "alice",
+    ));
     let config = config.expect("the configuration serialises");
     let header = |version: u32, config: &str| {
         format!(r#"{{"holdline_journal":{version},"config":{config},"seed":1,"now":0}}"#) + "\n"

@@ -13,9 +13,8 @@ use bytes::Bytes;
 use common::{STEP_TIMEOUT, Site};
 use futures::StreamExt as _;
 use holdline_dev_relay::Forwarder;
-use holdline_quinn::{
-    Call, Delivery, Frame, PublishedTrack, ReceivedFrame, Retention, SubscribedTrack, Track,
-};
+use holdline_quinn::media::{Delivery, Retention};
+use holdline_quinn::{Call, Frame, PublishedTrack, ReceivedFrame, SubscribedTrack, Track};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(20);

@@ -6,7 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::{FrameSender, Site, receive, wait_for};
-use holdline_quinn::{Action, Call, Event, Outcome, RetryPolicy, Track};
+use holdline_quinn::config::RetryPolicy;
+use holdline_quinn::error::Action;
+use holdline_quinn::stats::Outcome;
+use holdline_quinn::{Call, Event, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_participant_rejoins_and_is_marked_as_rejoined() {

@@ -5,7 +5,8 @@ mod common;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{FrameSender, Site, receive, wait_for};
-use holdline_quinn::{Event, Outcome, Track};
+use holdline_quinn::stats::Outcome;
+use holdline_quinn::{Event, Track};
 
 /// The relay restarts twice, so that the second recovery starts from the state after the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

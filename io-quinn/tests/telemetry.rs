@@ -103,7 +103,7 @@ async fn a_failed_recovery_is_logged_and_lowers_the_success_rate() {
     let _subscriber = tracing::subscriber::set_default(subscriber);
 
     let mut site = Site::open();
-    let mut policy = holdline_quinn::RetryPolicy::interactive();
+    let mut policy = holdline_quinn::config::RetryPolicy::interactive();
     policy.window = std::time::Duration::from_secs(2);
     let call = holdline_quinn::Call::connect(site.config("alice").policy(policy))
         .expect("a valid configuration");

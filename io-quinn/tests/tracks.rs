@@ -4,7 +4,8 @@ mod common;
 
 use common::{FrameSender, STEP_TIMEOUT, Site, numbered, receive, wait_for};
 use futures::StreamExt as _;
-use holdline_quinn::{Event, Outcome, Track};
+use holdline_quinn::stats::Outcome;
+use holdline_quinn::{Event, Track};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscriber_waits_for_a_publisher_that_leaves_and_returns() {

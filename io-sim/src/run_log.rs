@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use holdline_core::{Event, FrameNumber, Gap, StateName, Summary, Timestamp, TrackId};
+use holdline_core::id::TrackId;
+use holdline_core::media::{FrameNumber, Gap};
+use holdline_core::stats::Summary;
+use holdline_core::{Event, StateName, Timestamp};
 
 /// A frame that a participant sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdline_core::{Config, Frame, Retention, Track};
+use holdline_core::Config;
+use holdline_core::media::{Frame, Retention, Track};
 
 use crate::conditions::{Conditions, span};
 use crate::plan::{Fault, FaultKind, FaultPlan, Topology};

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use holdline_core::{CauseKind, Event, Outcome, StateName, Timestamp};
+use holdline_core::error::CauseKind;
+use holdline_core::stats::Outcome;
+use holdline_core::{Event, StateName, Timestamp};
 use holdline_sim::{
     CallLog, DeliveredFrame, Fault, FaultKind, FaultPlan, RunLog, Side, Topology, TrackLog,
 };

@@ -2,10 +2,11 @@
 
 use crate::common::{CallHarness, MS};
 use crate::directory::{asked, dials, harness};
-use holdline_core::{
-    Cause, CauseKind, Credential, ErrorCode, Event, Input, Output, RetryPolicy, Secret, SessionId,
-    StateName, Token,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::credential::{Credential, Secret, Token};
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::id::SessionId;
+use holdline_core::{Event, Input, Output, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -2,10 +2,11 @@
 
 use crate::common::{CallHarness, MS};
 use crate::credentials::credential;
-use holdline_core::{
-    Cause, CauseKind, Config, Input, Output, QueryId, RememberedRelays, RetryPolicy, SessionId,
-    Token,
-};
+use holdline_core::config::{RememberedRelays, RetryPolicy};
+use holdline_core::credential::Token;
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{QueryId, SessionId};
+use holdline_core::{Config, Input, Output};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

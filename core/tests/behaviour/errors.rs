@@ -1,9 +1,9 @@
 //! R6, R24, R25: the taxonomy, code by code, and what a terminal error keeps.
 
 use crate::common::{CallHarness, MIC};
-use holdline_core::{
-    Action, Cause, CauseKind, Config, ErrorCode, Event, Input, RetryPolicy, Severity, StateName,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Action, Cause, CauseKind, ErrorCode, Severity};
+use holdline_core::{Config, Event, Input, StateName};
 use std::time::Duration;
 
 /// The table of the taxonomy: code, whether trying again can help, what the user can do.

@@ -4,10 +4,9 @@ use crate::common::{publish, subscribe};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use holdline_core::{
-    Cause, CauseKind, Config, Input, NamespaceSubscriptionId, Output, SessionId, StateName,
-    Supervisor, Timestamp, TrackId,
-};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{NamespaceSubscriptionId, SessionId, TrackId};
+use holdline_core::{Config, Input, Output, StateName, Supervisor, Timestamp};
 
 const MS: Duration = Duration::from_millis(1);
 

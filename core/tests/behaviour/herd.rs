@@ -1,7 +1,9 @@
 //! R8: many calls that lose one relay at the same moment do not keep it from coming back.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{Cause, CauseKind, Input, RetryPolicy};
+use holdline_core::Input;
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

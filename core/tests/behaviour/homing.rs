@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::common::{CallHarness, MS, subscribe};
-use holdline_core::{
-    Cause, CauseKind, Config, Event, Input, Output, RetryPolicy, SessionId, StateName, TrackId,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{SessionId, TrackId};
+use holdline_core::{Config, Event, Input, Output, StateName};
 
 const SECOND: Duration = Duration::from_secs(1);
 

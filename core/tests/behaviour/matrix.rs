@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use crate::rules::world::{Op, UP, World, said};
 use bytes::Bytes;
-use holdline_core::{
-    Cause, CauseKind, Config, Credential, Event, FetchEnd, Frame, HostReport, Input, Location,
-    Output, QueryId, RetryPolicy, Secret, SessionId, StateName, Supervisor, Timestamp, Token,
-    Track, TrackId,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::credential::{Credential, Secret, Token};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{QueryId, SessionId, TrackId};
+use holdline_core::media::{FetchEnd, Frame, Location, Track};
+use holdline_core::pre_call::HostReport;
+use holdline_core::{Config, Event, Input, Output, StateName, Supervisor, Timestamp};
 
 /// A call in that state that publishes a microphone and listens to Bob.
 fn in_state(state: StateName) -> World {

@@ -1,7 +1,9 @@
 //! R6, R12: each named policy keeps its source's numbers, to the attempt and to the microsecond.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{Cause, CauseKind, ErrorCode, Input, RetryPolicy, StateName};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::{Input, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,10 +1,14 @@
 //! R30, R31: the test before a call.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{
-    Cause, CauseKind, Config, ErrorCode, HostReport, Input, Location, Outcome, Output,
-    PreCallConfig, PreCallReport, Rating, RetryPolicy, SubscriptionId,
-};
+use holdline_core::config::{PreCallConfig, RetryPolicy};
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::id::SubscriptionId;
+use holdline_core::media::Location;
+use holdline_core::pre_call::{HostReport, PreCallReport};
+use holdline_core::quality::Rating;
+use holdline_core::stats::Outcome;
+use holdline_core::{Config, Input, Output};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +41,7 @@ fn looped(kept: impl Fn(u64) -> bool) -> CallHarness {
     let (subscription, namespace) = harness.subscription().expect("it listens to itself");
     assert_eq!(namespace[..2], ["room", "alice"]);
     harness.feed(Input::SubscriptionAccepted { subscription });
-    let mut returning: Vec<(Duration, holdline_core::Object)> = Vec::new();
+    let mut returning: Vec<(Duration, holdline_core::media::Object)> = Vec::new();
     let start = harness.now;
     while harness.call.summary().is_none() && harness.now - start < SECOND * 10 {
         harness.advance_alive(MS);

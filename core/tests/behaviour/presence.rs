@@ -1,10 +1,11 @@
 //! R16, R18, R33: who is there, who answers, and a call that nobody uses.
 
 use crate::common::{BOB, CallHarness, MIC, MS, publish, subscribe};
-use holdline_core::{
-    CallStatus, Config, ErrorCode, Event, Input, NamespaceSubscriptionId, Outcome, RetryPolicy,
-    StateName, WakeReason,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::ErrorCode;
+use holdline_core::id::NamespaceSubscriptionId;
+use holdline_core::stats::{CallStatus, Outcome};
+use holdline_core::{Config, Event, Input, StateName, WakeReason};
 use std::time::Duration;
 
 /// How long it takes to see that Bob is not there.

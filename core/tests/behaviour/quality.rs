@@ -1,7 +1,11 @@
 //! R29: the call is rated every 3 s while it is live, and says so when the rating changes.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{Event, Input, MediaKind, QualityOf, Rating, RetryPolicy, SubscriptionId};
+use holdline_core::config::RetryPolicy;
+use holdline_core::id::SubscriptionId;
+use holdline_core::media::MediaKind;
+use holdline_core::quality::{QualityOf, Rating};
+use holdline_core::{Event, Input};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::rules::world::{Op, World};
-use holdline_core::{
-    CauseKind, Config, DirectoryConfig, FetchEnd, RetryPolicy, StateName, Supervisor,
-};
+use holdline_core::config::{DirectoryConfig, RetryPolicy};
+use holdline_core::error::CauseKind;
+use holdline_core::media::FetchEnd;
+use holdline_core::{Config, StateName, Supervisor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

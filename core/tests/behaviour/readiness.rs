@@ -1,10 +1,11 @@
 //! R1: the readiness gate.
 
 use crate::common::{BOB, BOBS, CallHarness, MIC, MS, publish, subscribe};
-use holdline_core::{
-    CauseKind, Config, ErrorCode, Event, FrameNumber, Input, Location, NamespaceSubscriptionId,
-    Output, Retention, RetryPolicy, StateName, SubscriptionId, Track, TrackId,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{CauseKind, ErrorCode};
+use holdline_core::id::{NamespaceSubscriptionId, SubscriptionId, TrackId};
+use holdline_core::media::{FrameNumber, Location, Retention, Track};
+use holdline_core::{Config, Event, Input, Output, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -2,10 +2,11 @@
 
 use crate::common::{CallHarness, MIC, MS, publish};
 
-use holdline_core::{
-    Cause, CauseKind, Config, ErrorCode, Event, Input, Outcome, Output, RetryPolicy, SessionId,
-    StateName,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::id::SessionId;
+use holdline_core::stats::Outcome;
+use holdline_core::{Config, Event, Input, Output, StateName};
 
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_bac
     harness.advance_alive(SECOND);
     harness.pass_silent(MS * 400);
     harness.out.clear();
-    harness.feed(publish(holdline_core::TrackId(7), "screen"));
+    harness.feed(publish(holdline_core::id::TrackId(7), "screen"));
     harness.feed(Input::Finish { track: MIC });
     harness.feed(Input::PathReport {
         session,
@@ -142,21 +143,21 @@ fn an_outdated_identifier_changes_nothing() {
         Input::NamespaceRefused { session: old, epoch: 1 },
         Input::NamespaceRefused { session: current, epoch: 1 },
         Input::SubscriptionEnded { subscription },
-        Input::EndOfTrack { subscription, number: holdline_core::FrameNumber::new(0, 9) },
+        Input::EndOfTrack { subscription, number: holdline_core::media::FrameNumber::new(0, 9) },
         Input::Object {
             subscription,
-            object: crate::common::numbered(holdline_core::Location::new(9, 9), 9, 1),
+            object: crate::common::numbered(holdline_core::media::Location::new(9, 9), 9, 1),
         },
         Input::FetchedObject {
-            fetch: holdline_core::FetchId(9),
-            object: crate::common::numbered(holdline_core::Location::new(9, 9), 9, 1),
+            fetch: holdline_core::id::FetchId(9),
+            object: crate::common::numbered(holdline_core::media::Location::new(9, 9), 9, 1),
         },
         Input::FetchRequested {
             session: old,
             moq_request: 1,
             name: "audio".into(),
-            first: holdline_core::Location::new(0, 0),
-            last: holdline_core::Location::LAST,
+            first: holdline_core::media::Location::new(0, 0),
+            last: holdline_core::media::Location::LAST,
         },
         Input::Connect,
     ] {

@@ -1,7 +1,9 @@
 //! R18: a session that is to be replaced although nothing is wrong with it.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{ErrorCode, Input, RetryPolicy, StateName};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::ErrorCode;
+use holdline_core::{Input, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,9 +1,10 @@
 //! R2, R9, R10: a silent path is suspected, moved and raced before anybody is told.
 
 use crate::common::{CallHarness, MS};
-use holdline_core::{
-    Cause, CauseKind, ErrorCode, Event, Input, Output, RetryPolicy, SessionId, StateName, Timestamp,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::id::SessionId;
+use holdline_core::{Event, Input, Output, StateName, Timestamp};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,7 +1,8 @@
 //! R26, R27: what a call tells while it lives, and what it has counted.
 
 use crate::common::{BOB, CallHarness, MIC, MS};
-use holdline_core::{Event, Input, RetryPolicy, StateName};
+use holdline_core::config::RetryPolicy;
+use holdline_core::{Event, Input, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
 //! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
 
 use crate::common::{BOB, BOBS, CallHarness, MIC, MS, publish, subscribe};
-use holdline_core::{
-    Event, FrameNumber, Input, Location, Output, PublicationId, Retention, RetryPolicy, StateName,
-    SubscriptionId, Track, TrackId,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::id::{PublicationId, SubscriptionId, TrackId};
+use holdline_core::media::{FrameNumber, Location, Retention, Track};
+use holdline_core::{Event, Input, Output, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

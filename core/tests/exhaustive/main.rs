@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use canon::Canon;
-use holdline_core::{CauseKind, Config, FetchEnd, RetryPolicy, StateName, Supervisor, Timestamp};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::CauseKind;
+use holdline_core::media::FetchEnd;
+use holdline_core::{Config, StateName, Supervisor, Timestamp};
 use rules::world::{Op, UP, World};
 
 /// How far time moves at once. Every bound of the configuration is a multiple of it.

@@ -8,7 +8,8 @@ use std::str::FromStr as _;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
-use holdline_quinn::{RelayUrl, RetryPolicy};
+use holdline_quinn::RelayUrl;
+use holdline_quinn::config::RetryPolicy;
 
 /// Calls over MoQ that survive their network.
 #[derive(Debug, Parser)]
@@ -142,7 +143,7 @@ fn relay_url(given: &str) -> Result<String, String> {
 }
 
 fn name(given: &str) -> Result<String, String> {
-    holdline_quinn::validate_name("the name", given)
+    holdline_quinn::config::validate_name("the name", given)
         .map(|()| given.to_owned())
         .map_err(|error| error.to_string())
 }

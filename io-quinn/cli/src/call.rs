@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures::StreamExt as _;
+use holdline_quinn::config::RetryPolicy;
+use holdline_quinn::stats::{Outcome, Summary};
 use holdline_quinn::{
-    Call, CallConfig, ConnectError, Event, Events, Outcome, RetryPolicy, StateName,
-    SubscribedTrack, Summary, Track, Trust,
+    Call, CallConfig, ConnectError, Event, Events, StateName, SubscribedTrack, Track, Trust,
 };
 use serde_json::json;
 use tokio::sync::watch;

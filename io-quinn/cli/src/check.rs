@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use holdline_quinn::{
-    Call, CallConfig, ConnectError, Outcome, PreCallReport, Rating, Summary, Trust,
-};
+use holdline_quinn::pre_call::PreCallReport;
+use holdline_quinn::quality::Rating;
+use holdline_quinn::stats::{Outcome, Summary};
+use holdline_quinn::{Call, CallConfig, ConnectError, Trust};
 use serde_json::{Value, json};
 
 use crate::args::CheckArgs;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use holdline_quinn::{Event, GapReason, Outcome, QualityOf, Rating, StateName, Summary};
+use holdline_quinn::media::GapReason;
+use holdline_quinn::quality::{QualityOf, Rating};
+use holdline_quinn::stats::{Outcome, Summary};
+use holdline_quinn::{Event, StateName};
 
 /// The sentence for an event; `None` for an event that only a developer needs.
 pub(crate) fn of_event(event: &Event) -> Option<String> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdline_core::{Input, Stats, TrackId};
+use holdline_core::Input;
+use holdline_core::id::TrackId;
+use holdline_core::stats::Stats;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::frame_queue;

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use futures::StreamExt as _;
-    use holdline_core::{FrameNumber, Location};
+    use holdline_core::media::{FrameNumber, Location};
 
     fn frame(sequence: u64) -> ReceivedFrame {
         ReceivedFrame {

@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use holdline_core::{HostReport, Input};
+use holdline_core::Input;
+use holdline_core::pre_call::HostReport;
 
 use crate::network::Network;
 

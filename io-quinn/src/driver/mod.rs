@@ -15,10 +15,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdline_core::{
-    Cause, Event, Input, Output, PublicationId, QueryId, SessionId, Summary, Supervisor, Token,
-    TrackId,
-};
+use holdline_core::credential::Token;
+use holdline_core::error::Cause;
+use holdline_core::id::{PublicationId, QueryId, SessionId, TrackId};
+use holdline_core::stats::Summary;
+use holdline_core::{Event, Input, Output, Supervisor};
 use moq_transport::serve::ServeError;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};

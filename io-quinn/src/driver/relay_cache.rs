@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use holdline_core::RememberedRelays;
+use holdline_core::config::RememberedRelays;
 use serde::{Deserialize, Serialize};
 
 /// A file with the addresses of relays, without their queries.

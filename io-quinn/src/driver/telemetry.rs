@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use holdline_core::{Event, Outcome, SessionId, StateName, Telemetry};
+use holdline_core::id::SessionId;
+use holdline_core::stats::{Outcome, Telemetry};
+use holdline_core::{Event, StateName};
 use tracing::Span;
 
 /// The number of attempts to reconnect.

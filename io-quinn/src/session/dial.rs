@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Cause, CauseKind, Token};
+use holdline_core::credential::Token;
+use holdline_core::error::{Cause, CauseKind};
 use moq_transport::session::{Publisher, Session, Subscriber, Transport};
 use moq_transport::setup::AuthorizationToken;
 

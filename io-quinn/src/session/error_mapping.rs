@@ -1,7 +1,7 @@
 //! Maps the errors of QUIC and MoQ to the core's causes. The core decides what follows from a
 //! cause.
 
-use holdline_core::{Cause, CauseKind};
+use holdline_core::error::{Cause, CauseKind};
 use quinn::{ConnectionError, TransportErrorCode};
 
 /// The cause of the end of a QUIC connection, or of a dial that failed.

@@ -1,6 +1,6 @@
 //! The extension headers that carry the number, the capture time and the flags of a frame.
 
-use holdline_core::FrameNumber;
+use holdline_core::media::FrameNumber;
 use moq_transport::coding::Value;
 use moq_transport::data::ExtensionHeaders;
 

@@ -2,7 +2,9 @@
 //! (draft-ietf-moq-transport-18, section 10.12).
 
 use bytes::BytesMut;
-use holdline_core::{FetchEnd, FetchId, Frame, Input, Location, Object, SessionId};
+use holdline_core::Input;
+use holdline_core::id::{FetchId, SessionId};
+use holdline_core::media::{FetchEnd, Frame, Location, Object};
 use moq_transport::coding::{KeyValuePairs, Location as WireLocation, TrackNamespace};
 use moq_transport::data::{FetchRecord, FetchRecordObject};
 use moq_transport::message::{RequestErrorCode, StandaloneFetch, TrackExtensions};

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdline_core::{
-    FetchId, Input, Location, NamespaceSubscriptionId, Object, PublicationId, SessionId,
-    SubscriptionId,
+use holdline_core::Input;
+use holdline_core::id::{
+    FetchId, NamespaceSubscriptionId, PublicationId, SessionId, SubscriptionId,
 };
+use holdline_core::media::{Location, Object};
 use moq_transport::coding::{TrackNamespace, TrackNamespacePrefix, TupleField};
 use moq_transport::serve::{self, ServeError};
 use moq_transport::session::{Publisher, Session, Subscriber};

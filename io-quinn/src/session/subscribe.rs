@@ -2,7 +2,9 @@
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use holdline_core::{Frame, Input, Location, NamespaceSubscriptionId, Object, SubscriptionId};
+use holdline_core::Input;
+use holdline_core::id::{NamespaceSubscriptionId, SubscriptionId};
+use holdline_core::media::{Frame, Location, Object};
 use moq_transport::coding::{KeyValuePairs, TrackNamespace, TrackNamespacePrefix};
 use moq_transport::data::ObjectStatus;
 use moq_transport::serve::{ServeError, SubgroupReader, Track, TrackReader, TrackReaderMode};

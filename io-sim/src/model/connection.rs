@@ -1,6 +1,6 @@
 //! Connections between participants and relays.
 
-use holdline_core::SessionId;
+use holdline_core::id::SessionId;
 
 /// The identifier of a connection between a participant and a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,9 @@
 //! The model's driver: feeds inputs to a call, carries out its outputs and schedules its next tick.
 
-use holdline_core::{Cause, CauseKind, Credential, Input, Output, QueryId, Secret, Token};
+use holdline_core::credential::{Credential, Secret, Token};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::QueryId;
+use holdline_core::{Input, Output};
 
 use super::network::Network;
 use super::participant::{Participant, Process, log_output};

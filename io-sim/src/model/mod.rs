@@ -18,7 +18,8 @@ mod transition_coverage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use holdline_core::{Cause, CauseKind, Input, Timestamp};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::{Input, Timestamp};
 
 use self::network::Network;
 use self::participant::Participant;

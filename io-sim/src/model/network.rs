@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use holdline_core::{Cause, CauseKind, FetchEnd, Input, SessionId, Timestamp};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::SessionId;
+use holdline_core::media::FetchEnd;
+use holdline_core::{Input, Timestamp};
 
 use super::agenda::Agenda;
 use super::connection::{Conn, ConnId};

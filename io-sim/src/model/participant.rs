@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use holdline_core::{
-    Config, Event, Input, Output, PublicationId, SessionId, Supervisor, Timestamp, TrackId,
-};
+use holdline_core::id::{PublicationId, SessionId, TrackId};
+use holdline_core::{Config, Event, Input, Output, Supervisor, Timestamp};
 
 use super::network::Network;
 use super::relay::TrackIndex;

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use holdline_core::{
-    FetchId, FrameNumber, Location, NamespaceSubscriptionId, Object, SubscriptionId,
-};
+use holdline_core::id::{FetchId, NamespaceSubscriptionId, SubscriptionId};
+use holdline_core::media::{FrameNumber, Location, Object};
 
 use super::connection::ConnId;
 

@@ -1,6 +1,6 @@
 //! The events of the model, which happen at one moment of simulated time.
 
-use holdline_core::{QueryId, SessionId};
+use holdline_core::id::{QueryId, SessionId};
 
 use super::connection::ConnId;
 use super::relay::{Reply, Request};

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use holdline_core::{CauseKind, Event, Timestamp};
+use holdline_core::error::CauseKind;
+use holdline_core::{Event, Timestamp};
 use holdline_sim::{FaultPlan, RunLog};
 
 /// How long a session must be up to restore the budget. This is slightly less than the policy's

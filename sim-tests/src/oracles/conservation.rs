@@ -1,6 +1,8 @@
 //! The law of conservation: a call's counters add up, and agree with what was sent and delivered.
 
-use holdline_core::{ErrorCode, Event, Outcome};
+use holdline_core::Event;
+use holdline_core::error::ErrorCode;
+use holdline_core::stats::Outcome;
 use holdline_sim::{CallLog, FaultPlan, RunLog};
 
 pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {

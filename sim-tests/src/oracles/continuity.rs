@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdline_core::FrameNumber;
+use holdline_core::media::FrameNumber;
 use holdline_sim::{FaultPlan, ParticipantLog, RunLog, TrackLog};
 
 /// How much longer than all outages a history must be to cover them: reconnect pauses, and the wait

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use holdline_core::{CallError, ErrorCode, Event, Outcome, StateName, Timestamp};
+use holdline_core::error::{CallError, ErrorCode};
+use holdline_core::stats::Outcome;
+use holdline_core::{Event, StateName, Timestamp};
 use holdline_sim::{CallLog, FaultKind, FaultPlan, ParticipantLog, RunLog};
 
 /// How long all outages together may last before a call may fail: less than the policy's window.

@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdline_core::{
-    CallError, Cause, CauseKind, Config, Event, Frame, FrameNumber, Input, Location,
-    NamespaceSubscriptionId, Object, Outcome, Output, RetryPolicy, SessionId, StateName,
-    SubscriptionId, Supervisor, Timestamp, Track, TrackId,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{CallError, Cause, CauseKind};
+use holdline_core::id::{NamespaceSubscriptionId, SessionId, SubscriptionId, TrackId};
+use holdline_core::media::{Frame, FrameNumber, Location, Object, Track};
+use holdline_core::stats::Outcome;
+use holdline_core::{Config, Event, Input, Output, StateName, Supervisor, Timestamp};
 
 pub const MIC: TrackId = TrackId(1);
 pub const BOB: TrackId = TrackId(2);

@@ -9,10 +9,12 @@ mod restarted;
 
 use crate::common::{BOB, BOBS, CallHarness, MIC, MS, numbered, publish};
 use bytes::Bytes;
-use holdline_core::{
-    Event, FetchEnd, FetchId, Frame, FrameNumber, Gap, GapReason, Input, Location, MediaKind,
-    Object, Output, Retention, RetryPolicy, SessionId, SubscriptionId, Track, TrackId,
+use holdline_core::config::RetryPolicy;
+use holdline_core::id::{FetchId, SessionId, SubscriptionId, TrackId};
+use holdline_core::media::{
+    FetchEnd, Frame, FrameNumber, Gap, GapReason, Location, MediaKind, Object, Retention, Track,
 };
+use holdline_core::{Event, Input, Output};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -95,6 +97,6 @@ pub(super) fn unheard(harness: &mut CallHarness, group: u64, first: u64, frames:
     }
 }
 
-pub(super) fn counters(harness: &CallHarness) -> holdline_core::SubscribedCounters {
+pub(super) fn counters(harness: &CallHarness) -> holdline_core::stats::SubscribedCounters {
     harness.call.stats().subscribed[0].counters
 }

@@ -2,7 +2,8 @@
 
 use super::{POLITE, SECOND, fail, missing_bob, missing_bob_on, show};
 use crate::common::CallHarness;
-use holdline_core::{Cause, CauseKind, Input, StateName};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::{Input, StateName};
 
 #[test]
 fn a_look_shows_what_the_other_relay_wants_to_see() {

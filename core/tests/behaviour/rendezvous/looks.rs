@@ -2,7 +2,9 @@
 
 use super::{POLITE, SECOND, dialled, fail, looking, missing_bob};
 use crate::common::MS;
-use holdline_core::{Cause, CauseKind, Event, Input, Output, SessionId, StateName};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::SessionId;
+use holdline_core::{Event, Input, Output, StateName};
 
 #[test]
 fn a_look_goes_on_whatever_other_session_ends() {

@@ -6,10 +6,10 @@ mod moved;
 mod when;
 
 use crate::common::{CallHarness, subscribe};
-use holdline_core::{
-    Cause, CauseKind, Config, Credential, Input, NamespaceSubscriptionId, Output, Secret,
-    SessionId, StateName, Token, TrackId,
-};
+use holdline_core::credential::{Credential, Secret, Token};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{NamespaceSubscriptionId, SessionId, TrackId};
+use holdline_core::{Config, Input, Output, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -2,9 +2,9 @@
 
 use super::{POLITE, SECOND, agree_to_look_out, dialled, fail, missing_bob, missing_bob_on};
 use crate::common::{CallHarness, MS};
-use holdline_core::{
-    Cause, CauseKind, Event, Input, NamespaceSubscriptionId, Output, SessionId, StateName,
-};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{NamespaceSubscriptionId, SessionId};
+use holdline_core::{Event, Input, Output, StateName};
 
 /// Carol, alone in the north, looks for both and finds one of them in the south: what looks out for it there.
 fn found(whom: &str) -> (CallHarness, NamespaceSubscriptionId) {

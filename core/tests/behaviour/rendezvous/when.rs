@@ -6,10 +6,11 @@ use super::{
 };
 use crate::common::{CallHarness, MS, subscribe};
 use bytes::Bytes;
-use holdline_core::{
-    Cause, CauseKind, Event, FetchEnd, Frame, FrameNumber, Input, Location, Object, Output,
-    RetryPolicy, SessionId, TrackId, WakeReason,
-};
+use holdline_core::config::RetryPolicy;
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{SessionId, TrackId};
+use holdline_core::media::{FetchEnd, Frame, FrameNumber, Location, Object};
+use holdline_core::{Event, Input, Output, WakeReason};
 
 #[test]
 fn the_polite_one_looks_after_a_second_and_then_less_and_less_often() {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use holdline_core::{Input, SessionId, Timestamp};
+use holdline_core::id::SessionId;
+use holdline_core::{Input, Timestamp};
 
 use super::Rules;
 

@@ -1,6 +1,7 @@
 //! What is known about an input before the call has seen it.
 
-use holdline_core::{Delivery, Input, StateName, Track};
+use holdline_core::media::{Delivery, Track};
+use holdline_core::{Input, StateName};
 
 use super::{Answer, Heard, Meaning, Rules, Session};
 

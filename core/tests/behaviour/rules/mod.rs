@@ -16,11 +16,12 @@ use std::time::Duration;
 use homing::Homing;
 use providers::{Dialled, Providers};
 
-use holdline_core::{
-    CauseKind, Config, FetchId, Frame, FrameNumber, IncidentId, Input, Location,
-    NamespaceSubscriptionId, Object, PublicationId, SessionId, StateName, SubscriptionId,
-    Supervisor, Timestamp, TrackId,
+use holdline_core::error::CauseKind;
+use holdline_core::id::{
+    FetchId, IncidentId, NamespaceSubscriptionId, PublicationId, SessionId, SubscriptionId, TrackId,
 };
+use holdline_core::media::{Frame, FrameNumber, Location, Object};
+use holdline_core::{Config, Input, StateName, Supervisor, Timestamp};
 
 /// What the relay and we have said to each other on one session.
 #[derive(Clone, Debug)]

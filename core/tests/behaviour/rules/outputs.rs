@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use holdline_core::{
-    CauseKind, ErrorCode, Event, FrameNumber, Input, Location, Outcome, Output, PublicationId,
-    SessionId, StateName, TrackId,
-};
+use holdline_core::error::{CauseKind, ErrorCode};
+use holdline_core::id::{PublicationId, SessionId, TrackId};
+use holdline_core::media::{FrameNumber, Location};
+use holdline_core::stats::Outcome;
+use holdline_core::{Event, Input, Output, StateName};
 
 use super::{Incident, NamespaceSubscription, Rules, Session, may_follow};
 

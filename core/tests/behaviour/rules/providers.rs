@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use holdline_core::{
-    Cause, CauseKind, Credential, ErrorCode, Input, QueryId, SessionId, StateName, Timestamp, Token,
-};
+use holdline_core::credential::{Credential, Token};
+use holdline_core::error::{Cause, CauseKind, ErrorCode};
+use holdline_core::id::{QueryId, SessionId};
+use holdline_core::{Input, StateName, Timestamp};
 
 use super::{Rules, Session};
 

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdline_core::{
-    Cause, CauseKind, Credential, FetchEnd, FetchId, Frame, FrameNumber, Input, Location,
-    NamespaceSubscriptionId, Object, PublicationId, QueryId, Retention, Secret, SessionId,
-    SubscriptionId, Supervisor, Timestamp, Token, Track, TrackId,
+use holdline_core::credential::{Credential, Secret, Token};
+use holdline_core::error::{Cause, CauseKind};
+use holdline_core::id::{
+    FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
+use holdline_core::media::{FetchEnd, Frame, FrameNumber, Location, Object, Retention, Track};
+use holdline_core::{Input, Supervisor, Timestamp};
 
 use super::Rules;
 
@@ -266,7 +268,7 @@ impl World {
                         Input::CredentialFailed { query: request, cause }
                     }
                     _ => Input::HostChecked {
-                        host: holdline_core::HostReport {
+                        host: holdline_core::pre_call::HostReport {
                             ipv4: false,
                             ipv6: false,
                             trust_roots: 0,

@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use holdline_core::{
-    Config, Event, Frame, FrameNumber, Input, Location, MediaKind, Object, Output, StateName,
-    SubscriptionId, Supervisor, Timestamp, Track, TrackId,
-};
+use holdline_core::id::{SubscriptionId, TrackId};
+use holdline_core::media::{Frame, FrameNumber, Location, MediaKind, Object, Track};
+use holdline_core::{Config, Event, Input, Output, StateName, Supervisor, Timestamp};
 
 pub struct Steady {
     pub call: Supervisor,

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use holdline_dev_relay::Forwarder;
+use holdline_quinn::stats::Outcome;
 use holdline_quinn::{
-    Call, CallConfig, Event, Events, Outcome, PublishedTrack, ReceivedFrame, SubscribedTrack,
-    Track, Trust,
+    Call, CallConfig, Event, Events, PublishedTrack, ReceivedFrame, SubscribedTrack, Track, Trust,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use holdline_quinn::Outcome;
+use holdline_quinn::stats::Outcome;
 use serde::Serialize;
 
 use crate::demo::participant::Observations;

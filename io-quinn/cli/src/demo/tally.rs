@@ -68,7 +68,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdline_quinn::{FrameNumber, Location};
+    use holdline_quinn::media::{FrameNumber, Location};
     use std::time::Instant;
 
     fn sent(captured_at: u64) -> Sent {

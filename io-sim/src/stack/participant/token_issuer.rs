@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use holdline_core::{Credential, Secret, Token};
+use holdline_core::credential::{Credential, Secret, Token};
 use holdline_dev_relay::Guard;
 use holdline_quinn::{CredentialProvider, NoCredential};
 
