@@ -6,13 +6,12 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::error::{Cause, ErrorCode};
+use crate::api::error::{Cause, ErrorCode, Severity};
 use crate::api::id::{IncidentId, SessionId, TrackId};
 use crate::api::media::Gap;
-use crate::api::quality::QualityOf;
-use crate::api::quality::{Measurement, Rating};
+use crate::api::quality::{Measurement, QualityOf, Rating};
 use crate::api::state_name::StateName;
-use crate::api::stats::Summary;
+use crate::api::stats::{Outcome, Summary};
 
 /// One thing that the application may want to show, log or act on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,4 +182,38 @@ pub enum Event {
         /// How it ended and what happened in it.
         summary: Box<Summary>,
     },
+}
+
+impl Event {
+    /// How bad it is, if it is a problem: a notice is a warning, a call that failed is fatal.
+    pub fn severity(&self) -> Option<Severity> {
+        match self {
+            Self::Notice { .. } => Some(Severity::Warning),
+            Self::Ended { summary } => match &summary.outcome {
+                Outcome::Failed(error) => Some(error.severity()),
+                Outcome::Completed | Outcome::Idle => None,
+            },
+            Self::StateChanged { .. }
+            | Self::IncidentStarted { .. }
+            | Self::PathMigrating { .. }
+            | Self::AttemptStarted { .. }
+            | Self::AttemptSucceeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::Recovered { .. }
+            | Self::ParticipantJoined { .. }
+            | Self::ParticipantAway { .. }
+            | Self::Ringing { .. }
+            | Self::SafetyAlert { .. }
+            | Self::ParticipantLeft { .. }
+            | Self::TrackReady { .. }
+            | Self::TrackInterrupted { .. }
+            | Self::Gap { .. }
+            | Self::TrackRepaired { .. }
+            | Self::TrackStalled { .. }
+            | Self::TrackResumed { .. }
+            | Self::TrackRefused { .. }
+            | Self::QualityChanged { .. }
+            | Self::TrackFinished { .. } => None,
+        }
+    }
 }

@@ -10,8 +10,7 @@ use crate::api::error::Cause;
 use crate::api::id::{
     FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
-use crate::api::media::FetchEnd;
-use crate::api::media::{Frame, FrameNumber, Location, Object, Track};
+use crate::api::media::{FetchEnd, Frame, FrameNumber, Location, Object, Track};
 use crate::api::pre_call::HostReport;
 
 /// One thing that happened: the application asked for something, the network reported something,

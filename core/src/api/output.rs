@@ -10,8 +10,7 @@ use crate::api::event::Event;
 use crate::api::id::{
     FetchId, NamespaceSubscriptionId, PublicationId, QueryId, SessionId, SubscriptionId, TrackId,
 };
-use crate::api::media::Gap;
-use crate::api::media::{FrameNumber, Location, Object};
+use crate::api::media::{FrameNumber, Gap, Location, Object};
 
 /// One thing for the driver to carry out. Outputs are in order; none needs a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,8 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::api::id::Mint;
 use crate::api::stats::Telemetry;
-use crate::api::time::Timestamp;
-use crate::api::time::doubled;
+use crate::api::time::{Timestamp, doubled};
 use crate::config::Config;
 use crate::context::backoff::jittered;
 use crate::context::outbox::Outbox;

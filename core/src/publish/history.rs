@@ -2,8 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::api::media::Retention;
-use crate::api::media::{Location, Object};
+use crate::api::media::{Location, Object, Retention};
 use crate::api::stats::Evicted;
 use crate::api::time::Timestamp;
 

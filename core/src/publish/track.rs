@@ -4,9 +4,9 @@
 use alloc::string::String;
 
 use crate::api::id::{PublicationId, SessionId, TrackId};
-use crate::api::media::Track;
-use crate::api::media::{Delivery, Retention};
-use crate::api::media::{Frame, FrameNumber, Location, MediaKind, Object};
+use crate::api::media::{
+    Delivery, Frame, FrameNumber, Location, MediaKind, Object, Retention, Track,
+};
 use crate::api::output::Output;
 use crate::api::stats::{PublishedCounters, PublishedTrackStats};
 use crate::api::time::Timestamp;

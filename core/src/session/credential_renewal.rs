@@ -4,8 +4,7 @@
 
 use core::time::Duration;
 
-use crate::api::time::Timestamp;
-use crate::api::time::doubled;
+use crate::api::time::{Timestamp, doubled};
 
 /// How long before that a new credential is asked for; of one that is valid for less than twice as long, half of it.
 const LEAD: Duration = Duration::from_secs(30);

@@ -2,8 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::api::media::Retention;
-use crate::api::media::{FrameNumber, Location, Object};
+use crate::api::media::{FrameNumber, Location, Object, Retention};
 
 /// The order of a track's frames, restored.
 ///

@@ -1,4 +1,4 @@
-//! What a call does, row by row (see docs/ROWS.md). One crate, because it is built often.
+//! What a call does, row by row (see docs/testing/requirements.md). One crate, because it is built often.
 
 mod common;
 mod continuity;

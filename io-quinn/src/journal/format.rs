@@ -4,7 +4,7 @@ use holdline_core::{Config, Input, Output, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format. This crate writes and reads only this one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first line of a journal: how the call was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use holdline_sim_tests::Simulator;
-use holdline_sim_tests::campaign;
 use holdline_sim_tests::seeds::Seeds;
+use holdline_sim_tests::{Simulator, campaign};
 
 use super::args::VerifyArgs;
 use super::error::CommandError;

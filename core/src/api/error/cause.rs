@@ -11,6 +11,7 @@ use crate::api::error::code::ErrorCode;
 /// follows from it is decided here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum CauseKind {
     /// The relay's name could not be resolved to an address.
     NameNotResolved,

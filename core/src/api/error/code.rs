@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Machine-readable code of an error: the taxonomy of the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// No relay could be reached.
     RelayUnreachable,
@@ -14,9 +15,9 @@ pub enum ErrorCode {
     SetupTimeout,
     /// The relay refused the session, or speaks no version of MoQ that we speak.
     SetupRejected,
-    /// No way to a relay was found in time, directly or through TURN.
+    /// Reserved: nothing reports this code yet. No path to a relay was found in time.
     PathDiscoveryTimeout,
-    /// No way to a relay works, directly or through TURN.
+    /// Reserved: nothing reports this code yet. No path to a relay works.
     PathFailed,
     /// The relay refused our credentials.
     AuthRejected,
@@ -28,7 +29,7 @@ pub enum ErrorCode {
     RecoveryExhausted,
     /// A subscribed track did not become ready in time.
     SubscriptionNotReady,
-    /// A participant has left.
+    /// Reserved: nothing reports this code yet. A participant has left.
     PeerLeft,
     /// Nobody answered.
     NoAnswer,
@@ -43,6 +44,7 @@ pub enum ErrorCode {
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Severity {
     /// The call goes on.
     Warning,
@@ -53,6 +55,7 @@ pub enum Severity {
 /// What the user can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Action {
     /// Nothing.
     None,

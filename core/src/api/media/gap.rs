@@ -7,6 +7,7 @@ use crate::api::media::frame::FrameNumber;
 /// Why frames will not be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum GapReason {
     /// They were said before we came, and the publisher does not keep them any more. Not counted as
     /// lost.

@@ -2,10 +2,7 @@
 
 use super::Reception;
 use super::incarnations::FormerProcess;
-use crate::api::media::Delivery;
-use crate::api::media::FetchEnd;
-use crate::api::media::GapReason;
-use crate::api::media::{FrameNumber, Location, Object};
+use crate::api::media::{Delivery, FetchEnd, FrameNumber, GapReason, Location, Object};
 use crate::api::time::Timestamp;
 use crate::context::Context;
 use crate::subscribe::lateness::Lateness;

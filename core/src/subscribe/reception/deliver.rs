@@ -4,9 +4,7 @@ use core::time::Duration;
 
 use super::{Reception, Wait};
 use crate::api::event::Event;
-use crate::api::media::Delivery;
-use crate::api::media::{FrameNumber, MediaKind, Object};
-use crate::api::media::{Gap, GapReason};
+use crate::api::media::{Delivery, FrameNumber, Gap, GapReason, MediaKind, Object};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::Context;
@@ -14,8 +12,6 @@ use crate::context::Context;
 /// How long what is missing may still be on its way on the same subscription: groups are streams of
 /// their own, and one waits for its lost packet while the next goes on.
 const REORDERING: Duration = Duration::from_millis(250);
-/// How long a video track waits for a keyframe after a gap.
-const KEYFRAME: Duration = Duration::from_secs(5);
 
 impl Reception {
     /// Delivers what is no longer held back, and sees what is missing now.
@@ -105,11 +101,7 @@ impl Reception {
         if self.kind != MediaKind::Video || self.delivery == Delivery::Lossless {
             return true;
         }
-        self.has_keyframes |= object.frame.keyframe;
-        if object.frame.keyframe || self.keyframe_until.is_some_and(|until| now >= until) {
-            self.keyframe_until = None;
-        }
-        self.keyframe_until.is_none()
+        self.keyframe_gate.admits(object.frame.keyframe, now)
     }
 
     pub(super) fn evicted(&self) -> GapReason {
@@ -141,9 +133,7 @@ impl Reception {
         };
         *counter = counter.saturating_add(frames);
         self.gaps.add(at, frames, reason);
-        if self.has_keyframes {
-            self.keyframe_until.get_or_insert(now + KEYFRAME);
-        }
+        self.keyframe_gate.close(now);
     }
 
     pub(super) fn announce_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {

@@ -2,15 +2,14 @@
 //! at once, as the listener wants it (R22, R23).
 
 mod accept;
-mod asking;
 mod deliver;
 mod incarnations;
+mod keyframe_gate;
 
 use self::incarnations::Incarnations;
+use self::keyframe_gate::KeyframeGate;
 use crate::api::id::{FetchId, TrackId};
-use crate::api::media::GapReason;
-use crate::api::media::{Delivery, Retention};
-use crate::api::media::{FrameNumber, Location, MediaKind};
+use crate::api::media::{Delivery, FrameNumber, GapReason, Location, MediaKind, Retention};
 use crate::api::stats::SubscribedCounters;
 use crate::api::time::Timestamp;
 use crate::context::Context;
@@ -18,7 +17,7 @@ use crate::context::soonest::soonest;
 use crate::subscribe::gaps::Gaps;
 use crate::subscribe::lateness::Lateness;
 use crate::subscribe::reorder_buffer::ReorderBuffer;
-use crate::subscribe::repair::Repair;
+use crate::subscribe::repair::{Repair, Request, TrackSource};
 use crate::subscribe::stall_detector::StallDetector;
 
 /// A hole that keeps others waiting.
@@ -58,10 +57,7 @@ pub(crate) struct Reception {
     continuous: bool,
     /// Whether what is missing is from before we came.
     joined_midway: bool,
-    /// Whether this video track has keyframes.
-    has_keyframes: bool,
-    /// Until when the next one is waited for.
-    keyframe_until: Option<Timestamp>,
+    keyframe_gate: KeyframeGate,
     counters: SubscribedCounters,
 }
 
@@ -88,8 +84,7 @@ impl Reception {
             last_captured: None,
             continuous: false,
             joined_midway: false,
-            has_keyframes: false,
-            keyframe_until: None,
+            keyframe_gate: KeyframeGate::default(),
             counters: SubscribedCounters::default(),
         }
     }
@@ -137,6 +132,46 @@ impl Reception {
                 Delivery::Lossless => GapReason::Unanswered,
             };
             self.give_up_hole(reason, cx);
+        }
+    }
+}
+
+/// What is missing is requested.
+impl Reception {
+    /// Asks for what is missing, if anything is and it is time; whether it did.
+    pub(crate) fn ask(
+        &mut self,
+        source: impl FnOnce() -> TrackSource,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let Some(request) = self.wanted(cx.now) else { return false };
+        self.stall_detector.asked();
+        self.repair.ask(request, source(), cx);
+        true
+    }
+
+    fn wanted(&self, now: Timestamp) -> Option<Request> {
+        if !self.repair.is_free() {
+            return None;
+        }
+        let due = self.wait.is_some_and(|wait| wait.ask_at.is_none());
+        if due
+            && self.is_worth_asking(now)
+            && let Some(hole) = self.buffer.hole()
+        {
+            return Some(Request { first: hole.first, last: hole.last, hole: Some(hole.number) });
+        }
+        let rest = Request { first: self.buffer.undecided(), last: Location::LAST, hole: None };
+        self.stall_detector.is_wanted().then_some(rest)
+    }
+
+    /// Whether what is missing could still be delivered if it came.
+    fn is_worth_asking(&self, now: Timestamp) -> bool {
+        match self.delivery {
+            Delivery::Lossless => true,
+            Delivery::Live { budget } => {
+                self.last_captured.is_some_and(|at| self.lateness.of(now, at) < budget)
+            }
         }
     }
 }

@@ -18,8 +18,9 @@ use crate::demo::relay_process::RelayProcess;
 use crate::demo::report::{Fault, Report};
 use crate::demo::timeline::Timeline;
 use crate::exit::Failure;
+use crate::pcm::Speech;
 use crate::say::say;
-use crate::{pcm::Speech, signals};
+use crate::signals;
 
 /// Sample speech of 20 s, 16 kHz mono, made with a speech synthesiser.
 const ALICE: &[u8] = include_bytes!("../../assets/alice.wav");
