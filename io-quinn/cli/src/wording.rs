@@ -50,9 +50,7 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
             GapReason::BeforeJoining => return None,
             GapReason::TooLate => format!("skipped {} frames that came too late", gap.frames),
             GapReason::PublisherRestarted => "the other side began anew".into(),
-            GapReason::Evicted | GapReason::Unanswered | GapReason::Unsupported => {
-                format!("{} frames are lost", gap.frames)
-            }
+            _ => format!("{} frames are lost", gap.frames),
         },
         Event::TrackRepaired { frames, .. } => format!("got back {frames} frames"),
         Event::TrackStalled { .. } => "the other side does not answer".into(),
