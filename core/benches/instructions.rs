@@ -1,4 +1,4 @@
-//! What a call costs in instructions, counted by callgrind: a thousand of each.
+//! Benchmarks of a live call in instructions, counted by callgrind: a thousand operations each.
 //!
 //! `cargo install gungraun-runner && cargo bench -p holdline-core` (needs valgrind).
 

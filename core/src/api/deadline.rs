@@ -1,42 +1,45 @@
-//! When the machine wants to be woken, and why.
+//! When the core next wants a tick, and why.
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::time::Timestamp;
 
-/// Why the machine wants to be woken.
+/// Why the core wants [`Input::Tick`](crate::Input::Tick).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WakeReason {
-    /// An attempt is due, late, or out of time.
+    /// An attempt to reach a relay is due, or one times out.
     Attempt,
-    /// The session has not been joined in time.
+    /// Joining a session times out.
     Join,
-    /// The path is to be looked at, or a request to the relay made again.
+    /// A probe of the path, its migration, a request to the relay, a frame of a FETCH response, a
+    /// change of presence or a credential renewal is due.
     Session,
-    /// A silent path has been suspected for long enough: the user hears of it.
+    /// The grace of a silent path is over: the loss is reported to the user.
     Grace,
-    /// Nobody has answered in time.
+    /// One try to be answered is over.
     Ringing,
-    /// No media has gone either way for long.
+    /// No media has passed either way for [`Config::idle_timeout`](crate::Config::idle_timeout).
     Idle,
-    /// The quality of the call is to be rated.
+    /// The quality of the call is due to be rated.
     Quality,
-    /// The session has been up long enough to be called stable.
+    /// The session has been up long enough to count as stable.
     Stable,
-    /// What is missing of a track is to be asked for or given up, or its publisher to be asked.
+    /// Missing frames of a track are due to be requested or abandoned, or its publisher is due to
+    /// be queried.
     Track,
-    /// The test before a call goes on.
+    /// The next step of the pre-call test is due.
     PreCall,
-    /// The others are missing and are to be looked for on another relay.
+    /// Participants are missing, and a probe of another relay is due.
     Rendezvous,
 }
 
-/// When the machine next wants [`Input::Tick`](crate::Input::Tick), and why.
+/// When the core next wants [`Input::Tick`](crate::Input::Tick), and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
-    /// When. Always later than the `now` of the last [`Supervisor::handle`](crate::Supervisor::handle).
+    /// The time, always later than `now` of the last
+    /// [`Supervisor::handle`](crate::Supervisor::handle).
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: WakeReason,
 }

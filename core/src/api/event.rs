@@ -1,4 +1,4 @@
-//! What the application hears about its call (requirement R26).
+//! The events that are reported to the application (requirement R26).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -13,179 +13,185 @@ use crate::api::quality::{Measurement, QualityOf, Rating};
 use crate::api::state_name::StateName;
 use crate::api::stats::{Outcome, Summary};
 
-/// One thing that the application may want to show, log or act on.
+/// One piece of news that the application may show, log or act on (requirement R26).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
 pub enum Event {
-    /// The call moved from one state to another.
+    /// The call changed its state.
     StateChanged {
-        /// From.
+        /// The state before.
         from: StateName,
-        /// To.
+        /// The state now.
         to: StateName,
     },
-    /// Media was lost: an incident begins, and so does its recovery.
+    /// An incident began: media was lost, or the call moves to another session. Its recovery begins
+    /// at once.
     IncidentStarted {
         /// The incident.
         incident: IncidentId,
-        /// Its root cause.
+        /// The root cause.
         cause: Cause,
     },
-    /// The session's connection moves to a fresh local socket.
+    /// The session's connection is moved to a fresh local socket.
     PathMigrating {
-        /// The incident, if the path is silent; none if the host's network changed.
+        /// The incident, if the path is silent; `None` if the host's network changed.
         incident: Option<IncidentId>,
     },
-    /// An attempt to reach a relay begins: to set the call up, or (with an incident) to recover it.
+    /// An attempt to reach a relay began: to set up the call or, with an incident, to recover it.
     AttemptStarted {
         /// The incident, if the call was up before.
         incident: Option<IncidentId>,
-        /// Which attempt, from 1.
+        /// The number of this attempt, from 1, with those since the last stable session.
         attempt: u32,
-        /// How many the policy allows.
+        /// The number of attempts that the policy allows.
         of: u32,
-        /// The session that it is to become.
+        /// The dial, which becomes the session.
         session: SessionId,
-        /// The relay.
+        /// The address of the relay.
         relay: String,
     },
-    /// An attempt has become a session. Those that raced it are given up.
+    /// An attempt led to a session. The attempts that raced it are abandoned.
     AttemptSucceeded {
         /// The incident, if the call was up before.
         incident: Option<IncidentId>,
         /// The session.
         session: SessionId,
     },
-    /// An attempt ended without a session that carries the call.
+    /// An attempt failed: its dial, or its session before the call was live on it.
     AttemptFailed {
         /// The incident, if the call was up before.
         incident: Option<IncidentId>,
-        /// The session that it was to become, or was for a moment.
+        /// The dial, or its session.
         session: SessionId,
-        /// Why.
+        /// The cause.
         cause: Cause,
     },
-    /// The incident is over: the call goes on.
+    /// An incident is over, and the call continues.
     Recovered {
         /// The incident.
         incident: IncidentId,
-        /// From detection to now.
+        /// The time since the incident was detected.
         duration: Duration,
-        /// How many attempts it took; 0 if the old path came back first.
+        /// How many attempts were made; 0 if the old path came back first.
         attempts: u32,
     },
-    /// A participant that we listen to is there (it announced a namespace).
+    /// A participant that we listen to is online: it announced a namespace.
     ParticipantJoined {
-        /// Who.
+        /// The participant's name in the room.
         participant: String,
-        /// Whether it had been here before.
+        /// Whether the participant had been online before.
         rejoined: bool,
     },
-    /// A participant that we listen to is not there, and may come back.
+    /// A participant that we listen to is away: its namespace has been gone for 2 s. It may come
+    /// back.
     ParticipantAway {
-        /// Who.
+        /// The participant's name in the room.
         participant: String,
     },
-    /// Nobody has answered yet; the call goes on ringing.
+    /// No participant has answered yet, and the next try to be answered begins.
     Ringing {
-        /// Which try begins, from 2.
+        /// The number of the try that begins, from 2.
         attempt: u32,
-        /// How many there are.
+        /// The number of all tries.
         of: u32,
     },
-    /// Something that the user can do something about. The call goes on.
+    /// A problem that the user can act on. The call continues.
     Notice {
-        /// What it is.
+        /// The error code.
         code: ErrorCode,
-        /// The track that it is about, if it is about one.
+        /// The track that has the problem, if it is one track.
         track: Option<TrackId>,
-        /// For a developer.
+        /// A detail for a developer.
         detail: String,
     },
     /// A safety alert was raised.
     SafetyAlert {
-        /// What was said of it.
+        /// The description.
         detail: String,
     },
-    /// A participant that we listen to has been away for so long that it is declared gone.
+    /// A participant that we listen to has been away for
+    /// [`Config::rejoin_timeout`](crate::Config::rejoin_timeout), and counts as gone.
     ParticipantLeft {
-        /// Who.
+        /// The participant's name in the room.
         participant: String,
     },
-    /// The first object of a subscribed track arrived on this subscription: it is ready (R1).
+    /// A subscribed track is ready on a new subscription: its first object arrived, or the
+    /// subscription stayed alive for 300 ms after the relay accepted it (requirement R1).
     TrackReady {
         /// The track.
         track: TrackId,
-        /// From the request for it to now.
+        /// The time since the subscription was requested.
         latency: Duration,
     },
-    /// A subscribed track ended or was refused while the session is healthy; it is asked for again.
+    /// The subscription of a ready track ended while the session is up. The track is subscribed to
+    /// again.
     TrackInterrupted {
         /// The track.
         track: TrackId,
     },
-    /// Frames will not be delivered. Comes before the frame that follows them.
+    /// Frames will not be delivered. The event precedes the next frame that is delivered.
     Gap {
         /// The track.
         track: TrackId,
-        /// What is missing, and why.
+        /// The frames, and why.
         gap: Gap,
     },
-    /// What was missing of a track was got back, as far as it could be.
+    /// Missing frames of a track were recovered, at least in part.
     TrackRepaired {
         /// The track.
         track: TrackId,
-        /// How many frames were got back.
+        /// How many frames were recovered.
         frames: u64,
-        /// For how long they kept others waiting.
+        /// How long later frames waited for them.
         duration: Duration,
     },
-    /// The publisher of a track has fallen silent and does not answer, while the session is healthy:
-    /// the outage is theirs.
+    /// A track brings no frames and its publisher does not answer, although the session is healthy:
+    /// the publisher has an outage.
     TrackStalled {
         /// The track.
         track: TrackId,
     },
-    /// The publisher of a stalled track is heard again, or answers.
+    /// A stalled track brings frames again, or its publisher answers.
     TrackResumed {
         /// The track.
         track: TrackId,
-        /// How long it was stalled.
+        /// How long the track was stalled.
         after: Duration,
     },
-    /// A track cannot be published or subscribed to as asked. The call goes on without it.
+    /// A track cannot be published or subscribed to. The call continues without it.
     TrackRefused {
         /// The track.
         track: TrackId,
-        /// Why, naming what is wrong.
+        /// The problem, for a developer.
         problem: String,
     },
     /// A rating changed.
     QualityChanged {
-        /// Of what.
+        /// The session, or the kind of media.
         of: QualityOf,
-        /// The rating before; `None` if this is the first.
+        /// The rating before; `None` if this is the first one.
         from: Option<Rating>,
         /// The rating now.
         to: Rating,
-        /// What it was made from.
+        /// The measurement that the rating results from.
         measured: Measurement,
     },
-    /// The publisher has said everything that it had to say on this track.
+    /// The publisher ended the track, and each of its frames was delivered or abandoned.
     TrackFinished {
         /// The track.
         track: TrackId,
     },
-    /// The call is over. Exactly one, and nothing after it.
+    /// The call is over. This event is the last one, and there is exactly one.
     Ended {
-        /// How it ended and what happened in it.
+        /// How the call ended, and what happened in it.
         summary: Box<Summary>,
     },
 }
 
 impl Event {
-    /// How bad it is, if it is a problem: a notice is a warning, a call that failed is fatal.
+    /// The severity of a problem: a notice is a warning, a failed call is fatal. `None` if the
+    /// event is no problem.
     pub fn severity(&self) -> Option<Severity> {
         match self {
             Self::Notice { .. } => Some(Severity::Warning),

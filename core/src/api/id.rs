@@ -1,4 +1,7 @@
-//! Identifiers. The core mints them, the driver echoes them back, and an outdated one changes nothing.
+//! Identifiers of sessions, requests and tracks.
+//!
+//! The core mints them in its outputs, and the driver returns them in its inputs. An outdated one
+//! changes nothing. Only a [`TrackId`] is chosen by the application's side.
 
 use core::fmt;
 
@@ -20,7 +23,7 @@ macro_rules! id {
 }
 
 id!(
-    /// One try to reach a relay, and the MoQ session that it becomes when it succeeds.
+    /// One dial to a relay, and the MoQ session that results from it.
     SessionId,
     "session-"
 );
@@ -35,33 +38,33 @@ id!(
     "fetch-"
 );
 id!(
-    /// One track offered to the relay on one session.
+    /// One published track on one session.
     PublicationId,
     "publication-"
 );
 id!(
-    /// One SUBSCRIBE_NAMESPACE request on one session, following one participant.
+    /// One SUBSCRIBE_NAMESPACE request on one session, for the namespaces of one participant.
     NamespaceSubscriptionId,
     "namespace-subscription-"
 );
 id!(
-    /// One question to whoever knows the relays or hands out credentials.
+    /// One query to the application's provider of relays or of credentials.
     QueryId,
     "query-"
 );
 id!(
-    /// One loss of media, from detection to recovered or terminal.
+    /// One loss of media, from its detection to recovered or terminal.
     IncidentId,
     "incident-"
 );
 id!(
-    /// A track of the application, published or subscribed. Chosen by the application's side (the
-    /// one identifier that the core does not mint), because its handle outlives every session.
+    /// The application's handle to a track, published or subscribed. The application's side chooses
+    /// this identifier, because the handle outlives every session.
     TrackId,
     "track-"
 );
 
-/// Mints identifiers: each number is handed out once.
+/// Mints identifiers. No number is used twice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mint(u64);
 

@@ -1,4 +1,5 @@
-//! What goes in and what comes out: plain data, which decides nothing and imports nothing above it.
+//! Inputs, outputs and all that they carry: plain data that decides nothing and imports nothing
+//! above this folder.
 
 pub mod credential;
 pub(crate) mod deadline;

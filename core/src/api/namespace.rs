@@ -1,4 +1,4 @@
-//! Namespaces: a participant's session announces `<room>/<participant>/<epoch>`.
+//! Namespaces: each session of a participant announces `<room>/<participant>/<epoch>`.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec;

@@ -1,4 +1,4 @@
-//! Everything that a call can ask for.
+//! The outputs of the state machine.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,88 +12,97 @@ use crate::api::id::{
 };
 use crate::api::media::{FrameNumber, Gap, Location, Object};
 
-/// One thing for the driver to carry out. Outputs are in order; none needs a decision.
+/// One thing for the driver to do.
+///
+/// The driver carries out outputs in their order, and no output needs a decision. The driver uses
+/// each new identifier of an output in the inputs that respond to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "output")]
 pub enum Output {
-    /// Reach a relay on a fresh endpoint, up to the end of MoQ SETUP. Answered by
-    /// [`Input::Connected`](crate::Input::Connected) or [`Input::DialFailed`](crate::Input::DialFailed).
+    /// Dial a relay from a fresh endpoint, up to the end of MoQ SETUP. The response is
+    /// [`Input::Connected`](crate::Input::Connected) or
+    /// [`Input::DialFailed`](crate::Input::DialFailed).
     Dial {
-        /// What to call it.
+        /// The new dial.
         session: SessionId,
-        /// The relay's address, from the configuration or the directory.
+        /// The relay's address, from the configuration or the provider.
         relay: String,
-        /// What to show it in SETUP.
+        /// The token to present in SETUP.
         token: Option<Token>,
     },
-    /// Ask the application which relays there are. Answered by
+    /// Query the application's provider for relays. The response is
     /// [`Input::DirectoryAnswered`](crate::Input::DirectoryAnswered).
     QueryDirectory {
-        /// The question.
+        /// The new query.
         query: QueryId,
     },
-    /// Remember the list of relays, for the next call
-    /// ([`RememberedRelays`](crate::RememberedRelays)).
+    /// Store the list of relays for the next call
+    /// ([`RememberedRelays`](crate::config::RememberedRelays)).
     RememberDirectory {
-        /// Their addresses.
+        /// The relays' addresses.
         relays: Vec<String>,
     },
-    /// Ask the application for a credential. Answered by
+    /// Query the application's provider for a credential. The response is
     /// [`Input::CredentialAnswered`](crate::Input::CredentialAnswered) or
     /// [`Input::CredentialFailed`](crate::Input::CredentialFailed).
     QueryCredential {
-        /// The question.
+        /// The new query.
         query: QueryId,
-        /// The relay that it is for.
+        /// The relay that the credential is for.
         relay: String,
     },
-    /// Say what the host can do. Answered by [`Input::HostChecked`](crate::Input::HostChecked).
+    /// Check the capabilities of the host. The response is
+    /// [`Input::HostChecked`](crate::Input::HostChecked).
     CheckHost,
-    /// Give up a dial or close a session. Nothing more is wanted from it.
+    /// Abandon a dial, or close a session. The core needs no more inputs from it.
     CloseSession {
         /// The dial or session.
         session: SessionId,
     },
-    /// Say what the path's counters are, with [`Input::PathReport`](crate::Input::PathReport), and
-    /// send something that the relay must acknowledge.
+    /// Probe a session's path: send a packet that the relay must acknowledge, and report the path's
+    /// counters with [`Input::PathReport`](crate::Input::PathReport).
     ProbePath {
         /// The session.
         session: SessionId,
     },
-    /// Move the session's connection to a fresh local socket.
+    /// Move a session's connection to a fresh local socket (RFC 9000, section 9).
     Migrate {
         /// The session.
         session: SessionId,
     },
-    /// Make a track ready to be served, before its namespace is published.
+    /// Prepare to serve a track under the session's namespace. Tracks that exist when a session
+    /// begins are prepared before the namespace is published.
     PublishTrack {
         /// The session.
         session: SessionId,
-        /// What to call it.
+        /// The new publication.
         publication: PublicationId,
         /// The track's name.
         name: String,
-        /// Whether its frames go before everything else that waits to be sent on the session: what is
-        /// said now before what is said again.
+        /// Whether its frames are sent before everything else that waits on the session, so that
+        /// live speech is sent before retransmitted frames.
         expedited: bool,
     },
-    /// Publish a namespace (PUBLISH_NAMESPACE) and serve its tracks to whoever subscribes.
+    /// Publish a namespace (PUBLISH_NAMESPACE), and serve its tracks to every subscriber. The
+    /// response is [`Input::NamespaceAccepted`](crate::Input::NamespaceAccepted) or
+    /// [`Input::NamespaceRefused`](crate::Input::NamespaceRefused).
     PublishNamespace {
         /// The session.
         session: SessionId,
         /// The fields of the namespace.
         namespace: Vec<String>,
-        /// The epoch, its last field.
+        /// The epoch, the last field of the namespace.
         epoch: u64,
     },
-    /// Send one object; an object in a new group opens a new subgroup stream.
+    /// Send one object. The first object of a group opens a new subgroup stream.
     SendObject {
         /// The publication.
         publication: PublicationId,
         /// The object.
         object: Object,
     },
-    /// Say that the track ends here, after how many frames (and object status 0x4, End of Track).
+    /// Announce the end of a track: the number of its end, then an object of status 0x4 (End of
+    /// Track).
     SendEndOfTrack {
         /// The publication.
         publication: PublicationId,
@@ -102,11 +111,12 @@ pub enum Output {
         /// The number after that of the last frame.
         number: FrameNumber,
     },
-    /// Follow a participant: hear of each namespace under the prefix (SUBSCRIBE_NAMESPACE).
+    /// Subscribe to a participant's namespaces (SUBSCRIBE_NAMESPACE). The relay then reports each
+    /// namespace under the prefix.
     SubscribeNamespace {
         /// The session.
         session: SessionId,
-        /// What to call it.
+        /// The new namespace subscription.
         namespace_subscription: NamespaceSubscriptionId,
         /// The fields of the prefix.
         prefix: Vec<String>,
@@ -115,50 +125,51 @@ pub enum Output {
     Subscribe {
         /// The session.
         session: SessionId,
-        /// What to call it.
+        /// The new subscription.
         subscription: SubscriptionId,
         /// The fields of the namespace.
         namespace: Vec<String>,
         /// The track's name.
         name: String,
     },
-    /// End a subscription. Nothing more is wanted from it.
+    /// End a subscription. The core needs no more inputs from it.
     Unsubscribe {
         /// The subscription.
         subscription: SubscriptionId,
     },
-    /// Ask for a part of a track (standalone FETCH), at a lower priority than subscriptions have.
-    /// Answered by [`Input::FetchedObject`](crate::Input::FetchedObject)s, in order, and
+    /// Request a range of a track (standalone FETCH). The response is any number of
+    /// [`Input::FetchedObject`](crate::Input::FetchedObject), in order, and then
     /// [`Input::FetchEnded`](crate::Input::FetchEnded).
     Fetch {
         /// The session.
         session: SessionId,
-        /// What to call it.
+        /// The new FETCH.
         fetch: FetchId,
         /// The fields of the namespace.
         namespace: Vec<String>,
         /// The track's name.
         name: String,
-        /// The first location.
+        /// The first location of the range.
         first: Location,
-        /// The last location; an object of `u64::MAX` is the last one of its group.
+        /// The last location of the range, included; an object of `u64::MAX` is the last one of its
+        /// group.
         last: Location,
     },
-    /// Give up a FETCH. Nothing more is wanted from it.
+    /// Cancel a FETCH of ours. The core needs no more inputs from it.
     CancelFetch {
-        /// The request.
+        /// The FETCH.
         fetch: FetchId,
     },
-    /// Say that a FETCH is answered (FETCH_OK). Its objects follow, and [`Output::EndFetch`].
+    /// Accept a listener's FETCH (FETCH_OK). Its objects follow, and then [`Output::EndFetch`].
     AcceptFetch {
         /// The session.
         session: SessionId,
-        /// The Request ID that it has there.
+        /// The Request ID of the FETCH.
         moq_request: u64,
-        /// The location of the last object; `None` if there is none.
+        /// The location of the last object of the response; `None` if there is none.
         last: Option<Location>,
     },
-    /// Send one object of an answer.
+    /// Send one object of a FETCH response.
     FetchObject {
         /// The session.
         session: SessionId,
@@ -167,34 +178,34 @@ pub enum Output {
         /// The object.
         object: Object,
     },
-    /// End an answer.
+    /// End a FETCH response.
     EndFetch {
         /// The session.
         session: SessionId,
         /// The Request ID of the FETCH.
         moq_request: u64,
     },
-    /// Refuse a FETCH: there is no such track, or there are too many of them.
+    /// Refuse a listener's FETCH: the track does not exist, or too many FETCHes are waiting.
     RefuseFetch {
         /// The session.
         session: SessionId,
         /// The Request ID of the FETCH.
         moq_request: u64,
     },
-    /// Hand a frame to the application.
+    /// Deliver a frame to the application.
     Deliver {
         /// The subscribed track.
         track: TrackId,
-        /// The frame, and its place.
+        /// The frame, with its place in the track.
         object: Object,
-        /// What is missing before it.
+        /// The frames that are missing in front of this one.
         gap: Option<Gap>,
     },
-    /// Close the application's stream of this track: nothing more will be delivered on it.
+    /// Close the application's stream of a track: no more frames will be delivered on it.
     CloseTrack {
         /// The subscribed track.
         track: TrackId,
     },
-    /// Tell the application what happened.
+    /// Report an event to the application.
     Event(Event),
 }

@@ -1,4 +1,7 @@
-//! What a pre-call test reports (R30, R31).
+//! The report of a pre-call test (requirements R30 and R31 of `docs/REQUIREMENTS.md`).
+//!
+//! [`Config::pre_call`](crate::Config::pre_call) turns a call into a test, whose report is in the
+//! [`Summary`](crate::stats::Summary).
 
 use alloc::string::String;
 use core::time::Duration;
@@ -7,45 +10,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::quality::{Measurement, Rating};
 
-/// What the host can do.
+/// The capabilities of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReport {
-    /// Whether it can send UDP over IPv4.
+    /// Whether the host can send UDP over IPv4.
     pub ipv4: bool,
-    /// Whether it can send UDP over IPv6.
+    /// Whether the host can send UDP over IPv6.
     pub ipv6: bool,
-    /// How many authorities there are to believe a relay's certificate by.
+    /// The number of authorities whose certificates for relays are trusted.
     pub trust_roots: u32,
 }
 
 impl HostReport {
-    /// Whether a call can be made from here at all.
+    /// Whether this host can make calls: it can send UDP, and it trusts some authority.
     pub fn is_supported(&self) -> bool {
         (self.ipv4 || self.ipv6) && self.trust_roots > 0
     }
 }
 
-/// What the test has found out.
+/// The result of a pre-call test.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreCallReport {
-    /// What the host can do; `None` if it has not said so in time.
+    /// The capabilities of the host; `None` if the driver did not report them in time.
     pub host: Option<HostReport>,
-    /// The relay that was reached.
+    /// The address of the relay that was reached; `None` if none was.
     pub relay: Option<String>,
-    /// How long it took to set up a session with it.
+    /// From the start of the test until the session with that relay was up.
     pub reached_after: Option<Duration>,
-    /// How long it took until media could pass.
+    /// From the start of the test until media could pass.
     pub ready_after: Option<Duration>,
-    /// Frames sent.
+    /// Frames that were sent through the relay.
     pub sent: u32,
     /// Frames that came back.
     pub returned: u32,
-    /// How long frames took through the relay and back, on average.
+    /// The average time of a frame through the relay and back.
     pub average_loop: Option<Duration>,
-    /// How long the slowest of them took.
+    /// The time of the slowest frame through the relay and back.
     pub longest_loop: Option<Duration>,
-    /// Jitter, loss and round trip; `None` if nothing came back.
+    /// Jitter, loss and round-trip time; `None` if nothing was measured. A frame that did not come
+    /// back counts as lost.
     pub measured: Option<Measurement>,
-    /// How good a call will be.
+    /// The expected quality of a call; `None` if nothing was measured.
     pub rating: Option<Rating>,
 }

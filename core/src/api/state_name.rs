@@ -1,33 +1,36 @@
-//! The public name of a state.
+//! The states of a call.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The public name of a state.
+/// The state of a call, by its public name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateName {
-    /// Not asked to connect yet.
+    /// The call waits for [`Input::Connect`](crate::Input::Connect).
     Idle,
-    /// Reaching a relay for the first time.
+    /// Attempts to reach a relay for the first time are made.
     Connecting,
-    /// A session is up; what we publish and whom we follow is being agreed with the relay.
+    /// A session is up. The relay has yet to accept our namespace and namespace subscriptions, or a
+    /// track has yet to become ready.
     Joining,
     /// The session carries the call.
     Live,
-    /// The path is silent, or one way of it. Recovery is under way; the user need not know yet.
+    /// The path is silent in one direction or both. Recovery runs; the user need not know yet.
     Suspect,
-    /// The session was lost, or silent for longer than the grace. Recovery is under way.
+    /// The session was lost, was silent for longer than the grace, or is being replaced. Recovery
+    /// runs.
     Recovering,
-    /// Over: it could not go on.
+    /// The call is over because of an error.
     Failed,
-    /// Over: the application closed it.
+    /// The call is over without an error: closed by the application, idle for too long, or a
+    /// pre-call test that is complete.
     Closed,
 }
 
 impl StateName {
-    /// Every state, in the order of a call's life.
+    /// Every state, in the order in which a call goes through them.
     pub const ALL: [Self; 8] = [
         Self::Idle,
         Self::Connecting,

@@ -1,4 +1,4 @@
-//! Time as the core sees it: a number that its caller supplies.
+//! Time in the core: a number that the caller supplies.
 
 use core::fmt;
 use core::ops::{Add, Sub};
@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Microseconds since an epoch that the caller chooses.
+/// A point in time: microseconds since an epoch that the caller chooses.
 ///
-/// The core only ever subtracts and compares timestamps, so any monotonic epoch will do.
-/// Arithmetic saturates: no input can make it panic.
+/// The core only subtracts and compares timestamps, so the epoch of any monotonic clock will do.
+/// Arithmetic saturates, so that no input can make it panic.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -20,12 +20,12 @@ impl Timestamp {
     /// The caller's epoch.
     pub const ZERO: Self = Self(0);
 
-    /// A time `micros` microseconds after the epoch.
+    /// The time `micros` microseconds after the epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// A time `millis` milliseconds after the epoch.
+    /// The time `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
@@ -35,7 +35,7 @@ impl Timestamp {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The duration from `earlier` to this time; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -63,7 +63,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A duration that doubles each time, up to the longest.
+/// `first`, doubled `times` times, but at most `longest`.
 pub(crate) fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << times.min(30)).min(longest)
 }

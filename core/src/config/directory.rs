@@ -1,4 +1,4 @@
-//! Where relays and credentials come from (R32).
+//! The sources of relays and credentials (requirement R32).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,30 +9,32 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::{ConfigError, ensure};
 use crate::api::limits;
 
-/// A list of relays that was answered earlier, perhaps in another process.
+/// A list of relays that the provider returned earlier, perhaps to another process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RememberedRelays {
-    /// Their addresses, as the driver understands them.
+    /// The relays' addresses, in the format of the driver: 1 to 16.
     pub relays: Vec<String>,
-    /// How old the answer is.
+    /// The age of the list. A list as old as [`DirectoryConfig::lifetime`] is not used.
     pub age: Duration,
 }
 
-/// Where relays and credentials come from, beyond the configuration's own list.
+/// The sources of relays beside [`Config::relays`](crate::Config::relays), and the source of
+/// credentials (requirement R32).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DirectoryConfig {
-    /// Whether there is somebody to ask for relays
+    /// Whether a provider answers queries for relays
     /// ([`Output::QueryDirectory`](crate::Output::QueryDirectory)).
     pub provider: bool,
-    /// What was answered last time.
+    /// The list that the provider returned last time.
     pub remembered: Option<RememberedRelays>,
-    /// How long an answer is valid.
+    /// How long a list is valid. Then the provider is queried again. Default: 1 h.
     pub lifetime: Duration,
-    /// How long the provider may take to answer.
+    /// How long a provider may take to answer. Then the call continues without the list, and an
+    /// unanswered query may be repeated. Default: 2 s.
     pub answer_timeout: Duration,
-    /// Whether relays want to be shown a credential, which there is somebody to ask for
+    /// Whether relays require a credential, which a provider hands out
     /// ([`Output::QueryCredential`](crate::Output::QueryCredential)).
     pub credentials: bool,
 }

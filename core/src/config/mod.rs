@@ -1,4 +1,9 @@
-//! What a call is told before it begins. Checked once, at the edge.
+//! The configuration of a call.
+//!
+//! [`Config::new`] has every default. [`Supervisor::new`](crate::Supervisor::new) checks a
+//! configuration once, and the call never changes it.
+//!
+//! Requirement numbers (R12) are those of `docs/REQUIREMENTS.md`.
 
 mod directory;
 mod pre_call;
@@ -22,70 +27,75 @@ pub use retry_policy::{Growth, RetryPolicy};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The relays' addresses, as the driver understands them; tried in turn, unless
-    /// [`Config::directory`] knows better.
+    /// The relays' addresses, in the format of the driver: 1 to 16, tried in turn. A list that
+    /// [`Config::directory`] brings replaces them.
     pub relays: Vec<String>,
-    /// Where relays and credentials come from beyond that.
+    /// Other sources of relays, and the source of credentials.
     pub directory: DirectoryConfig,
-    /// The room: the first part of every namespace of the call.
+    /// The name of the room: the first field of every namespace of the call.
     pub room: String,
     /// Our own name in the room.
     pub participant: String,
-    /// The identifier of the call in its record; if empty, the room.
+    /// The identifier of the call in its record. If empty, it is the room.
     pub call_id: String,
     /// The epoch of the first session's namespace, `<room>/<participant>/<epoch>`. Each session
-    /// takes the next one, and listeners follow the highest, so it must be higher than any that
-    /// this participant has used in this room: see [`Config::epoch_at`].
+    /// takes the next one, and listeners follow the highest. So the first one must be higher than
+    /// any that this participant has used in this room: see [`Config::epoch_at`].
     pub first_epoch: u64,
-    /// When the call was initiated, for its record: milliseconds since 1970.
+    /// When the call was initiated, in milliseconds since 1970, for its record.
     pub initiated_at: u64,
-    /// How hard and how long to try.
+    /// The pauses, number and total time of attempts to reach a relay.
     pub policy: RetryPolicy,
-    /// How long a silent path is only suspected, before the user hears of it. Recovery does not
-    /// wait for that (R9).
+    /// How long a silent path is only suspected before the loss is reported to the user. Recovery
+    /// runs meanwhile (requirement R9). Default: 3 s.
     pub grace: Duration,
-    /// How often the path is looked at while a session is up.
+    /// The interval between probes of a session's path. Default: 100 ms.
     pub probe_interval: Duration,
-    /// How long a relay may take to accept our namespace and to look out for the other participants,
-    /// and how long each track of a participant that is there may take to be ready (R1).
+    /// How long a relay may take to accept our namespace and namespace subscriptions, and each
+    /// track of a participant that is online to become ready (requirement R1). Default: 5 s.
     pub ready_timeout: Duration,
-    /// How long one try to be answered lasts: until a participant that we listen to is there.
+    /// How long one try to be answered lasts. A participant that we listen to answers by being
+    /// online. Default: 60 s.
     pub answer_timeout: Duration,
-    /// How many tries follow the first, before the call ends with `NO_ANSWER`.
+    /// How many tries follow the first one, before the call ends with `NO_ANSWER`. Default: 3.
     pub answer_retries: u32,
-    /// How long a participant may be away before it is declared gone.
+    /// How long a participant may be away before it counts as gone. Default: 120 s.
     pub rejoin_timeout: Duration,
-    /// After how long without media either way the call closes itself; `None` for never.
+    /// How long a live call may carry no media either way before it closes itself; `None` for no
+    /// limit. Default: 6 min.
     pub idle_timeout: Option<Duration>,
-    /// How often the quality of the call is rated.
+    /// The interval between ratings of the quality. Default: 3 s.
     pub quality_interval: Duration,
-    /// How long one group of a published track lasts.
+    /// The duration of one group of a published track. Default: 1 s.
     pub group_duration: Duration,
-    /// How many times faster than it was said a listener is told again what it has missed (R21).
+    /// How many times faster than first sent missed frames are retransmitted at most (requirement
+    /// R21); at least 2. Default: 4.
     pub catch_up: u8,
-    /// If set, this is no call but the test before one: with ourselves, through the relay (R30).
+    /// If set, this call is a pre-call test: a call with itself through the relay (requirement
+    /// R30).
     pub pre_call: Option<PreCallConfig>,
 }
 
 impl Config {
-    /// How many relays a call may have.
+    /// The most relays of a call.
     pub const MOST_RELAYS: usize = limits::MOST_RELAYS;
-    /// How many participants a call may ever listen to. Each is followed until the call ends.
+    /// The most participants that a call may ever listen to. Each is followed until the call ends.
     pub const MOST_PARTICIPANTS: usize = 256;
-    /// How many tracks a call may publish, and as many that it may subscribe to (a session carries
-    /// at most 128 subscriptions).
+    /// The most tracks that a call may publish, and the most that it may subscribe to at a time. A
+    /// session carries at most 128 subscriptions.
     pub const MOST_TRACKS: usize = 64;
-    /// How long the name of a room, participant or track may be, in bytes.
+    /// The longest name of a room, participant or track, in bytes.
     pub const LONGEST_NAME: usize = limits::LONGEST_NAME;
 
-    /// The first epoch of a process that begins at a time by its host's clock. It rises with the clock. If that was
-    /// set back, two may begin at the same millisecond: they are told apart by the seeds of their randomness.
+    /// The first epoch of a process that starts at `unix_millis`, milliseconds since 1970. Epochs
+    /// rise with the host's clock. If the clock was set back, two processes may start in the same
+    /// millisecond, and the seeds of their randomness make their epochs differ.
     #[must_use]
     pub const fn epoch_at(unix_millis: u64, seed: u64) -> u64 {
         unix_millis.saturating_mul(1_000).saturating_add(seed % 1_000)
     }
 
-    /// A configuration with every default.
+    /// A configuration with every default: `relay` is the only relay, in the driver's format.
     pub fn new(
         relay: impl Into<String>,
         room: impl Into<String>,
@@ -114,7 +124,11 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot work, by the name of the field.
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ensure(!self.relays.is_empty(), "relays", "must name at least one relay")?;
         ensure(self.relays.len() <= Self::MOST_RELAYS, "relays", "must name at most 16 relays")?;

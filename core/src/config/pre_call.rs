@@ -1,4 +1,4 @@
-//! How to test a call before it is made (R30).
+//! The configuration of a pre-call test (requirement R30).
 
 use core::time::Duration;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ConfigError, ensure};
 
-/// How to test.
+/// The length of a pre-call test, and the frames that it sends (requirement R30).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreCallConfig {
-    /// How long the test may take in all.
+    /// How long the whole test may take: longer than `frames` times `interval`. Default: 5 s.
     pub limit: Duration,
-    /// How many frames go through the relay and back.
+    /// The number of frames that are sent through the relay and back, at least 1. Default: 50.
     pub frames: u32,
-    /// How far they are apart.
+    /// The time between two frames. Default: 20 ms.
     pub interval: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! How hard and how long a call tries to come back (requirement R12): data, not code.
+//! Retry policies as data (requirement R12): the pauses, number and total time of attempts.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::api::error::{ConfigError, ensure};
 use crate::api::limits;
 use crate::api::time::doubled;
 
-/// How the pause before an attempt grows with the number of attempts before it.
+/// The growth of the pause before an attempt, by the number of pauses before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Growth {
@@ -18,36 +18,38 @@ pub enum Growth {
     Linear,
 }
 
-/// The pauses between attempts, their number, and the time they may take in all.
+/// The pauses between attempts, their number, and their total time (requirement R12).
 ///
-/// With `racing` = 1 attempts follow one another: a pause starts when the attempt before it has
-/// failed. With more, a pause starts when the attempt before it *started*, so that up to `racing`
-/// of them run side by side and the first to succeed wins. While as many are in flight, the next one
-/// waits for one of them to end: each has its whole `attempt_timeout`.
+/// If `racing` is 1, attempts follow one another: a pause starts when the previous attempt failed.
+/// If `racing` is greater, a pause starts when the previous attempt *started*. Up to `racing`
+/// attempts are in flight at once, and the first to succeed wins. The next one waits until one of
+/// them ends, so that each has its whole `attempt_timeout`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
-    /// Whether the first attempt of an incident is made without a pause (only while the budget is
-    /// full). The first attempt to set a call up always is.
+    /// Whether the first attempt of an incident is made without a pause, if the retry budget is
+    /// unused. The first attempt to set up a call never has a pause.
     pub immediate_first: bool,
-    /// The first pause.
+    /// The first pause, at least 1 ms.
     pub initial: Duration,
-    /// How the pause grows.
+    /// The growth of the pause.
     pub growth: Growth,
     /// The longest pause.
     pub max: Duration,
-    /// How much of a pause is left to chance, in percent: a pause is drawn evenly from
-    /// `bound × (100 − jitter_percent) / 100 ..= bound`.
+    /// The random share of a pause, in percent (0 to 100). A pause is drawn evenly from
+    /// `bound × (100 − jitter_percent) / 100 ..= bound`, where [`RetryPolicy::bound`] is the bound.
     pub jitter_percent: u8,
-    /// How many attempts an incident may use.
+    /// How many attempts an incident may use, with those since the last stable session.
     pub attempts: u32,
-    /// How long the recovery of an incident may take in all, connect time included.
+    /// How long the recovery of an incident may take in all, until the call is live again, with
+    /// recoveries since the last stable session.
     pub window: Duration,
-    /// How many attempts may be in flight at once.
+    /// How many attempts may be in flight at once, 1 to 16.
     pub racing: u8,
-    /// How long one attempt may take to reach a usable session.
+    /// How long one attempt may take, from the query for its credential to MoQ SETUP.
     pub attempt_timeout: Duration,
-    /// How long a session must have been up before the budget is whole again (R8).
+    /// How long a session must have been live to be stable. Then the retry budget is whole again
+    /// (requirement R8).
     pub stable_after: Duration,
 }
 
@@ -55,7 +57,8 @@ impl RetryPolicy {
     /// The names that [`RetryPolicy::named`] knows.
     pub const NAMES: [&'static str; 4] = ["interactive", "strict", "patient", "simple"];
 
-    /// The default, for conversation: attempts race 250 to 750 ms apart for up to 30 s.
+    /// The default, for conversations: attempts race, with pauses of 250 to 750 ms before jitter;
+    /// 60 attempts; 30 s in all.
     pub const fn interactive() -> Self {
         Self {
             immediate_first: true,
@@ -71,7 +74,8 @@ impl RetryPolicy {
         }
     }
 
-    /// Source S1: at once, then after 1, 2, 4 and 8 s with jitter; 5 attempts; 30 s in all.
+    /// The strict schedule of requirement R12: at once, then after 1, 2, 4 and 8 s with jitter;
+    /// 5 attempts; 30 s in all.
     pub const fn strict() -> Self {
         Self {
             immediate_first: true,
@@ -87,7 +91,8 @@ impl RetryPolicy {
         }
     }
 
-    /// Source S2: after 1, 2, 4, 8, 16 s, then every 30 s; 10 attempts. The window holds them all.
+    /// The patient schedule of requirement R12: after 1, 2, 4, 8, 16 s, then every 30 s; 10
+    /// attempts. The window of 240 s is long enough for all of them.
     pub const fn patient() -> Self {
         Self {
             immediate_first: false,
@@ -103,7 +108,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Source S4: after 2, 4 and 6 s; 3 attempts; 30 s in all.
+    /// The simple schedule of requirement R12: after 2, 4 and 6 s; 3 attempts; 30 s in all.
     pub const fn simple() -> Self {
         Self {
             immediate_first: false,
@@ -119,7 +124,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The policy of that name, if there is one.
+    /// The policy of that name; `None` if there is none.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "interactive" => Some(Self::interactive()),
@@ -130,7 +135,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The bound of the next pause, when `pauses` were made before it.
+    /// The bound of the next pause after `pauses` earlier ones, before its jitter.
     pub fn bound(&self, pauses: u32) -> Duration {
         let grown = match self.growth {
             Growth::Exponential => doubled(self.initial, pauses, self.max),
@@ -139,7 +144,11 @@ impl RetryPolicy {
         grown.min(self.max)
     }
 
-    /// Refuses a policy that is empty, unpaced or contradicts itself.
+    /// Checks that the policy makes attempts, has pauses and does not contradict itself.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ensure(self.attempts > 0, "policy.attempts", "must be at least 1")?;
         ensure(
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_their_maximum_and_no_further_however_many_there_were() {
+    fn pauses_grow_to_their_maximum_and_no_further() {
         let patient = RetryPolicy::patient();
         let bounds: Vec<u64> = (0..7).map(|pauses| patient.bound(pauses).as_secs()).collect();
         assert_eq!(bounds, [1, 2, 4, 8, 16, 30, 30]);

@@ -1,4 +1,5 @@
-//! The attempts to get a session: paced, bounded, racing as far as the policy allows.
+//! The attempts to get a session: paced and bounded by the policy. At most `racing` dials are in
+//! flight at once.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,15 +16,16 @@ use crate::connect::retry_budget::RetryBudget;
 use crate::context::Context;
 use crate::context::soonest::soonest;
 
-/// So often is the renewal of a session tried again where it is, before it is tried elsewhere.
+/// How often the renewal of a session is retried on its own relay before other relays are tried.
 const RENEWALS_AT_ONE_RELAY: u32 = 3;
 
-/// A session that comes up elsewhere first waits for home, within these bounds: for as long as it took itself and
-/// half of it more, and for three round trips of the path that home was last reached by. Home needs two.
+/// Bounds of the time for which a session on another relay waits for the home relay. Within them it
+/// waits for 1.5 times as long as its own dial took, and at least for three round trips of the path
+/// to home that was lost. Home needs two.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The incident that a campaign is to end.
+/// The incident that a series of attempts recovers from.
 #[derive(Clone, Debug)]
 pub(crate) struct Incident {
     pub(crate) id: IncidentId,
@@ -34,43 +36,44 @@ pub(crate) struct Incident {
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectAttempts {
-    /// What is being recovered from; `None` while the call is set up for the first time.
+    /// What the call recovers from; `None` while the call is set up for the first time.
     pub(crate) incident: Option<Incident>,
     pub(crate) started: Timestamp,
-    /// What there was to spend when it began.
-    pub(crate) before: RetryBudget,
-    /// Attempts of this campaign, as opposed to those of the budget.
+    /// The retry budget as it was when this series began.
+    pub(crate) budget_at_start: RetryBudget,
+    /// Attempts of this series alone; the retry budget counts those of earlier series, too.
     pub(crate) made: u32,
-    /// What the first failed attempt and the last one ended with.
+    /// The causes of the first failed attempt and of the last one.
     pub(crate) first_failure: Option<Cause>,
     pub(crate) last_failure: Option<Cause>,
     window_ends: Timestamp,
     next_attempt: Option<Timestamp>,
     /// When the first attempt is due by the policy alone.
     without_head_start: Option<Timestamp>,
-    /// The next attempt is due, and waits for one in flight to end.
+    /// Whether the next attempt is due, and waits until one in flight ends.
     waits_for_slot: bool,
     dials: Vec<Dial>,
-    /// Of the dials, the one that has become a session elsewhere and waits for home. It gives that up where another
-    /// one would give itself up.
+    /// The dial that has become a session on another relay and waits for the home relay. The wait
+    /// ends at the dial's `deadline`.
     fallback: Option<SessionId>,
-    /// Whether there was a session already: the next one is taken wherever it is.
+    /// Whether this series had a session already: the next one is used on whichever relay it is.
     had_session: bool,
 }
 
-/// How a campaign stands after time has passed.
+/// The progress of a series of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Something is in flight or will be.
+    /// An attempt is in flight or planned.
     Running,
-    /// Attempts or window are used up.
+    /// The attempts or the window are used up.
     Exhausted,
-    /// That session is up, and nothing better comes.
+    /// That session is up, and no better one is expected.
     UseFallback(SessionId),
 }
 
 impl ConnectAttempts {
-    /// `head_start`: how long the old path has to come back by migration before the first dial.
+    /// `head_start`: how long the first dial waits, for the old path to recover by migration or for
+    /// the relay list.
     pub(crate) fn start(
         incident: Option<Incident>,
         head_start: Duration,
@@ -82,7 +85,7 @@ impl ConnectAttempts {
         let mut attempts = Self {
             incident,
             started: cx.now,
-            before: resources.retry_budget.clone(),
+            budget_at_start: resources.retry_budget.clone(),
             made: 0,
             first_failure: None,
             last_failure: None,
@@ -100,7 +103,7 @@ impl ConnectAttempts {
         attempts
     }
 
-    /// The old path cannot come back any more: nobody waits for it.
+    /// The old path cannot recover any more: the first attempt does not wait for it.
     pub(crate) fn end_head_start(&mut self) {
         if self.made == 0 {
             self.next_attempt = self.without_head_start;
@@ -115,12 +118,13 @@ impl ConnectAttempts {
         self.incident.as_ref().map(|incident| incident.cause.kind)
     }
 
-    /// Whether nothing was lost: a fresh session is wanted.
+    /// Whether nothing was lost: the application or a renewal wants a fresh session.
     pub(crate) fn is_voluntary(&self) -> bool {
         matches!(self.cause(), Some(CauseKind::Requested | CauseKind::CredentialRenewed))
     }
 
-    /// Whose turn it is. To renew a session is no reason to leave the relay, unless it cannot be reached.
+    /// Which relay gets the next attempt, counted from the home relay. A renewal is no reason to
+    /// leave a relay, unless that cannot be reached.
     fn relay_index(&self, retry_budget: &RetryBudget) -> u32 {
         match self.cause() {
             Some(CauseKind::CredentialRenewed) => self.made.saturating_sub(RENEWALS_AT_ONE_RELAY),
@@ -132,12 +136,12 @@ impl ConnectAttempts {
         self.window_ends
     }
 
-    /// The dial of that name, if it is out.
+    /// The dial of `session`, if it has been sent.
     pub(crate) fn dialing(&self, session: SessionId) -> Option<&Dial> {
         self.dials.iter().find(|dial| dial.is_in_flight(session))
     }
 
-    /// The provider has a credential for `relay`: whoever waited for it goes.
+    /// The provider answered with a credential for `relay`: the dials that waited for it are sent.
     pub(crate) fn credential_arrived(
         &mut self,
         relay: &str,
@@ -149,7 +153,7 @@ impl ConnectAttempts {
         }
     }
 
-    /// The provider has none: whoever waited for it has failed; whether anybody did.
+    /// The provider has no credential: the dials that waited for it fail. Returns whether any did.
     pub(crate) fn credential_failed(
         &mut self,
         relay: &str,
@@ -170,7 +174,7 @@ impl ConnectAttempts {
         self.dials.len()
     }
 
-    /// When it wants attention; at once, if there is nothing left to be tried.
+    /// When an attempt, a timeout or the window's end is due; at once if nothing is left to try.
     pub(crate) fn deadline(&self) -> Timestamp {
         if self.progress() != Progress::Running {
             return self.started;
@@ -179,7 +183,7 @@ impl ConnectAttempts {
         soonest([self.next_attempt, dials]).map_or(self.window_ends, |at| at.min(self.window_ends))
     }
 
-    /// Gives up late dials and makes the attempt that is due.
+    /// Times out late dials and makes the attempt that is due.
     pub(crate) fn advance(
         &mut self,
         resources: &mut ConnectResources,
@@ -204,27 +208,27 @@ impl ConnectAttempts {
         self.progress()
     }
 
-    /// The session that waits for home, if it has waited long enough by then.
+    /// The session that waits for the home relay, if its wait is over at `now`.
     fn fallback_by(&self, now: Timestamp) -> Option<SessionId> {
         let over = |dial: &&Dial| Some(dial.session) == self.fallback && dial.deadline <= now;
         self.dials.iter().find(over).map(|dial| dial.session)
     }
 
-    /// What the first attempt had to wait for is there.
+    /// Makes the first attempt: the answer about relays that it waited for has arrived.
     pub(crate) fn begin(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         if self.made == 0 {
             self.attempt_now(resources, cx);
         }
     }
 
-    /// Makes the planned attempt now, unless one is in flight: asking often makes no more of them.
+    /// Makes the planned attempt now, unless one is in flight: repeated calls add no attempts.
     pub(crate) fn attempt_now(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         if self.dials.is_empty() && self.next_attempt.is_some() {
             self.attempt(resources, cx);
         }
     }
 
-    /// A dial failed. An outdated one changes nothing.
+    /// A dial failed. An outdated `session` changes nothing.
     pub(crate) fn failed(&mut self, session: SessionId, cause: Cause, cx: &mut Context<'_>) {
         let Some(index) = self.dials.iter().position(|dial| dial.session == session) else {
             return;
@@ -248,8 +252,8 @@ impl ConnectAttempts {
         }
     }
 
-    /// The session that an attempt had led to was lost before it had joined.
-    pub(crate) fn resume(
+    /// A session that an attempt had led to was lost before it had joined: the series continues.
+    pub(crate) fn session_lost(
         &mut self,
         session: SessionId,
         cause: Cause,
@@ -261,9 +265,10 @@ impl ConnectAttempts {
         self.schedule(resources, cx);
     }
 
-    /// A dial succeeded. If it is elsewhere, home has a moment to answer, too, once: the others are most likely to be
-    /// there, and to find out later costs them and us seconds. It is dialled anew, by a dial that has seen nothing of
-    /// the outage. `rtt` is that of the path that was lost. Whether there is anything to wait for.
+    /// A dial succeeded. If it reached another relay, the home relay gets a moment to answer, once:
+    /// the others are most likely on it, and to learn that later costs them and us seconds. Home is
+    /// dialled anew, because a fresh dial has seen nothing of the outage. `rtt` is that of the path
+    /// that was lost. Returns whether the session waits.
     pub(crate) fn wait_for_home(
         &mut self,
         session: SessionId,
@@ -278,8 +283,9 @@ impl ConnectAttempts {
         if self.fallback == Some(session) {
             return true;
         }
-        // Where sessions come up and drop, home is not the place to be.
-        let had_session = mem::replace(&mut self.had_session, true) || self.before.attempts > 0;
+        // Sessions come up and drop: the home relay is not worth a wait.
+        let had_session =
+            mem::replace(&mut self.had_session, true) || self.budget_at_start.attempts > 0;
         if had_session || cx.config.policy.racing == 1 || self.dials[index].relay == home {
             return false;
         }
@@ -299,12 +305,12 @@ impl ConnectAttempts {
         self.progress() == Progress::Running
     }
 
-    /// The session that is up, and waits for home.
+    /// The session that is up on another relay, and waits for the home relay.
     pub(crate) fn fallback(&self) -> Option<SessionId> {
         self.fallback
     }
 
-    /// A session is to be taken: the race is over, and the others are closed.
+    /// Takes the dial whose session the call uses: the race is over, and other dials are closed.
     pub(crate) fn take_winner(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
         let index = self.dials.iter().position(|dial| dial.is_in_flight(session))?;
         let dial = self.dials.remove(index);
@@ -315,7 +321,7 @@ impl ConnectAttempts {
         Some(dial)
     }
 
-    /// Closes every dial and plans no further one.
+    /// Closes every dial and plans no further attempt.
     pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
         self.next_attempt = None;
         self.waits_for_slot = false;
@@ -342,7 +348,7 @@ impl ConnectAttempts {
     fn note_failure(&mut self, session: SessionId, cause: Cause, cx: &mut Context<'_>) {
         let incident = self.incident_id();
         cx.out.event(Event::AttemptFailed { incident, session, cause: cause.clone() });
-        // What would have been final was not, if there is another one: the credential has been refreshed.
+        // A final cause was not final if another attempt followed: the credential was refreshed.
         let was_final = |first: &Cause| first.kind.final_code().is_some();
         if self.first_failure.as_ref().is_none_or(was_final) {
             self.first_failure = Some(cause.clone());
@@ -364,7 +370,7 @@ impl ConnectAttempts {
     fn attempt(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
         if self.dials.len() >= usize::from(policy.racing) {
-            // Each attempt has its time: on a long path, handshakes take several pauses.
+            // Each dial gets its full timeout: on a long path, a handshake takes several pauses.
             self.next_attempt = self.dials.iter().map(|dial| dial.deadline).min();
             self.waits_for_slot = true;
             return;

@@ -1,29 +1,29 @@
-//! What we show a relay to be let in: held as long as it is valid, and refreshed before a dial that
-//! would show one that is not (R32).
+//! The credentials that relays are presented (R32). A credential is held while it is valid, and a
+//! new one is queried before a dial that could present an expired one.
 
-use crate::api::credential::{Credential, Token};
-use crate::connect::provider_query::ProviderQuery;
-use crate::context::Context;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
+use crate::api::credential::{Credential, Token};
 use crate::api::id::QueryId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
+use crate::connect::provider_query::ProviderQuery;
+use crate::context::Context;
 
-/// Which of the credentials that a relay was ever shown: they are counted.
+/// The number of a credential among all that the provider gave this call; 0 stands for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CredentialVersion(u32);
 
-/// What there is to show a relay.
+/// Whether there is a credential to present to a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialStatus {
-    /// Nothing: relays of this call ask for nothing.
+    /// The relays of this call need no credential.
     NotNeeded,
-    /// With when it expires.
+    /// The token, its version, and when it expires.
     Held(Token, CredentialVersion, Option<Timestamp>),
-    /// The provider is being asked.
+    /// The provider has not answered yet.
     Pending,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum CredentialStatus {
 struct Entry {
     held: Option<(Token, Option<Timestamp>)>,
     version: CredentialVersion,
-    /// The newest one that the relay refused.
+    /// The newest version that the relay refused.
     refused: Option<CredentialVersion>,
     query: ProviderQuery,
 }
@@ -45,8 +45,8 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// What to show `relay` on a dial that may take until `until`; asks for it if there is nothing
-    /// that will be valid by then.
+    /// The credential for a dial to `relay` that may take until `until`. Queries the provider if no
+    /// credential is held that is still valid then.
     pub(crate) fn present(
         &mut self,
         relay: &str,
@@ -67,7 +67,7 @@ impl Credentials {
         CredentialStatus::Pending
     }
 
-    /// Asks for another one, whatever is held.
+    /// Queries the provider for another credential, whatever is held.
     pub(crate) fn query(&mut self, relay: &str, cx: &mut Context<'_>) {
         let timeout = cx.config.directory.answer_timeout;
         if let Some(query_id) = self.entry(relay).query.open(timeout, cx) {
@@ -75,7 +75,7 @@ impl Credentials {
         }
     }
 
-    /// What the provider has just answered for `relay`.
+    /// The credential for `relay` that the provider has just answered with.
     pub(crate) fn held(&self, relay: &str) -> CredentialStatus {
         match self.entries.get(relay) {
             Some(Entry { held: Some((token, expires)), version, .. }) => {
@@ -85,7 +85,7 @@ impl Credentials {
         }
     }
 
-    /// The provider answered: for which relay, if that was asked.
+    /// The provider answered; returns for which relay, if the query is open.
     pub(crate) fn answered(
         &mut self,
         query_id: QueryId,
@@ -102,14 +102,14 @@ impl Credentials {
         Some(relay)
     }
 
-    /// The provider has none: for which relay, if that was asked.
+    /// The provider has no credential; returns for which relay, if the query is open.
     pub(crate) fn failed(&mut self, query_id: QueryId) -> Option<String> {
         let (relay, entry) = self.pending(query_id)?;
         entry.query.close();
         Some(relay.clone())
     }
 
-    /// A relay does not want to see that one again: the next dial asks for another.
+    /// A relay refused that version to a probe: the next dial queries another one.
     pub(crate) fn forget(&mut self, relay: &str, version: CredentialVersion) {
         if let Some(entry) = self.entries.get_mut(relay)
             && entry.version == version
@@ -118,11 +118,12 @@ impl Credentials {
         }
     }
 
-    /// A relay refused what it was shown: whether another one may help. The next dial asks for it.
+    /// A relay refused the version that it was presented. Returns whether another one may help: the
+    /// next dial queries it.
     pub(crate) fn refused(&mut self, relay: &str, version: CredentialVersion) -> bool {
         let entry = self.entry(relay);
         if version < entry.version || entry.refused == Some(version) {
-            // Dials that raced were shown the same one; or there is a newer one already.
+            // Another dial of a race presented the same version, or a newer one has arrived.
             return true;
         }
         let first = entry.refused.is_none();
@@ -131,17 +132,17 @@ impl Credentials {
         first
     }
 
-    /// A relay let us in: who refused what before that has no part in what follows.
+    /// A relay accepted a session: earlier refusals do not count any more.
     pub(crate) fn accepted(&mut self) {
         self.entries.values_mut().for_each(|entry| entry.refused = None);
     }
 
     fn entry(&mut self, relay: &str) -> &mut Entry {
         if self.entries.len() >= Config::MOST_RELAYS && !self.entries.contains_key(relay) {
-            // A directory that has changed leaves relays behind that are dialled no more.
-            let unasked = self.entries.iter().find(|(_, entry)| !entry.query.is_open());
-            let least = unasked.or(self.entries.first_key_value()).map(|(relay, _)| relay.clone());
-            least.and_then(|relay| self.entries.remove(&relay));
+            // A relay list that changed leaves entries of relays that are dialled no more.
+            let idle = self.entries.iter().find(|(_, entry)| !entry.query.is_open());
+            let evicted = idle.or(self.entries.first_key_value()).map(|(relay, _)| relay.clone());
+            evicted.and_then(|relay| self.entries.remove(&relay));
         }
         self.entries.entry(relay.into()).or_default()
     }
@@ -173,24 +174,24 @@ mod tests {
     }
 
     #[test]
-    fn who_is_forgotten_for_others_is_nobody_who_waits_and_what_was_shown_to_them_is_told_apart() {
+    fn evicting_a_relay_keeps_pending_queries_and_credential_versions() {
         let (mut credentials, mut bench) = (Credentials::default(), TestBench::default());
         let token = || Token { token_type: 0, secret: Secret::new("token") };
         let answer = |credentials: &mut Credentials, query_id| {
             let credential = Credential { token: token(), valid_for: None };
             credentials.answered(query_id, credential, Timestamp::ZERO)
         };
-        let waits = present(&mut credentials, "a waits", &mut bench).expect("asked");
+        let pending = present(&mut credentials, "a waits", &mut bench).expect("queried");
         for number in 0..Config::MOST_RELAYS {
             let query_id = present(&mut credentials, &format!("b{number:02}"), &mut bench);
-            answer(&mut credentials, query_id.expect("asked")).expect("was asked");
+            answer(&mut credentials, query_id.expect("queried")).expect("is open");
         }
         assert_eq!(credentials.entries.len(), Config::MOST_RELAYS);
-        assert_eq!(answer(&mut credentials, waits).as_deref(), Some("a waits"));
-        // The first of the others has been forgotten: what it was shown then is not what it is shown now.
-        let again = present(&mut credentials, "b00", &mut bench).expect("asked again");
-        answer(&mut credentials, again).expect("was asked");
-        assert!(credentials.refused("b00", CredentialVersion(1)), "that was another one");
+        assert_eq!(answer(&mut credentials, pending).as_deref(), Some("a waits"));
+        // The first of the others was evicted. Its version of then is not its version of now.
+        let again = present(&mut credentials, "b00", &mut bench).expect("queried again");
+        answer(&mut credentials, again).expect("is open");
+        assert!(credentials.refused("b00", CredentialVersion(1)), "another version");
         assert!(matches!(credentials.held("b00"), CredentialStatus::Held(..)));
     }
 }

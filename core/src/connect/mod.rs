@@ -1,4 +1,4 @@
-//! From no session to a session: which relay, with which credential, how often and for how long.
+//! Connecting: to which relay, with which credential, how often and for how long.
 
 mod attempts;
 mod credentials;

@@ -1,9 +1,6 @@
-//! Which relays there are (R32): a list that was remembered or answered, valid for an hour; else
-//! what the configuration names.
+//! The relays of a call (R32): a list that was remembered or answered, valid for an hour; without
+//! one, the relays of the configuration.
 
-use crate::config::DirectoryConfig;
-use crate::connect::provider_query::ProviderQuery;
-use crate::context::Context;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,16 +9,20 @@ use crate::api::id::QueryId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::config::Config;
+use crate::config::DirectoryConfig;
+use crate::connect::provider_query::ProviderQuery;
+use crate::context::Context;
 
-/// The relays of a call, and which of them it calls home.
+/// The relays of a call, and which of them is its home relay.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RelayList {
-    /// Remembered or answered; even when it has expired, better than a list written long ago.
+    /// Remembered or answered. Even when expired, it is better than a list configured long ago.
     list: Option<Vec<String>>,
     expires: Timestamp,
     query: ProviderQuery,
-    /// Where the last session was that was stable or the first of its call, or where we came to meet somebody since: an
-    /// incident's first attempt goes there, as long as the list names it. Else it goes to whichever is named first.
+    /// The relay of the last stable session, or of the call's first one, or the one to which this
+    /// call moved since to meet a peer. An incident's first attempt goes there, as long as the list
+    /// names it; otherwise it goes to the first relay of the list.
     home: Option<String>,
 }
 
@@ -49,18 +50,18 @@ impl RelayList {
         &relays[(home.unwrap_or(0) + attempt as usize) % relays.len()]
     }
 
-    /// Where an incident's first attempt goes.
+    /// The relay of an incident's first attempt.
     pub(crate) fn home<'a>(&'a self, config: &'a Config) -> &'a str {
         self.relay(0, config)
     }
 
-    /// `relay` is where we belong: a session with it has proven stable, or the others are there.
+    /// Makes `relay` the home relay: a session with it was stable, or the others are on it.
     pub(crate) fn set_home(&mut self, relay: &str) {
         self.home = Some(relay.into());
     }
 
-    /// Asks for a list if there is none that is valid; how long to wait for it, because there is
-    /// none at all. A call that is being recovered does not wait.
+    /// Queries a list if none is valid. Returns how long to wait for it, if there is no list at
+    /// all. A recovery does not wait.
     pub(crate) fn refresh(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let config = &cx.config.directory;
         if !config.provider || (self.list.is_some() && cx.now < self.expires) {
@@ -73,12 +74,12 @@ impl RelayList {
         self.list.is_none().then_some(wait)
     }
 
-    /// The provider answered, with nothing if it failed; whether that was asked.
+    /// The provider answered, with an empty list if it failed; returns whether the query is open.
     pub(crate) fn answered(
         &mut self,
         query_id: QueryId,
         mut relays: Vec<String>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> bool {
         if !self.query.is(query_id) {
             return false;
@@ -99,7 +100,7 @@ mod tests {
     use crate::context::testing::TestBench;
 
     #[test]
-    fn home_is_where_it_was_once_a_list_names_it_again() {
+    fn home_is_restored_once_a_list_names_it_again() {
         let mut bench = TestBench::default();
         bench.config.directory.provider = true;
         let mut list = RelayList::new(&bench.config.directory, Timestamp::ZERO);
@@ -110,7 +111,7 @@ mod tests {
                 panic!("queried")
             };
             let relays = relays.iter().map(|relay| String::from(*relay)).collect();
-            assert!(list.answered(query_id, relays, &bench.context()));
+            assert!(list.answered(query_id, relays, &mut bench.context()));
         };
         let config = TestBench::default().config;
         list.set_home("north");

@@ -1,4 +1,4 @@
-//! What attempts draw on and leave behind for the next ones.
+//! The resources of connecting: what outlives a series of attempts.
 
 use crate::api::time::Timestamp;
 use crate::config::Config;
@@ -6,7 +6,7 @@ use crate::connect::credentials::Credentials;
 use crate::connect::relay_list::RelayList;
 use crate::connect::retry_budget::RetryBudget;
 
-/// Everything about connecting that outlives a series of attempts.
+/// The relays, the credentials and the retry budget of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectResources {
     pub(crate) relays: RelayList,

@@ -1,16 +1,16 @@
-//! The budget of an incident: how many attempts and how much time are left, and the next pause.
+//! The retry budget: how much of the attempts and the time of a policy is used, and the next pause.
 
-use crate::context::backoff::jittered;
 use core::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::RetryPolicy;
+use crate::context::backoff::jittered;
 
-/// What has been used of the policy's attempts and window.
+/// How much of the policy's attempts and window is used.
 ///
-/// It outlives the incident: a session that comes up and drops again finds the budget as it left
-/// it, and only stable uptime makes it whole (R8). Time with a session up is not spent.
+/// It outlives the incident: a session that comes up and drops again finds the budget as it was,
+/// and only stable uptime makes it whole (R8). Time with a session up does not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RetryBudget {
     pub(crate) attempts: u32,
@@ -19,7 +19,7 @@ pub(crate) struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// Takes the next pause.
+    /// Draws the next pause of the policy, and counts it.
     pub(crate) fn pause(&mut self, policy: &RetryPolicy, rng: &mut ChaCha8Rng) -> Duration {
         let bound = policy.bound(self.pauses);
         self.pauses = self.pauses.saturating_add(1);

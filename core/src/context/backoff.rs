@@ -1,4 +1,4 @@
-//! Pauses before something is tried again.
+//! Random pauses before a retry.
 
 use core::time::Duration;
 
@@ -23,7 +23,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng as _;
 
     #[test]
-    fn a_pause_stays_within_its_bound_and_reaches_both_ends_of_it() {
+    fn a_pause_spans_exactly_its_jitter_range() {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let bound = Duration::from_secs(1);
         let mut shortest = bound;

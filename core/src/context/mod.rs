@@ -1,4 +1,4 @@
-//! What every part of the machine needs to do its work, handed down instead of reached for.
+//! The context of one input: what every part of the state machine needs, passed as an argument.
 
 pub(crate) mod backoff;
 pub(crate) mod outbox;
@@ -18,8 +18,8 @@ use crate::config::Config;
 use crate::context::backoff::jittered;
 use crate::context::outbox::Outbox;
 
-/// The working place of one [`Supervisor::handle`](crate::Supervisor::handle): the time that it was
-/// given, and what outlives the states.
+/// The time of one call of [`Supervisor::handle`](crate::Supervisor::handle), and what outlives the
+/// states.
 pub(crate) struct Context<'a> {
     pub(crate) now: Timestamp,
     pub(crate) config: &'a Config,
@@ -29,20 +29,20 @@ pub(crate) struct Context<'a> {
     pub(crate) telemetry: &'a mut Telemetry,
 }
 
-/// Pauses before a request to a healthy relay is made again: 100 ms, doubling to 2 s, half of each
-/// left to chance. A policy has no say here, because the call itself is not in danger.
+/// Pauses before a request to a healthy relay is repeated: 100 ms, doubling to 2 s, half of each
+/// random. The policy does not apply here, because the call itself is not in danger.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
 
 impl Context<'_> {
-    /// When to make a request again that has failed `failures` times in a row.
+    /// When to repeat a request that has failed `failures` times in a row.
     pub(crate) fn retry_at(&mut self, failures: u32) -> Timestamp {
         let bound = doubled(FIRST_RETRY, failures.saturating_sub(1), LONGEST_RETRY);
         self.now + jittered(bound, 50, self.rng)
     }
 }
 
-/// The desk of a supervisor: its fields, borrowed one by one, so that its state stays free.
+/// The [`Context`] of a supervisor. Borrows the fields one by one, so that the state stays free.
 macro_rules! cx {
     ($call:ident) => {
         &mut $crate::context::Context {

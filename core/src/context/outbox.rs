@@ -1,11 +1,12 @@
-//! Outputs waiting to be taken.
+//! The outputs that wait for the driver, in order.
 
 use alloc::collections::VecDeque;
 
 use crate::api::event::Event;
 use crate::api::output::Output;
 
-/// The queue between the state machine and [`Supervisor::poll_output`](crate::Supervisor::poll_output).
+/// The queue from the state machine to
+/// [`Supervisor::poll_output`](crate::Supervisor::poll_output).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox(VecDeque<Output>);
 

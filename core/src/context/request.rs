@@ -1,14 +1,14 @@
-//! The life of a request to a relay, from wanted to accepted, and again after it failed.
+//! The life of a request to a relay: from unsent to accepted, with retries after failures.
 
 use crate::api::time::Timestamp;
 use crate::context::Context;
 
-/// How often a request has failed in a row. Each failure makes the pause before the next try longer.
+/// How often a request has failed in a row. Each failure lengthens the pause before the next try.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failures(u32);
 
 impl Failures {
-    /// Counts a failure; when to try again.
+    /// Counts a failure; returns when to try again.
     pub(crate) fn next_try(&mut self, cx: &mut Context<'_>) -> Timestamp {
         self.0 = self.0.saturating_add(1);
         cx.retry_at(self.0)
@@ -23,7 +23,7 @@ impl Failures {
     }
 }
 
-/// A request that is sent once per session and sent again, after a pause, if it fails there.
+/// A request that is sent once per session and repeated there, after a pause, if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request<Id> {
     state: State<Id>,
@@ -32,7 +32,7 @@ pub(crate) struct Request<Id> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State<Id> {
-    /// Nothing was sent on this session.
+    /// Not sent on this session yet.
     Unsent,
     Sent(Id),
     Accepted(Id),
@@ -64,7 +64,7 @@ impl<Id: Copy + Eq> Request<Id> {
         }
     }
 
-    /// When to send it again.
+    /// When to repeat a failed request.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             State::Failed { retry_at } => Some(retry_at),
@@ -72,7 +72,7 @@ impl<Id: Copy + Eq> Request<Id> {
         }
     }
 
-    /// Whether it is time to send a failed request again.
+    /// Whether it is time to repeat a failed request.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.deadline().is_some_and(|at| now >= at)
     }
@@ -81,7 +81,7 @@ impl<Id: Copy + Eq> Request<Id> {
         self.state = State::Sent(id);
     }
 
-    /// The relay accepted `id`; whether that is the request that waits for an answer.
+    /// The relay accepted `id`; returns whether that request waited for an answer.
     pub(crate) fn accepted(&mut self, id: Id) -> bool {
         let answered = self.state == State::Sent(id);
         if answered {
@@ -91,7 +91,7 @@ impl<Id: Copy + Eq> Request<Id> {
         answered
     }
 
-    /// The relay refused `id`, or ended what it had accepted. An outdated identifier changes nothing.
+    /// The relay refused `id`, or ended it after accepting it. An outdated `id` changes nothing.
     pub(crate) fn failed(&mut self, id: Id, cx: &mut Context<'_>) {
         if self.id() == Some(id) {
             self.state = State::Failed { retry_at: self.failures.next_try(cx) };
@@ -105,7 +105,7 @@ mod tests {
     use crate::context::testing::TestBench;
 
     #[test]
-    fn a_request_waits_longer_after_each_failure_until_it_is_accepted() {
+    fn a_request_waits_longer_after_each_failure_until_accepted() {
         let (mut request, mut bench) = (Request::default(), TestBench::default());
         let mut pauses = [Timestamp::ZERO; 3];
         for (id, pause) in (0_u64..).zip(&mut pauses) {

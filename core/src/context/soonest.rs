@@ -1,14 +1,14 @@
-//! Which of several deadlines is next.
+//! The soonest of several deadlines.
 
 use crate::api::deadline::WakeReason;
 use crate::api::time::Timestamp;
 
-/// The soonest of several deadlines, where `None` is never.
+/// The soonest of several deadlines, where `None` means never.
 pub(crate) fn soonest<const N: usize>(deadlines: [Option<Timestamp>; N]) -> Option<Timestamp> {
     deadlines.into_iter().flatten().min()
 }
 
-/// The soonest of several deadlines, and its reason. Of two at one moment, the one offered first.
+/// The soonest of several deadlines, and its reason. Of two at one moment, the first one counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Soonest(Option<(Timestamp, WakeReason)>);
 
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_soonest_deadline_wins_and_of_two_equal_ones_the_first() {
+    fn the_soonest_deadline_wins_and_ties_go_to_the_first() {
         let at = Timestamp::from_millis;
         assert_eq!(soonest([None, Some(at(7)), Some(at(5)), None]), Some(at(5)));
         assert_eq!(soonest([None, None]), None);

@@ -1,4 +1,4 @@
-//! A context for unit tests of single parts.
+//! The owner of a [`Context`] in unit tests of single parts.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;

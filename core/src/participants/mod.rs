@@ -1,4 +1,4 @@
-//! The other participants: who is online, on which relay, and whether somebody answers.
+//! The other participants: their presence, their relay, and whether one of them answers.
 
 mod participant;
 mod presence;

@@ -1,4 +1,5 @@
-//! A participant that we listen to: which namespaces it has announced, and which is the newest.
+//! A remote participant: the namespaces that it announced, at most 32 of them, the newest one, and
+//! its presence.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -14,23 +15,24 @@ use crate::context::request::Request;
 use crate::context::soonest::soonest;
 use crate::participants::presence::{DISCOVERY_TIME, Presence, PresenceChange};
 
-/// How many namespaces of one participant are remembered. One that redials leaves its old one
-/// behind until the relay's idle timeout, so a few are normal; the newest are kept.
+/// How many namespaces of one participant are retained. A participant that redials leaves its old
+/// one behind until the relay's idle timeout, so a few are normal. The newest are retained.
 const MOST_EPOCHS: usize = 32;
 
-/// A followed participant.
+/// A participant whose namespaces we follow.
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteParticipant {
     pub(crate) participant: String,
     subscription: Request<NamespaceSubscriptionId>,
     epochs: BTreeSet<u64>,
-    /// What an earlier watch on this session knew. It holds until the new one had time to tell.
+    /// What an earlier subscription on this session had reported. It counts until the new
+    /// subscription has had time to report.
     unconfirmed: BTreeSet<u64>,
     confirmed_by: Option<Timestamp>,
-    /// A recovery of our own does not change it.
+    /// A recovery of our own session does not change it.
     presence: Presence,
-    /// Whether it has been on this relay since our session is there.
-    found: bool,
+    /// Whether the participant was on this relay at any time of our session.
+    seen_here: bool,
 }
 
 impl RemoteParticipant {
@@ -42,7 +44,7 @@ impl RemoteParticipant {
             unconfirmed: BTreeSet::new(),
             confirmed_by: None,
             presence: Presence::default(),
-            found: false,
+            seen_here: false,
         }
     }
 
@@ -50,7 +52,7 @@ impl RemoteParticipant {
         self.subscription.id() == Some(subscription)
     }
 
-    /// Where the participant is to be found: the newest namespace that it announced.
+    /// The epoch of the newest namespace that the participant announced.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.epochs.last().max(self.unconfirmed.last()).copied()
     }
@@ -63,36 +65,37 @@ impl RemoteParticipant {
         self.presence
     }
 
-    /// Whether it may be on another relay. Who was here until a moment ago most likely comes again; who was not found
-    /// here has come up elsewhere, or will come.
+    /// Whether the participant may be on another relay. One that was here until a moment ago most
+    /// likely reconnects here; one that was not seen here is on another relay, or still on its way.
     pub(crate) fn may_be_elsewhere(&self) -> bool {
-        self.presence.may_be_elsewhere() || !self.found && self.presence.is_away()
+        self.presence.may_be_elsewhere() || !self.seen_here && self.presence.is_away()
     }
 
     pub(crate) fn deadline(&self, rejoin: Duration) -> Option<Timestamp> {
         soonest([self.subscription.deadline(), self.confirmed_by, self.presence.deadline(rejoin)])
     }
 
-    /// Does what is due; whether it changed what is to be expected of the participant.
+    /// Does what is due. Returns whether that changed the newest namespace, or whether media is
+    /// expected of the participant.
     pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
         let before = (self.presence.is_expected(), self.newest());
         if self.confirmed_by.is_some_and(|at| cx.now >= at) {
             self.confirmed_by = None;
             self.unconfirmed.clear();
-            self.probe_relays(cx.now);
+            self.note_absence(cx.now);
         }
         if self.subscription.is_due(cx.now) {
             self.request(session, cx);
         }
         // Two deadlines may have passed at once.
         while let Some(change) = self.presence.advance(cx.now, cx.config.rejoin_timeout) {
-            self.tell(change, cx);
+            self.emit(change, cx);
         }
         (self.presence.is_expected(), self.newest()) != before
     }
 
-    /// The session that is about to begin follows the participant already: a relay refuses to be
-    /// asked twice (PREFIX_OVERLAP).
+    /// Takes over the subscription of a probe whose session the call will use: a relay refuses a
+    /// second one (PREFIX_OVERLAP).
     pub(crate) fn adopt(
         &mut self,
         namespace_subscription: NamespaceSubscriptionId,
@@ -105,7 +108,7 @@ impl RemoteParticipant {
         }
     }
 
-    /// Follows the participant on a session that does not do so yet.
+    /// Subscribes to the participant's namespaces on a session that has no such subscription yet.
     pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
         if self.subscription.is_unsent() {
             self.request(session, cx);
@@ -122,13 +125,13 @@ impl RemoteParticipant {
         });
     }
 
-    /// The session is gone, and with it what it knew.
+    /// The session is gone, and with it what it had reported.
     pub(crate) fn detach(&mut self) {
         self.subscription = Request::default();
         self.epochs.clear();
         self.unconfirmed.clear();
         self.confirmed_by = None;
-        self.found = false;
+        self.seen_here = false;
     }
 
     pub(crate) fn accepted(
@@ -140,12 +143,12 @@ impl RemoteParticipant {
             if !self.unconfirmed.is_empty() {
                 self.confirmed_by = Some(now + DISCOVERY_TIME);
             }
-            self.probe_relays(now);
+            self.note_absence(now);
         }
     }
 
-    /// Whether anybody is there, as far as is known.
-    fn probe_relays(&mut self, now: Timestamp) {
+    /// Notes that the participant is not here, if no namespace of it is known.
+    fn note_absence(&mut self, now: Timestamp) {
         if self.newest().is_none() {
             self.presence.went_away(now);
         }
@@ -161,29 +164,29 @@ impl RemoteParticipant {
     }
 
     pub(crate) fn added(&mut self, epoch: u64, cx: &mut Context<'_>) {
-        self.found = true;
+        self.seen_here = true;
         self.unconfirmed.remove(&epoch);
         self.epochs.insert(epoch);
         if self.epochs.len() > MOST_EPOCHS {
             self.epochs.pop_first();
         }
         if let Some(change) = self.presence.appeared() {
-            self.tell(change, cx);
+            self.emit(change, cx);
         }
     }
 
     pub(crate) fn removed(&mut self, epoch: u64, now: Timestamp) {
         if self.epochs.remove(&epoch) | self.unconfirmed.remove(&epoch) {
-            self.probe_relays(now);
+            self.note_absence(now);
         }
     }
 
-    /// If it went away only now, then to meet us where we were.
+    /// If the participant went away only now, it most likely went to meet us where we were.
     pub(crate) fn glare_suspected(&mut self) {
         self.presence.glare_suspected();
     }
 
-    fn tell(&self, change: PresenceChange, cx: &mut Context<'_>) {
+    fn emit(&self, change: PresenceChange, cx: &mut Context<'_>) {
         let participant = self.participant.clone();
         let event = match change {
             PresenceChange::Joined { rejoined } => {

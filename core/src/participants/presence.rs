@@ -1,53 +1,54 @@
-//! Whether a participant is there, as the application is told (R16).
+//! The presence of a participant, as it is reported to the application (R16).
 
 use core::time::Duration;
 
 use crate::api::time::Timestamp;
 
-/// A namespace may be gone for so long without a word: a participant that redials has the next one
-/// up within that.
+/// How long a namespace may be gone without a report: a participant that redials has its next
+/// namespace up within this time.
 const REDIAL_TIME: Duration = Duration::from_secs(2);
 
-/// A participant that nobody has seen yet is waited for this long once the relay looks out for it:
-/// if it is there, the relay says so at once.
+/// How long to wait for a participant that has not been seen, once the relay has accepted the
+/// namespace subscription: the relay announces a participant that is online at once.
 pub(crate) const DISCOVERY_TIME: Duration = Duration::from_millis(300);
 
-/// What changes about a participant, as the application is told.
+/// A change of presence, as it is reported to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PresenceChange {
-    /// It came; `rejoined` if it had been here before.
+    /// It arrived; `rejoined` if it had been here before.
     Joined { rejoined: bool },
-    /// It is not here, and may come back.
+    /// It is not here, and may return.
     Away,
     /// It has been away for too long.
     Left,
-    /// It is not here, and never was: nothing to tell.
+    /// It is not here, and never was: nothing is reported.
     NotYet,
 }
 
-/// Who goes away from where we came to meet it, within this of our coming, has most likely gone to meet us where we were:
-/// the sign of it was on its way when we came.
+/// If a peer leaves within this time of our arrival, we most likely swapped relays (glare): the end
+/// of its namespace was on its way to us when we arrived.
 pub(crate) const GLARE_WINDOW: Duration = Duration::from_secs(2);
 
-/// Whether a participant is there.
+/// The presence of a participant on our relay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Presence {
-    /// Nobody has looked yet.
+    /// No relay has accepted a namespace subscription yet.
     #[default]
     Unknown,
-    /// The relay looks out for it.
+    /// The relay accepted the namespace subscription, and has announced nothing so far.
     Discovering {
         since: Timestamp,
     },
     /// It has never been here.
     NeverSeen,
     Here,
-    /// Its namespace is gone; `announced` once the application knows.
+    /// Its namespace is gone; `announced` once that is reported to the application.
     Away {
         since: Timestamp,
         announced: bool,
     },
-    /// We came to meet it, and it left to meet us. The application need not know unless they miss each other again.
+    /// We moved to meet it, and it left to meet us. Nothing is reported unless both miss each other
+    /// again.
     Glare {
         since: Timestamp,
     },
@@ -60,12 +61,12 @@ impl Presence {
         self == Self::Here
     }
 
-    /// Whether it is here, or was a moment ago.
+    /// Whether it is here, or was until a moment ago.
     pub(crate) fn is_here_or_redials(self) -> bool {
         matches!(self, Self::Here | Self::Away { announced: false, .. })
     }
 
-    /// Whether we have changed places.
+    /// Whether we and the participant swapped relays.
     pub(crate) fn is_glare(self) -> bool {
         matches!(self, Self::Glare { .. })
     }
@@ -77,7 +78,7 @@ impl Presence {
         }
     }
 
-    /// Whether it is here, or was a moment ago, or may be: then media is to be expected from it.
+    /// Whether media is expected from it: it is here, was until a moment ago, or may be here.
     pub(crate) fn is_expected(self) -> bool {
         match self {
             Self::Unknown
@@ -91,12 +92,12 @@ impl Presence {
         }
     }
 
-    /// Whether it is not here by now, told or not.
+    /// Whether it was here and is not any more, reported or not.
     pub(crate) fn is_away(self) -> bool {
         matches!(self, Self::Away { .. })
     }
 
-    /// Whether it is not here, but may be elsewhere.
+    /// Whether it is not here, but may be on another relay.
     pub(crate) fn may_be_elsewhere(self) -> bool {
         match self {
             Self::NeverSeen | Self::Away { announced: true, .. } | Self::Glare { .. } => true,
@@ -124,13 +125,13 @@ impl Presence {
         match self {
             Self::Unknown | Self::Discovering { .. } => *self = Self::Discovering { since: now },
             Self::Here => *self = Self::Away { since: now, announced: false },
-            // A session of our own that has just come up cannot know since when.
+            // A session of our own that has just started cannot know since when.
             Self::Away { since, .. } => *since = now,
             Self::NeverSeen | Self::Glare { .. } | Self::Gone => {}
         }
     }
 
-    /// It went away only now, and that was to meet us elsewhere.
+    /// If it went away only now, it went to meet us on another relay.
     pub(crate) fn glare_suspected(&mut self) {
         if let Self::Away { since, announced: false } = *self {
             *self = Self::Glare { since };

@@ -1,20 +1,23 @@
-//! Looking for the others on other relays (R13): both sides of a call may have lost their relay
-//! and come back on different ones.
+//! The search for missing participants on other relays (R13): both sides of a call may have lost
+//! their relay and reconnected to different ones. "Here" means on the relay of our session.
 //!
-//! The rule is fixed and needs no agreement: people gather where the smallest name is.
+//! The rule is fixed and needs no agreement: participants gather where the smallest name is.
 //!
-//! - Whoever misses somebody with a smaller name than all that are with it looks soon.
-//! - Who has the smallest name itself of those that it is with leaves the others time to come. But if an outage
-//!   has moved it to this relay, the others may be where it was, and will not notice for as long as that relay
-//!   remembers it: then it looks at once if it is alone, and a little later if it is not. (Who came here to meet
-//!   somebody has not been moved: they would chase each other for ever.)
-//! - Who is with somebody smaller does not look for anybody else: it would only lose them.
+//! - A participant that misses a smaller name than all that are here probes other relays soon.
+//! - A participant with the smallest name here leaves the others time to arrive. But if an outage
+//!   moved it here, the others may be on its former relay, and will not notice as long as that
+//!   relay remembers it: then it probes at once if it is alone, and a little later if it is not. (A
+//!   participant that arrived here to meet a peer was not moved: they would chase each other
+//!   forever.)
+//! - Any other participant shares a relay with a smaller name and stays put: moving would separate
+//!   them.
 //!
-//! Who was here until a moment ago is not missed yet: it most likely comes again. Who was not found here is missed from
-//! the beginning, before it counts as away and before the call is live: it has lost its relay, too.
+//! A participant that was here until a moment ago is not missed yet: it most likely reconnects. A
+//! participant that our session has not seen here is missed from the beginning, before it counts as
+//! away and before the call is live: it has lost its relay, too.
 //!
-//! Two that find each other at the same moment nevertheless change places. Then the smaller name goes back as
-//! soon as it sees it, and the other one does not.
+//! Two participants that find each other at the same moment nevertheless swap relays (glare). Then
+//! the one with the smaller name returns as soon as it notices, and the other one stays.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -31,51 +34,52 @@ use crate::context::backoff::jittered;
 use crate::context::soonest::soonest;
 use crate::participants::presence::DISCOVERY_TIME;
 
-/// How soon to look for somebody, counted from when it is missed: one that an outage has moved, and is alone.
+/// Patience before other relays are probed for a missing participant, if an outage moved us here
+/// and we are alone.
 const MOVED_ALONE: Duration = Duration::from_millis(300);
-/// One that misses a smaller name than those around it.
+/// Patience if the missing name is smaller than all that are here.
 const MISSES_SMALLER_NAME: Duration = Duration::from_secs(1);
-/// One that an outage has moved, and that would leave others.
+/// Patience if an outage moved us here, and a move would leave others.
 const MOVED_TOGETHER: Duration = Duration::from_secs(5);
-/// The smallest name.
+/// Patience if the smallest name is ours.
 const SMALLEST_NAME: Duration = Duration::from_secs(8);
-/// Pauses between looks begin with this.
+/// Pauses between rounds of probes begin with this.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// They double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long a relay may take to agree to look out.
+/// How long a relay may take to accept a namespace subscription.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Somebody who is missing, and may be on another relay.
+/// A participant that is missing here, and may be on another relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MissingPeer {
     pub(crate) participant: String,
-    /// How long after it was missed to look for it.
+    /// How long after it is missed other relays are probed for it.
     pub(crate) patience: Duration,
 }
 
-/// Whom to look for, and where to begin.
+/// The participants to search for, and the relay to begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RendezvousPlan {
     /// At least one.
     pub(crate) participants: Vec<MissingPeer>,
-    /// The relay where they are most likely to be, if any is.
+    /// The relay where they most likely are, if one is known.
     pub(crate) likely: Option<String>,
 }
 
-/// Those that are here with us, and how we came here.
+/// The participants that are here with us, and how we arrived here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeersHere<'a> {
     pub(crate) ourselves: &'a str,
     /// The smallest of their names and ours.
     pub(crate) smallest: &'a str,
     pub(crate) alone: bool,
-    /// Whether an outage has moved us here lately.
+    /// Whether an outage moved us here lately.
     pub(crate) moved: bool,
 }
 
 impl PeersHere<'_> {
-    /// How long to wait before a look for `participant`; `None` if it is not we who look.
+    /// How long to wait before probing for `participant`; `None` if we leave that to others.
     pub(crate) fn patience(&self, participant: &str) -> Option<Duration> {
         if self.moved && self.alone {
             Some(MOVED_ALONE)
@@ -92,18 +96,18 @@ impl PeersHere<'_> {
 }
 
 impl RendezvousPlan {
-    /// Who of them is to be looked for by now, if they have been missed since then.
+    /// Those of the participants whose patience is over at `now`, if missed since `since`.
     fn due(&self, since: Timestamp, now: Timestamp) -> impl Iterator<Item = &MissingPeer> {
         self.participants.iter().filter(move |peer| since + peer.patience <= now)
     }
 
-    /// When the first of them is to be looked for.
+    /// When the first of these times is over.
     fn first_due(&self, since: Timestamp) -> Timestamp {
         since + self.participants.iter().map(|peer| peer.patience).min().unwrap_or_default()
     }
 }
 
-/// One participant that another relay looks out for.
+/// The subscription of a probe to the namespaces of one participant on another relay.
 #[derive(Clone, Debug)]
 pub(crate) struct NamespaceSubscription {
     pub(crate) namespace_subscription: NamespaceSubscriptionId,
@@ -111,7 +115,7 @@ pub(crate) struct NamespaceSubscription {
     pub(crate) accepted: bool,
 }
 
-/// A session on another relay that carries nothing, or the way to it.
+/// A probe: a session on another relay that carries no media, or the dial to it.
 #[derive(Clone, Debug)]
 struct RelayProbe {
     dial: Dial,
@@ -120,15 +124,15 @@ struct RelayProbe {
     until: Timestamp,
 }
 
-/// Looks on other relays, on all of them side by side as far as attempts may race each other.
+/// The search on other relays. Probes run side by side, as many as attempts may race.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rendezvous {
     probes: Vec<RelayProbe>,
-    /// When to look next; `None` if nobody is missing.
+    /// When to probe next; `None` if no participant is missing.
     next: Option<Timestamp>,
     rounds: u32,
-    /// For whom it began, and when.
-    began_for: Vec<String>,
+    /// The participants that the search began for, and when it began.
+    missing: Vec<String>,
     since: Timestamp,
 }
 
@@ -137,7 +141,7 @@ impl Rendezvous {
         soonest([self.next, self.probes.iter().map(|probe| probe.until).min()])
     }
 
-    /// Does what is due. `relay` is where we are; there are others.
+    /// Does what is due. `relay` is the relay of our session; the list names others.
     pub(crate) fn advance(
         &mut self,
         plan: Option<&RendezvousPlan>,
@@ -155,24 +159,24 @@ impl Rendezvous {
             self.next = Some(if plan.due(self.since, now).next().is_some() {
                 self.probe_relays(plan, relay, resources, cx)
             } else {
-                // Who was to be looked for is here, and others have more time.
+                // The participants that were due are here, and the others have more time.
                 plan.first_due(self.since)
             });
         }
     }
 
-    /// Begins, or begins anew if somebody else is missing now.
+    /// Begins the search, or begins it anew if another participant is missing now.
     fn begin(&mut self, plan: &RendezvousPlan, now: Timestamp) {
-        let known = |peer: &MissingPeer| self.began_for.contains(&peer.participant);
+        let known = |peer: &MissingPeer| self.missing.contains(&peer.participant);
         if self.probes.is_empty() && !plan.participants.iter().all(known) {
             let names = plan.participants.iter().map(|peer| peer.participant.clone());
-            self.began_for = names.collect();
+            self.missing = names.collect();
             (self.since, self.rounds) = (now, 0);
             self.next = Some(plan.first_due(now));
         }
     }
 
-    /// Dials whom nobody is on the way to; when to look again.
+    /// Dials relays that no probe is on the way to; returns when to probe again.
     fn probe_relays(
         &mut self,
         plan: &RendezvousPlan,
@@ -207,21 +211,22 @@ impl Rendezvous {
         cx.now + jittered(bound, 20, cx.rng)
     }
 
-    /// The dial that waits for the credential of `relay`, if one does.
+    /// The probe's dial that waits for the credential of `relay`, if there is one.
     pub(crate) fn waiting_for(&mut self, relay: &str) -> Option<&mut Dial> {
         let mut dials = self.probes.iter_mut().map(|probe| &mut probe.dial);
         dials.find(|dial| dial.waits_for(relay))
     }
 
-    /// Another relay is reached. Perhaps nobody is missing any more.
+    /// A probe reached its relay, and subscribes to the missing participants. If none is missing,
+    /// the search ends.
     pub(crate) fn connected(
         &mut self,
         id: SessionId,
         plan: Option<&RendezvousPlan>,
         cx: &mut Context<'_>,
     ) {
-        let is_it = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_in_flight(id);
-        let Some(probe) = self.probes.iter_mut().find(is_it) else { return };
+        let matches = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_in_flight(id);
+        let Some(probe) = self.probes.iter_mut().find(matches) else { return };
         let Some(plan) = plan else { return self.stop(cx) };
         for peer in plan.due(self.since, cx.now) {
             let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
@@ -237,7 +242,7 @@ impl Rendezvous {
         (probe.up, probe.until) = (true, cx.now + SUBSCRIBE_TIMEOUT);
     }
 
-    /// Another relay looks out for us.
+    /// A probed relay accepted a namespace subscription.
     pub(crate) fn accepted(
         &mut self,
         namespace_subscription: NamespaceSubscriptionId,
@@ -255,7 +260,8 @@ impl Rendezvous {
         }
     }
 
-    /// Somebody was found there: the session is the caller's now, with what was asked on it. The others are closed.
+    /// A probe found a participant. Its session passes to the caller, with its subscriptions, and
+    /// the other probes are closed.
     pub(crate) fn found(
         &mut self,
         namespace_subscription: NamespaceSubscriptionId,
@@ -273,22 +279,22 @@ impl Rendezvous {
         Some((probe.dial, probe.namespace_subscriptions))
     }
 
-    /// A dial failed; which it was.
+    /// Removes the probe whose dial failed; returns that dial.
     pub(crate) fn dial_failed(&mut self, id: SessionId) -> Option<Dial> {
-        self.lose(|probe| !probe.up && probe.dial.session == id)
+        self.remove_probe(|probe| !probe.up && probe.dial.session == id)
     }
 
-    /// A session ended by itself; which dial had led to it.
+    /// Removes the probe whose session ended by itself; returns the dial that had led to it.
     pub(crate) fn session_closed(&mut self, id: SessionId) -> Option<Dial> {
-        self.lose(|probe| probe.up && probe.dial.session == id)
+        self.remove_probe(|probe| probe.up && probe.dial.session == id)
     }
 
-    fn lose(&mut self, is_it: impl Fn(&RelayProbe) -> bool) -> Option<Dial> {
-        let index = self.probes.iter().position(is_it)?;
+    fn remove_probe(&mut self, matches: impl Fn(&RelayProbe) -> bool) -> Option<Dial> {
+        let index = self.probes.iter().position(matches)?;
         Some(self.probes.remove(index).dial)
     }
 
-    /// Nobody needs to be looked for any more.
+    /// Ends the search and closes every probe.
     pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
         for probe in mem::take(self).probes {
             probe.dial.close(cx);
@@ -301,9 +307,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_gather_where_the_smallest_name_is() {
+    fn participants_gather_where_the_smallest_name_is() {
         let rows = [
-            // Who is with carol, whether she has moved, whom she misses, and when she looks.
+            // The name here with carol, whether she was moved, the missing name, her patience.
             ("", false, "bob", Some(MISSES_SMALLER_NAME)),
             ("", false, "dave", Some(SMALLEST_NAME)),
             ("", true, "bob", Some(MOVED_ALONE)),
@@ -317,11 +323,11 @@ mod tests {
             ("bob", false, "dave", None),
             ("alice", true, "bob", None),
         ];
-        for (here, moved, whom, patience) in rows {
+        for (here, moved, missing, patience) in rows {
             let (alone, ourselves) = (here.is_empty(), "carol");
             let smallest = if alone { ourselves } else { here.min(ourselves) };
             let peers_here = PeersHere { ourselves, smallest, alone, moved };
-            assert_eq!(peers_here.patience(whom), patience, "{here} {moved} {whom}");
+            assert_eq!(peers_here.patience(missing), patience, "{here} {moved} {missing}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for somebody to answer (R16).
+//! Ringing: the wait for a participant to answer (R16).
 
 use core::time::Duration;
 
@@ -6,15 +6,16 @@ use crate::api::event::Event;
 use crate::api::time::Timestamp;
 use crate::context::Context;
 
-/// From the first time that the call is live until somebody whom we listen to is there.
+/// The wait from the first time that the call is live until a participant that we listen to is
+/// online.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ringing {
     /// The call has not been live yet.
     #[default]
     NotLiveYet,
-    /// It rings.
+    /// Try number `attempt` lasts until then.
     Waiting { attempt: u32, until: Timestamp },
-    /// Somebody came, or nobody was called.
+    /// A participant is online, or the call listens to none.
     Over,
 }
 
@@ -37,7 +38,7 @@ impl Ringing {
         }
     }
 
-    /// Begins the next try if it is time for it; whether the last one is over.
+    /// Begins the next try if the current one is over; returns whether the last one is.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         let of = cx.config.answer_retries.saturating_add(1);
         match *self {

@@ -1,8 +1,8 @@
-//! Saying again what a listener has missed: answers to FETCH, from the histories (R21).
+//! The responses to FETCH, from the histories of our tracks (R21).
 //!
-//! An answer goes out frame by frame, as fast as the frames were given at first and a few times faster
-//! soon, so that it never makes a burst in front of what is said now: after an outage the path's congestion
-//! window is small, and grows only as it is used.
+//! A response is sent frame by frame, at first as fast as the application sent the frames, and soon
+//! a few times faster. It never makes a burst in front of live frames: after an outage the path's
+//! congestion window is small, and grows only as it is used.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,23 +15,23 @@ use crate::context::Context;
 use crate::publish::history::Retained;
 use crate::publish::track::PublishedTrack;
 
-/// How many answers go out side by side. Others wait for one of them to end.
+/// How many responses are sent side by side. Others wait until one of them ends.
 const MOST_AT_ONCE: usize = 8;
-/// How many may wait. A relay lets one session have 100 requests open.
+/// How many responses may wait. A relay allows a session 100 open requests.
 const MOST_WAITING: usize = 100;
-/// How much one answer says at most. What is left is asked for again. Relays and their clients are
-/// not to be trusted with bodies over 1 MB.
+/// How much one response carries at most. The listener requests the rest again. Relays and their
+/// clients cannot be trusted with bodies over 1 MB.
 const MOST_BYTES: usize = 512 * 1024;
 const MOST_FRAMES: usize = 1_000;
-/// The shortest and the longest pause between two frames of an answer. Nobody has to wait for what
-/// was a silence.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_millis(100);
+/// The shortest and the longest pause between two frames of a response. A listener need not wait
+/// through a silence of the past.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long an answer goes out as fast as life, then twice as fast, and so on.
+/// How long a response is sent at its original pace, then twice as fast, and so on.
 const SPEEDUP_EVERY: Duration = Duration::from_millis(250);
 
-/// A FETCH that was asked of us: the session, and the number that it has there.
+/// A FETCH that we received: its session, and its request number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FetchRequestId {
     pub(crate) session: SessionId,
@@ -47,7 +47,7 @@ struct FetchResponse {
     in_progress: Option<InProgress>,
 }
 
-/// An answer that goes out.
+/// A response that is being sent.
 #[derive(Clone, Copy, Debug)]
 struct InProgress {
     /// The sequence number of the next frame, and that after the last one.
@@ -57,7 +57,7 @@ struct InProgress {
     due: Timestamp,
 }
 
-/// The answers that go out or wait to, in the order in which they were asked for.
+/// The responses that are being sent or wait, in the order of their requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchResponses(Vec<FetchResponse>);
 
@@ -70,7 +70,7 @@ impl FetchResponses {
             .min()
     }
 
-    /// A listener asks for a part of a track. It waits until answers begin.
+    /// A listener requests a part of a track. The response waits for [`Self::begin`].
     pub(crate) fn requested(
         &mut self,
         fetch: FetchRequestId,
@@ -93,17 +93,18 @@ impl FetchResponses {
         }
     }
 
-    /// The listener does not want it any more.
+    /// The listener cancelled its request.
     pub(crate) fn cancelled(&mut self, fetch: FetchRequestId) {
         self.0.retain(|response| response.fetch != fetch);
     }
 
-    /// The session is gone, and with it whoever asked on it.
+    /// The session is gone, and with it every request on it.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The path is back: what went out goes on as slowly as at first, and what was asked meanwhile begins.
+    /// The path is back: responses in progress continue at their original pace, and those that were
+    /// requested meanwhile begin.
     pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for in_progress in self.0.iter_mut().filter_map(|response| response.in_progress.as_mut()) {
             in_progress.since = cx.now;
@@ -111,7 +112,7 @@ impl FetchResponses {
         self.begin(published, cx);
     }
 
-    /// Says what is due: at most one frame of each answer.
+    /// Sends what is due: at most one frame of each response.
     pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for response in &mut self.0 {
             if response.in_progress.is_some_and(|in_progress| cx.now >= in_progress.due) {
@@ -122,7 +123,7 @@ impl FetchResponses {
         self.begin(published, cx);
     }
 
-    /// Begins those that have a place.
+    /// Begins the responses that may be sent side by side.
     pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         for response in self.0.iter_mut().take(MOST_AT_ONCE) {
             if response.in_progress.is_none() {
@@ -132,7 +133,7 @@ impl FetchResponses {
         self.drop_ended();
     }
 
-    /// Between outages they take no memory.
+    /// Removes the responses that have ended. Between outages the list takes no memory.
     fn drop_ended(&mut self) {
         self.0.retain(|response| {
             response.in_progress.is_none_or(|in_progress| in_progress.next < in_progress.end)
@@ -144,7 +145,7 @@ impl FetchResponses {
 }
 
 impl FetchResponse {
-    /// Says what the answer will be, from what there is now.
+    /// Accepts the request, with the range that the history has now.
     fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         let mut in_progress = InProgress { next: 0, end: 0, since: cx.now, due: cx.now };
         let mut last = None;
@@ -171,31 +172,31 @@ impl FetchResponse {
         }
     }
 
-    /// Says the next frame.
+    /// Sends the next frame.
     fn send_next(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
         let Some(in_progress) = &mut self.in_progress else { return };
         let FetchRequestId { session, moq_request } = self.fetch;
         let end = in_progress.end;
         let track = published.iter_mut().find(|track| track.id == self.track);
         let within = |retained: &&Retained| retained.object.number.sequence < end;
-        // What was let go of meanwhile is passed over.
+        // Frames that were evicted meanwhile are passed over.
         let from = in_progress.next;
         in_progress.next = end;
         if let Some(track) = track
             && let Some(retained) = track.history(cx.now).at_or_after(from).filter(within)
         {
             in_progress.next = retained.object.number.sequence.saturating_add(1);
-            let (object, given_at) = (retained.object.clone(), retained.given_at);
-            let after = track
+            let (object, accepted_at) = (retained.object.clone(), retained.accepted_at);
+            let following = track
                 .history(cx.now)
                 .at_or_after(in_progress.next)
-                .map(|retained| retained.given_at);
-            let pause = after.map_or(Duration::ZERO, |after| after - given_at);
+                .map(|retained| retained.accepted_at);
+            let pause = following.map_or(Duration::ZERO, |following| following - accepted_at);
             let speedup = (cx.now - in_progress.since).as_micros() / SPEEDUP_EVERY.as_micros() + 1;
             let most = u32::from(cx.config.catch_up);
             let pause = pause / u32::try_from(speedup).unwrap_or(most).min(most);
-            in_progress.due = cx.now + pause.clamp(SHORTEST, LONGEST);
-            track.note_replayed();
+            in_progress.due = cx.now + pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            track.note_retransmitted();
             cx.out.push(Output::FetchObject { session, moq_request, object });
         }
         if in_progress.next >= end {

@@ -1,4 +1,5 @@
-//! What a track has said lately, to be said again to whoever missed it (R20).
+//! The history of a published track: its newest frames, within the bounds of its retention, for
+//! listeners that missed them (R20).
 
 use alloc::collections::VecDeque;
 
@@ -14,18 +15,18 @@ pub(crate) struct History {
     evicted: Evicted,
 }
 
-/// A frame, and when the application gave it.
+/// A retained frame, and when the application sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Retained {
     pub(crate) object: Object,
-    pub(crate) given_at: Timestamp,
+    pub(crate) accepted_at: Timestamp,
 }
 
 impl History {
-    /// Keeps a frame, by reference, and lets go of what is too much.
+    /// Retains a frame, by reference, and evicts the frames that exceed a bound.
     pub(crate) fn retain(&mut self, object: Object, now: Timestamp, retention: &Retention) {
         self.bytes += length(&object);
-        self.retained.push_back(Retained { object, given_at: now });
+        self.retained.push_back(Retained { object, accepted_at: now });
         self.expire(now, retention);
         while self.retained.len() > usize::try_from(retention.frames).unwrap_or(usize::MAX) {
             self.pop();
@@ -37,9 +38,9 @@ impl History {
         }
     }
 
-    /// Lets go of what is too old.
+    /// Evicts the frames that are too old.
     pub(crate) fn expire(&mut self, now: Timestamp, retention: &Retention) {
-        while self.retained.front().is_some_and(|oldest| now - oldest.given_at > retention.age) {
+        while self.retained.front().is_some_and(|oldest| now - oldest.accepted_at > retention.age) {
             self.pop();
             self.evicted.age += 1;
         }
@@ -62,7 +63,7 @@ impl History {
         self.retained.range(from..to.max(from))
     }
 
-    /// The frame of that sequence number, or the oldest one after it that is left.
+    /// The frame of that sequence number, or the oldest retained one after it.
     pub(crate) fn at_or_after(&self, sequence: u64) -> Option<&Retained> {
         let oldest = self.retained.front()?.object.number.sequence;
         let index = usize::try_from(sequence.saturating_sub(oldest)).ok()?;
@@ -113,7 +114,7 @@ mod tests {
     const BOUNDS: Retention = Retention { frames: 5, bytes: 100, age: Duration::from_secs(2) };
 
     #[test]
-    fn the_oldest_go_first_and_each_is_counted_by_its_reason() {
+    fn the_oldest_frames_are_evicted_first_and_counted_by_reason() {
         let mut history = History::default();
         for sequence in 0..7 {
             history.retain(object(sequence, 10), Timestamp::ZERO, &BOUNDS);
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exactly_as_old_or_as_large_as_allowed_is_kept() {
+    fn a_frame_exactly_at_its_bounds_is_retained() {
         let mut history = History::default();
         history.retain(object(0, 50), Timestamp::ZERO, &BOUNDS);
         history.retain(object(1, 50), Timestamp::from_millis(2_000), &BOUNDS);
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_includes_both_ends_and_nothing_that_is_gone() {
+    fn a_range_includes_both_ends_and_no_evicted_frames() {
         let mut history = History::default();
         for sequence in 8..13 {
             history.retain(object(sequence, 1), Timestamp::ZERO, &BOUNDS);
@@ -155,7 +156,9 @@ mod tests {
         assert_eq!(range((1, 2), (1, 2)), [12]);
         assert!(range((1, 3), (9, 9)).is_empty());
         assert!(range((1, 2), (0, 0)).is_empty());
-        let from = |sequence| history.at_or_after(sequence).map(|k| k.object.number.sequence);
+        let from = |sequence| {
+            history.at_or_after(sequence).map(|retained| retained.object.number.sequence)
+        };
         assert_eq!((from(0), from(9), from(12), from(13)), (Some(8), Some(9), Some(12), None));
         assert_eq!(History::default().at_or_after(0).map(|_| ()), None);
     }

@@ -1,5 +1,5 @@
 //! A track that the application publishes. It outlives every session; each session gets a
-//! publication of it. What is said goes into its history, whether there is a session or not.
+//! publication of it. Its frames go into its history, whether there is a session or not.
 
 use alloc::string::String;
 
@@ -20,17 +20,17 @@ pub(crate) struct PublishedTrack {
     pub(crate) id: TrackId,
     name: String,
     kind: MediaKind,
-    /// Live speech goes first: it is small, and worth nothing later. Video would leave no room on a narrow
-    /// line for what is to be asked of the relay.
+    /// Live speech is sent first: it is small, and worth nothing later. Video would leave no room
+    /// for our requests to the relay on a narrow line.
     expedited: bool,
-    /// The track on the current session. Nobody answers an offer: frames go out on it at once.
+    /// The track on the current session. An offer gets no answer: frames are sent on it at once.
     publication: Request<PublicationId>,
-    /// Where the next frame goes. Groups rise for as long as the track lives.
+    /// The Location of the next frame. Group numbers rise as long as the track lives.
     next_location: Location,
     next_number: FrameNumber,
     /// When the current group began; `None` if the next frame begins one.
     group_since: Option<Timestamp>,
-    /// Whether the last frame went out when it was given.
+    /// Whether the last frame was sent when the application handed it over.
     live: bool,
     retention: Retention,
     history: History,
@@ -40,8 +40,8 @@ pub(crate) struct PublishedTrack {
 }
 
 impl PublishedTrack {
-    /// Groups start at the first epoch: a participant that comes back as a new process, with a
-    /// later epoch, goes on above every group that its former self has used.
+    /// Groups start at the first epoch: a participant that restarts as a new process, with a later
+    /// epoch, continues above every group that its former process used.
     pub(crate) fn new(id: TrackId, track: Track, first_epoch: u64) -> Self {
         let Track { name, kind, delivery, retention } = track;
         let expedited = kind == MediaKind::Audio && matches!(delivery, Delivery::Live { .. });
@@ -71,7 +71,7 @@ impl PublishedTrack {
         self.publication.deadline()
     }
 
-    /// Gives a session what it does not have yet: the track, or its end.
+    /// Sends a session what it does not have yet: the track, or its end.
     pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
         if self.publication.is_unsent() {
             self.offer(session, cx);
@@ -107,7 +107,7 @@ impl PublishedTrack {
         self.publication.failed(publication, cx);
     }
 
-    /// Says a frame: now, if a session can carry it, and to whoever asks for it later.
+    /// Sends a frame if a session can carry it, and retains it for later requests.
     pub(crate) fn send(&mut self, frame: Frame, up: bool, cx: &mut Context<'_>) {
         self.counters.accepted += 1;
         if self.finished {
@@ -115,7 +115,7 @@ impl PublishedTrack {
             return;
         }
         let publication = self.publication.id().filter(|_| up);
-        // A group is a stream: nobody is to wait on it for what was kept back.
+        // A group is a stream: a listener must not wait on it for frames that were kept back.
         if self.live != publication.is_some() {
             self.live = publication.is_some();
             self.group_since = None;
@@ -132,13 +132,13 @@ impl PublishedTrack {
         self.history.retain(object, cx.now, &self.retention);
     }
 
-    /// What was said lately.
+    /// The frames that are retained at `now`.
     pub(crate) fn history(&mut self, now: Timestamp) -> &History {
         self.history.expire(now, &self.retention);
         &self.history
     }
 
-    pub(crate) fn note_replayed(&mut self) {
+    pub(crate) fn note_retransmitted(&mut self) {
         self.counters.replayed += 1;
     }
 
@@ -163,7 +163,7 @@ impl PublishedTrack {
         }
     }
 
-    /// Says that the track ends here, once per publication, if it does.
+    /// Sends the end of a finished track, once per publication.
     fn send_end(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
         if !self.finished || self.end_sent {
             return;

@@ -1,9 +1,9 @@
-//! Ratings that do not flap.
+//! A rating that does not flap.
 
 use crate::api::quality::{Measurement, Rating};
 
-/// A rating that changes only when it means something: at once for the worse, and for the better only
-/// when the values would earn it with a tenth to spare. A value on an edge does not flap.
+/// A rating that falls at once, and rises only when the values would earn that with a tenth to
+/// spare. So it does not flap when a value is on an edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hysteresis {
     current: Option<Rating>,
@@ -14,7 +14,7 @@ impl Hysteresis {
         self.current
     }
 
-    /// Takes in a measurement; the old rating (if there was one) and the new, if they differ.
+    /// Rates a measurement; returns the old rating (if there was one) and the new, if they differ.
     pub(crate) fn rate(
         &mut self,
         measured: Measurement,
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_swings_over_an_edge_changes_the_rating_once() {
+    fn a_value_swinging_over_an_edge_changes_the_rating_once() {
         let mut session = Hysteresis::default();
         assert_eq!(session.rate(rtt(99), Measurement::rating), Some((None, Rating::Excellent)));
         let change = Some((Some(Rating::Excellent), Rating::Good));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn it_gets_worse_at_once_and_better_as_far_as_the_margin_allows() {
+    fn a_rating_falls_at_once_and_rises_with_a_margin() {
         let mut session = Hysteresis::default();
         session.rate(rtt(1_000), Measurement::rating);
         assert_eq!(session.current(), Some(Rating::Poor));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_margin_holds_for_loss_too_small_to_have_a_tenth() {
+    fn the_margin_holds_for_loss_too_small_for_a_tenth() {
         let loss = |loss_basis_points| Measurement { loss_basis_points, ..Measurement::default() };
         let mut audio = Hysteresis::default();
         audio.rate(loss(100), Measurement::rating_by_loss);

@@ -1,4 +1,4 @@
-//! What the listener of a track can measure.
+//! The meter of one subscribed track: what its listener can measure.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::api::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrackMeter {
     last: Option<Arrival>,
-    /// RFC 3550 appendix A.8 keeps 16 times the jitter, in whole units of the clock (microseconds).
+    /// 16 times the jitter (RFC 3550 appendix A.8), in whole units of the clock (microseconds).
     jitter_times_16: u64,
     highest: Option<FrameNumber>,
     expected: u64,
@@ -23,11 +23,11 @@ struct Arrival {
     captured_at: u64,
 }
 
-/// The most that one gap adds to what is expected: these are a stranger's numbers.
+/// The most that one gap adds to the expected frames: their numbers cannot be trusted.
 const MOST_MISSING: u64 = 10_000;
 
 impl TrackMeter {
-    /// An object came for the first time.
+    /// An object arrived for the first time.
     pub(crate) fn arrived(&mut self, now: Timestamp, number: FrameNumber, captured_at: u64) {
         if let Some(last) = self.last {
             let arrival = now.since(last.at).as_micros();
@@ -47,13 +47,13 @@ impl TrackMeter {
         self.highest = self.highest.max(Some(number));
     }
 
-    /// The publisher, or the way to it, changed: the next arrival has nothing to be compared with.
+    /// The publisher, or the way to it, changed: the next arrival is compared with none before it.
     pub(crate) fn restart(&mut self) {
         self.last = None;
         self.highest = None;
     }
 
-    /// What was measured since the last time; `None` if nothing was expected.
+    /// What was measured since the last call; `None` if no frame was expected.
     pub(crate) fn take(&mut self) -> Option<Measurement> {
         if self.expected == 0 {
             return None;
@@ -87,13 +87,13 @@ mod tests {
         for n in 0..100 {
             at(&mut meter, 5_000_000 + n * FRAME, n, u64::MAX / 2 + n * FRAME);
         }
-        let measured = meter.take().expect("objects came");
+        let measured = meter.take().expect("objects arrived");
         assert_eq!((measured.jitter, measured.loss_basis_points), (Duration::ZERO, 0));
         assert_eq!(meter.take(), None, "nothing since");
     }
 
     #[test]
-    fn the_frames_of_a_next_process_are_counted_by_themselves() {
+    fn frames_of_a_new_incarnation_are_counted_apart() {
         let mut meter = TrackMeter::default();
         meter.arrived(Timestamp::from_micros(0), FrameNumber::new(1, 7), 0);
         for (n, sequence) in [(1, 0), (2, 2)] {
@@ -103,17 +103,17 @@ mod tests {
                 n * FRAME,
             );
         }
-        // Of the first one, of the next one's three: one is missing.
-        assert_eq!(meter.take().expect("objects came").loss_basis_points, 2_500);
+        // One of the first incarnation, and three of the next: one of the four is missing.
+        assert_eq!(meter.take().expect("objects arrived").loss_basis_points, 2_500);
     }
 
     #[test]
-    fn what_follows_a_restart_is_compared_with_nothing_before_it() {
+    fn arrivals_after_a_restart_are_not_compared_with_earlier_ones() {
         let mut meter = TrackMeter::default();
         at(&mut meter, 0, 0, 0);
         meter.restart();
         at(&mut meter, 5_000_000, 250, 1);
-        let measured = meter.take().expect("objects came");
+        let measured = meter.take().expect("objects arrived");
         assert_eq!((measured.jitter, measured.loss_basis_points), (Duration::ZERO, 0));
     }
 
@@ -127,7 +127,7 @@ mod tests {
             at(&mut meter, 1_000_000 + n * FRAME + late, n, n * FRAME);
             if n > 0 {
                 jitter += (late.abs_diff(before) as f64 - jitter) / 16.0;
-                let measured = meter.take().expect("an object came").jitter.as_micros() as f64;
+                let measured = meter.take().expect("an object arrived").jitter.as_micros() as f64;
                 assert!((measured - jitter).abs() <= 2.0, "{measured} and {jitter} after {n}");
             }
             before = late;
@@ -141,11 +141,11 @@ mod tests {
         for n in (0..50).filter(|n| n % 10 != 5) {
             at(&mut meter, n * FRAME, n, n * FRAME);
         }
-        assert_eq!(meter.take().expect("objects came").loss_basis_points, 1_000);
+        assert_eq!(meter.take().expect("objects arrived").loss_basis_points, 1_000);
         at(&mut meter, 99 * FRAME, 99, 99 * FRAME);
-        assert_eq!(meter.take().expect("one came").loss_basis_points, 9_800, "49 of 50");
+        assert_eq!(meter.take().expect("one arrived").loss_basis_points, 9_800, "49 of 50");
         at(&mut meter, 100 * FRAME, 70, 0);
-        assert_eq!(meter.take(), None, "what comes late was expected before");
+        assert_eq!(meter.take(), None, "a late object was expected before");
     }
 
     #[test]
@@ -155,13 +155,13 @@ mod tests {
         at(&mut meter, u64::MAX, u64::MAX, u64::MAX);
         at(&mut meter, 0, 4, 0);
         meter.arrived(Timestamp::ZERO, FrameNumber::new(u64::MAX, 0), u64::MAX);
-        assert_eq!(meter.take().expect("objects came").loss_basis_points, 9_996, "bounded");
+        assert_eq!(meter.take().expect("objects arrived").loss_basis_points, 9_996, "bounded");
         meter.restart();
         at(&mut meter, 9, 9, 9);
-        assert_eq!(meter.take().expect("an object came").loss_basis_points, 0);
+        assert_eq!(meter.take().expect("an object arrived").loss_basis_points, 0);
         at(&mut meter, u64::MAX, 10, 10);
         at(&mut meter, u64::MAX, 11, u64::MAX);
-        let jitter = meter.take().expect("objects came").jitter;
+        let jitter = meter.take().expect("objects arrived").jitter;
         assert!(jitter < Duration::from_micros(u64::MAX >> 8), "{jitter:?} is bounded");
     }
 }

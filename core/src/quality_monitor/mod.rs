@@ -1,4 +1,4 @@
-//! How quality is measured: every few seconds, without flapping (R29).
+//! The quality monitor: it rates a live call every few seconds, without flapping (R29).
 
 mod aggregate;
 mod hysteresis;

@@ -1,11 +1,11 @@
-//! The monitor: what was measured in an interval, rated for the session and for each kind of media.
+//! The monitor: it rates each interval, for the session and for each kind of media.
 
-use crate::api::quality::{Quality, QualityOf};
 use core::time::Duration;
 
 use crate::api::event::Event;
 use crate::api::media::MediaKind;
 use crate::api::quality::Measurement;
+use crate::api::quality::{Quality, QualityOf};
 use crate::api::time::Timestamp;
 use crate::context::Context;
 use crate::quality_monitor::aggregate::Aggregate;
@@ -56,16 +56,16 @@ impl Monitor {
         self.next
     }
 
-    pub(crate) fn path(&mut self, rtt: Duration) {
+    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
         self.rtt = rtt;
     }
 
-    /// What the path was last said to take, there and back.
+    /// The round-trip time of the path, as last reported.
     pub(crate) fn rtt(&self) -> Duration {
         self.rtt
     }
 
-    /// Whether an interval has ended; the next one has begun then.
+    /// Whether an interval has ended; if so, the next one begins.
     pub(crate) fn is_due(&mut self, now: Timestamp, interval: Duration) -> bool {
         let due = now >= self.next;
         if due {
@@ -74,7 +74,7 @@ impl Monitor {
         due
     }
 
-    /// Rates what the tracks measured in the interval. A path without media is rated by its round trip.
+    /// Rates what the tracks measured in the interval. A path without media is rated by its RTT.
     pub(crate) fn rate(
         &mut self,
         tracks: impl Iterator<Item = (MediaKind, Measurement)>,
@@ -107,7 +107,7 @@ impl Monitor {
         }
     }
 
-    /// What has been rated so far.
+    /// The ratings so far.
     pub(crate) fn qualities(&self) -> impl Iterator<Item = Quality> + '_ {
         self.rated.iter().filter_map(|rated| {
             Some(Quality {

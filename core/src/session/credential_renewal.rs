@@ -1,71 +1,73 @@
-//! Renewing a session before what its relay was shown expires (R32). A relay goes on carrying what it carries
-//! when that has expired, but agrees to nothing new on the session, and does not say so unless it is asked: who
-//! comes then is not announced, and what has ended cannot be had again.
+//! The renewal of a session before the credential that its relay was presented expires (R32). After
+//! the expiry, the relay continues to carry what it carries, but accepts nothing new on the
+//! session, and reports this only in answer to a request: a participant that arrives is not
+//! announced, and a request that has ended cannot be made again.
 
 use core::time::Duration;
 
 use crate::api::time::{Timestamp, doubled};
 
-/// How long before that a new credential is asked for; of one that is valid for less than twice as long, half of it.
+/// How long before the expiry a new credential is queried, but at most half of the validity.
 const LEAD: Duration = Duration::from_secs(30);
-/// A session is worth replacing for a credential that is valid for so much longer. (A provider may hand out the
-/// one that it has until that has expired.)
+/// A session is worth replacing for a credential that is valid for so much longer. (A provider may
+/// answer with the credential that it has, until that one has expired.)
 const GAIN: Duration = Duration::from_secs(5);
-/// Pauses between two questions, or after a try in vain: half of the time that is left, and from this on when none is.
+/// Pauses between two queries, or after a failed renewal: half of the time until the expiry, at
+/// least this. After the expiry they begin with this.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// They double up to this.
+/// Then they double up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// When a session wants another credential than the one that it came up with.
+/// When a session needs another credential than the one that it started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CredentialRenewal {
     expires: Timestamp,
-    ask_at: Timestamp,
-    /// Until then no other session is tried for, whatever credentials come.
-    rests_until: Timestamp,
-    /// How often it was asked in vain after that.
-    late: u32,
+    query_at: Timestamp,
+    /// Until then no other session is attempted, whatever credentials arrive.
+    retry_at: Timestamp,
+    /// How many queries followed the expiry.
+    late_queries: u32,
 }
 
 impl CredentialRenewal {
-    /// Of a session that came up at `now`. As long as it is not `stable`, only what has expired is renewed: it would
-    /// count as one that drops.
+    /// The renewal of a session that started at `now`. Before the session is `stable`, only an
+    /// expired credential is renewed: the session would count as one that drops.
     pub(crate) fn new(expires: Timestamp, now: Timestamp, stable: Duration) -> Self {
         let stable = (now + stable).min(expires);
         let lead = LEAD.min((expires - now) / 2);
-        let ask_at = (now + (expires - now).saturating_sub(lead)).max(stable);
-        Self { expires, ask_at, rests_until: now, late: 0 }
+        let query_at = (now + (expires - now).saturating_sub(lead)).max(stable);
+        Self { expires, query_at, retry_at: now, late_queries: 0 }
     }
 
     pub(crate) fn deadline(&self) -> Timestamp {
-        self.ask_at
+        self.query_at
     }
 
-    /// Whether a credential is to be asked for now; the next time is later.
+    /// Whether a query is due; if so, plans the next one.
     pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
-        if now < self.ask_at {
+        if now < self.query_at {
             return false;
         }
-        self.ask_at = now + self.pause(now);
+        self.query_at = now + self.pause(now);
         if now >= self.expires {
-            self.late = self.late.saturating_add(1);
+            self.late_queries = self.late_queries.saturating_add(1);
         }
         true
     }
 
     fn pause(&self, now: Timestamp) -> Duration {
-        doubled(FIRST_PAUSE, self.late, LONGEST_PAUSE).max((self.expires - now) / 2)
+        doubled(FIRST_PAUSE, self.late_queries, LONGEST_PAUSE).max((self.expires - now) / 2)
     }
 
-    /// There was a credential, and no session to be had with it.
+    /// A credential arrived, but no attempt with it led to a session.
     pub(crate) fn failed(&mut self, now: Timestamp) {
-        self.rests_until = now + self.pause(now).min(LONGEST_PAUSE);
-        self.ask_at = self.ask_at.max(self.rests_until);
+        self.retry_at = now + self.pause(now).min(LONGEST_PAUSE);
+        self.query_at = self.query_at.max(self.retry_at);
     }
 
-    /// Whether a credential that expires then, or never, is worth a new session.
+    /// Whether a credential is worth a new session now. `expires`: `None` if it never expires.
     pub(crate) fn is_served_by(&self, expires: Option<Timestamp>, now: Timestamp) -> bool {
-        now >= self.rests_until && expires.is_none_or(|at| at >= self.expires + GAIN)
+        now >= self.retry_at && expires.is_none_or(|at| at >= self.expires + GAIN)
     }
 }
 
@@ -80,9 +82,10 @@ mod tests {
         Timestamp::from_millis(seconds * 1_000)
     }
 
+    /// Half a minute before the expiry, or at half of the validity. Not before the session is
+    /// stable, unless the credential expires by then.
     #[test]
-    fn it_begins_half_a_minute_before_or_at_half_of_the_time_but_mostly_when_the_session_is_stable()
-    {
+    fn renewal_precedes_expiry_but_waits_for_a_stable_session() {
         for (expires, begins) in
             [(3_700, 3_670), (160, 130), (140, 120), (112, 110), (104, 104), (90, 100)]
         {
@@ -91,20 +94,21 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_at_half_of_what_is_left_and_then_less_and_less_often() {
+    fn queries_halve_the_time_left_then_back_off_after_expiry() {
         let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         assert!(!renewal.is_due(at(129)));
-        let mut asked = Vec::new();
+        let mut queried = Vec::new();
         for second in 0..300 {
             if renewal.is_due(at(second)) {
-                asked.push(second);
+                queried.push(second);
             }
         }
-        assert_eq!(asked, [130, 145, 153, 157, 159, 160, 161, 163, 167, 175, 191, 221, 251, 281]);
+        assert_eq!(queried, [130, 145, 153, 157, 159, 160, 161, 163, 167, 175, 191, 221, 251, 281]);
     }
 
+    /// At most half a minute.
     #[test]
-    fn after_a_try_in_vain_it_rests_for_half_of_what_is_left_or_half_a_minute() {
+    fn a_failed_renewal_pauses_for_half_the_time_left() {
         for (failed, until) in [(90, 120), (140, 150), (159, 160), (200, 201)] {
             let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
             renewal.failed(at(failed));
@@ -115,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn once_it_has_expired_it_rests_ever_longer_after_tries_in_vain() {
+    fn pauses_after_failed_renewals_grow_once_the_credential_expired() {
         let mut renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         let mut now = 160;
         for rest in [2, 4, 8, 16, 30, 30] {
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_not_replaced_for_a_moment_more() {
+    fn a_slightly_longer_credential_does_not_replace_a_session() {
         let renewal = CredentialRenewal::new(at(160), at(0), STABLE);
         for (expires, serves) in [(None, true), (Some(165), true), (Some(164), false)] {
             assert_eq!(renewal.is_served_by(expires.map(at), at(0)), serves, "{expires:?}");

@@ -1,6 +1,6 @@
-//! Moving a live connection to a fresh local socket (QUIC path migration, RFC 9000 section 9): the
-//! counterpart of an ICE restart (R10). Rate-limited, because QUIC keeps one former path only: the
-//! next move must not come before the last could be answered.
+//! The migration of a live connection to a fresh local socket (RFC 9000 section 9): the counterpart
+//! of an ICE restart (R10). Migrations are rate-limited, because QUIC retains one former path only:
+//! the next migration must not begin before the last one could be answered.
 
 use core::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::outbox::Outbox;
 
-/// The shortest time between two moves; a longer round trip makes it longer.
+/// The shortest time between two migrations; a long round trip makes it longer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(500);
 
-/// When a session may move, and whether it should.
+/// When a session may migrate, and whether it should.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Migration {
     wanted: Option<Wanted>,
@@ -24,7 +24,7 @@ pub(crate) struct Migration {
 enum Wanted {
     /// The host's network changed.
     Once,
-    /// The path is silent: again and again until it speaks.
+    /// The path is silent: migrate repeatedly until packets arrive again.
     Repeatedly,
 }
 
@@ -37,22 +37,22 @@ impl Migration {
         self.wanted = Some(Wanted::Repeatedly);
     }
 
-    pub(crate) fn no_longer(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         self.wanted = None;
     }
 
-    pub(crate) fn rtt(&mut self, rtt: Duration) {
+    pub(crate) fn set_rtt(&mut self, rtt: Duration) {
         self.interval = SHORTEST_INTERVAL.max(rtt.saturating_mul(2));
     }
 
-    /// When the next move is due.
+    /// When the next migration is due.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         self.wanted?;
         let interval = self.interval.max(SHORTEST_INTERVAL);
         Some(self.last.map_or(Timestamp::ZERO, |last| last + interval))
     }
 
-    /// Moves if that is due; whether it did.
+    /// Migrates if that is due; returns whether it did.
     pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) -> bool {
         let due = self.deadline().is_some_and(|at| now >= at);
         if due {

@@ -1,4 +1,4 @@
-//! Whether packets still come back on a path.
+//! The liveness of a path: whether packets arrive and what we send is acknowledged, each by itself.
 
 use core::time::Duration;
 
@@ -8,20 +8,20 @@ use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::outbox::Outbox;
 
-/// No path is called silent sooner than this: scheduling alone may hold packets back so long.
+/// No path counts as silent sooner than this: scheduling alone may delay packets for so long.
 const SHORTEST_SILENCE: Duration = Duration::from_millis(300);
-/// Every path without packets is called silent after this.
+/// Every path without packets counts as silent after this.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1);
-/// How many reports in a row must show no packet. A driver that was itself suspended comes back
-/// with one late report, which says nothing about the path.
+/// How many reports in a row must show no packet. A driver that was itself suspended resumes with
+/// one late report, which proves nothing about the path.
 const SILENT_REPORTS: u32 = 3;
 
-/// What a path's counters say.
+/// The counters in a report of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// UDP datagrams received.
     pub(crate) received: u64,
-    /// ACK frames received: what we send arrives.
+    /// ACK frames received: they prove that what we send arrives.
     pub(crate) acknowledged: u64,
 }
 
@@ -31,7 +31,7 @@ struct Direction {
     count: u64,
     last_change: Timestamp,
     unchanged: u32,
-    /// Whether anything was heard since the path was suspected.
+    /// Whether the count has risen since the path was suspected.
     is_back: bool,
 }
 
@@ -53,8 +53,8 @@ impl Direction {
     }
 }
 
-/// Watches a path's counters, each direction by itself (R2). Each report asked for also sends a
-/// probe that must be acknowledged, so that silence is never confused with idleness.
+/// Watches a path's counters, each direction by itself (R2). Each path probe also sends a packet
+/// that must be acknowledged, so that silence is never confused with idleness.
 #[derive(Clone, Debug)]
 pub(crate) struct PathLiveness {
     interval: Duration,
@@ -75,7 +75,7 @@ impl PathLiveness {
         self.next_report
     }
 
-    /// Asks for a report if one is due.
+    /// Probes the path if that is due; a report follows.
     pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) {
         if now >= self.next_report {
             self.next_report = now + self.interval;
@@ -88,7 +88,7 @@ impl PathLiveness {
         self.sending.report(now, counters.acknowledged);
     }
 
-    /// Which way nothing goes for longer than the path's round trip can explain.
+    /// The direction that is silent for longer than the path's round trip can explain.
     pub(crate) fn silence(&self, now: Timestamp, rtt: Duration) -> Option<CauseKind> {
         let silence = if self.receiving.is_silent(now, rtt) {
             CauseKind::Silent
@@ -97,17 +97,17 @@ impl PathLiveness {
         } else {
             return None;
         };
-        // The first that is sent on a path is not answered sooner than a round trip later.
+        // The first packet on a path is answered a round trip later at the earliest.
         (now >= self.since + rtt + suspect_after(rtt)).then_some(silence)
     }
 
-    /// The path is suspected from now on, or about to be left.
+    /// The path is suspected from now on: `is_back` counts from here.
     pub(crate) fn suspect(&mut self) {
         self.receiving.is_back = false;
         self.sending.is_back = false;
     }
 
-    /// Whether something went both ways since it was suspected.
+    /// Whether packets passed in both directions since the path was suspected.
     pub(crate) fn is_back(&self) -> bool {
         self.receiving.is_back && self.sending.is_back
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_direction_is_missed_by_itself_and_both_must_come_back() {
+    fn each_direction_is_judged_alone_and_both_must_return() {
         let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
         for ms in 1..4 {
             assert_eq!(at(&mut path, ms * 100, ms, 0), None);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_has_just_begun_has_a_round_trip_more() {
+    fn a_new_path_gets_one_more_round_trip() {
         for (ms, silence) in [(2_400, None), (2_500, Some(CauseKind::Silent))] {
             let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
             for report in [100, 200, 300, ms] {

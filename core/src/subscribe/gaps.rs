@@ -1,10 +1,10 @@
-//! What will not be delivered, and why.
+//! Frames that will not be delivered, and why.
 
 use crate::api::media::{Gap, GapReason};
 
 use crate::api::media::FrameNumber;
 
-/// Gathers what is given up until the next frame is delivered.
+/// Gathers abandoned frames until the next frame is delivered. The first reason is reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Gaps(Option<Gap>);
 
@@ -20,7 +20,7 @@ impl Gaps {
         self.0.take()
     }
 
-    /// How many frames there are of which nobody has been told yet.
+    /// How many abandoned frames are not reported yet.
     pub(crate) fn frames(&self) -> u64 {
         self.0.map_or(0, |gap| gap.frames)
     }

@@ -1,26 +1,27 @@
-//! How late a frame is, without a clock that both ends share.
+//! Lateness of frames, measured without a clock that both ends share.
 
 use core::time::Duration;
 
 use crate::api::time::Timestamp;
 
-/// For how long the fastest frame counts as how fast frames can be; at least once, at most twice as
-/// long. A path that has become longer for good is believed after that.
+/// The fastest frame is the reference for at least this long, at most twice as long. After that, a
+/// path that became longer for good is accepted.
 const MEMORY: Duration = Duration::from_secs(2);
 
-/// Compares how long frames have travelled: the clocks of both ends differ by an unknown amount,
-/// but it is the same for each.
+/// Compares the travel times of frames. The clocks of both ends differ by an unknown amount, but
+/// that amount is the same for every frame of one publisher process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lateness {
-    /// Since when `least` is gathered.
+    /// When the present period began.
     since: Option<Timestamp>,
-    /// The least difference between arrival and capture, in microseconds.
+    /// The least difference between arrival and capture, in microseconds: in this period, and then
+    /// in the one before.
     least: i64,
     least_before: Option<i64>,
 }
 
 impl Lateness {
-    /// How much later than the fastest a frame would be if it were delivered now, by its capture.
+    /// How much later than the fastest frame one captured at `captured_at` is if delivered now.
     pub(crate) fn of(&self, now: Timestamp, captured_at: u64) -> Duration {
         let fastest = match (self.since, self.least_before) {
             (None, _) => return Duration::ZERO,
@@ -31,7 +32,7 @@ impl Lateness {
         Duration::from_micros(u64::try_from(late).unwrap_or(0))
     }
 
-    /// A frame came.
+    /// A frame arrived.
     pub(crate) fn arrived(&mut self, now: Timestamp, captured_at: u64) {
         let transit = transit(now, captured_at);
         match self.since {
@@ -49,7 +50,7 @@ impl Lateness {
     }
 }
 
-/// The difference between two clocks that began anywhere; it may be of either sign.
+/// The difference between two clocks with unrelated origins; it may be negative.
 fn transit(now: Timestamp, captured_at: u64) -> i64 {
     now.as_micros().wrapping_sub(captured_at).cast_signed()
 }
@@ -64,20 +65,20 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_as_late_as_it_is_behind_the_fastest() {
+    fn lateness_is_the_delay_behind_the_fastest_frame() {
         let mut lateness = Lateness::default();
-        assert_eq!(late(&lateness, 500, 0), 0, "nothing to compare it with");
+        assert_eq!(late(&lateness, 500, 0), 0, "no other frame to compare with");
         let clocks = 7_000;
         for (at, captured) in [(100, 20), (110, 40), (190, 60)] {
             lateness.arrived(Timestamp::from_millis(at), (clocks + captured) * 1_000);
         }
         assert_eq!(late(&lateness, 190, clocks + 60), 60);
         assert_eq!(late(&lateness, 1_000, clocks + 80), 850);
-        assert_eq!(late(&lateness, 80, clocks + 80), 0, "a new fastest is not late");
+        assert_eq!(late(&lateness, 80, clocks + 80), 0, "a new fastest frame is not late");
     }
 
     #[test]
-    fn a_path_that_became_longer_is_believed_after_a_while_and_a_shorter_one_at_once() {
+    fn longer_path_counts_after_a_while_shorter_one_at_once() {
         let mut lateness = Lateness::default();
         let mut worst_after = |from: u64, to: u64, delay: u64| {
             let mut last = 0;
@@ -96,17 +97,17 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_counts_for_two_seconds_after_those_in_which_it_came_and_not_a_moment_longer() {
+    fn the_fastest_frame_counts_for_the_next_period_only() {
         let mut lateness = Lateness::default();
         for (at, delay) in [(0, 0), (2_000, 10), (4_000, 10)] {
             lateness.arrived(Timestamp::from_millis(at + delay), at * 1_000);
         }
-        // The third came 2 s after the second, which had begun to be gathered anew.
+        // The third frame arrived 2 s after the second one, which had begun a new period.
         assert_eq!(late(&lateness, 4_030, 4_000), 30 - 10);
     }
 
     #[test]
-    fn an_absurd_clock_is_only_a_number() {
+    fn an_absurd_clock_does_not_panic() {
         let mut lateness = Lateness::default();
         for captured in [u64::MAX, 0, 1 << 63, u64::MAX / 3] {
             lateness.arrived(Timestamp::from_millis(1), captured);

@@ -1,4 +1,4 @@
-//! Tracks of others: subscriptions, the order of their frames, gaps and their repair.
+//! Tracks of other participants: subscriptions, the order of frames, gaps and their repair.
 
 mod gaps;
 mod lateness;

@@ -4,22 +4,22 @@ use core::time::Duration;
 
 use crate::api::time::Timestamp;
 
-/// How a track stands with its deadline.
+/// Whether a track is ready, or by when it must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// There is no session, or its publisher is not there: nothing to wait for.
+    /// There is no session, or the track's publisher is not there: nothing to wait for.
     #[default]
     NotExpected,
-    /// It must be ready by then.
+    /// The track must be ready by `until`.
     Awaited { until: Timestamp },
-    /// It was not ready in time, and the application knows why.
+    /// The track was not ready in time, and the application was told why.
     Late,
-    /// Objects come, or it was accepted and has been quiet for long enough to be believed.
+    /// Objects arrive, or the subscription was accepted and stayed alive for long enough.
     Ready,
 }
 
 impl Readiness {
-    /// Its publisher is there, or was a moment ago; or it is not.
+    /// `expected`: whether the track's publisher is there, or was a moment ago.
     pub(crate) fn expect(&mut self, expected: bool, now: Timestamp, timeout: Duration) {
         match self {
             _ if !expected => *self = Self::NotExpected,
@@ -28,7 +28,7 @@ impl Readiness {
         }
     }
 
-    /// It was ready, and is no more.
+    /// A track that was ready no longer is.
     pub(crate) fn interrupted(&mut self, now: Timestamp, timeout: Duration) {
         if *self == Self::Ready {
             *self = Self::Awaited { until: now + timeout };
@@ -39,7 +39,7 @@ impl Readiness {
         *self = Self::Ready;
     }
 
-    /// Whether the readiness gate need not wait for it.
+    /// Whether the readiness gate need not wait for the track.
     pub(crate) fn is_decided(self) -> bool {
         match self {
             Self::Awaited { .. } => false,
@@ -54,8 +54,8 @@ impl Readiness {
         }
     }
 
-    /// Gives up waiting for now; whether it was waited for.
-    pub(crate) fn attempts_exhausted(&mut self) -> bool {
+    /// Stops waiting for the track; `true` if it was awaited.
+    pub(crate) fn stop_waiting(&mut self) -> bool {
         let awaited = !self.is_decided();
         if awaited {
             *self = Self::Late;

@@ -1,24 +1,25 @@
-//! What a listener has of a track: everything up to a point, and what came beyond a hole after it.
+//! The reorder buffer: a listener's frames of a track beyond a hole, and the next frame in order.
+//! Every frame before the next one is decided; held frames are beyond it, within the retention.
 
 use alloc::collections::BTreeMap;
 
 use crate::api::media::{FrameNumber, Location, Object, Retention};
 
-/// The order of a track's frames, restored.
+/// Restores the order of a track's frames.
 ///
-/// Frames are told apart by their numbers, so that it does not matter which session, which epoch or
-/// which FETCH brought them. A hole is seen by the numbers and named, for the repair, by Locations.
+/// Frames are identified by their numbers: which session, epoch or FETCH brought them does not
+/// matter. Numbers show a hole; for its repair, a hole is described by Locations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReorderBuffer {
-    /// The next frame in order. All before it are decided: handed on, or given up. `None` before
-    /// the first.
+    /// The next frame in order. All frames before it are decided: delivered, or abandoned. `None`
+    /// before the first.
     next: Option<FrameNumber>,
     /// The first location that is not decided.
     from: Location,
-    /// What came beyond the next frame.
+    /// Frames that arrived beyond the next one.
     held: BTreeMap<FrameNumber, Object>,
     held_bytes: u64,
-    /// The number after the last frame, once the publisher has said it.
+    /// The number after the last frame, once the publisher has announced it.
     end: Option<FrameNumber>,
 }
 
@@ -31,41 +32,41 @@ pub(crate) struct Position {
     pub(crate) from: Location,
 }
 
-/// What becomes of a frame that came.
+/// What the buffer does with a frame that arrived.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Offer {
-    /// It is the next one.
+    /// The frame is the next one in order.
     Next(Object),
-    /// It is kept until those before it are decided.
+    /// The frame is held until those before it are decided.
     Held,
-    /// It had come before, or had been given up.
+    /// The frame had arrived before, or had been abandoned.
     Repeated,
-    /// There is no room for it. The publisher still has it.
+    /// There is no room for the frame. The publisher still retains it.
     NoRoom(Object),
 }
 
-/// Frames that are missing in front of one that came, or of the end.
+/// Frames that are missing in front of a frame that arrived, or of the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hole {
-    /// The first frame that is missing.
+    /// The first missing frame.
     pub(crate) number: FrameNumber,
-    /// How many are.
+    /// How many frames are missing.
     pub(crate) frames: u64,
-    /// The first location that may hold one of them.
+    /// The first location that may hold a missing frame.
     pub(crate) first: Location,
-    /// The last location that may.
+    /// The last location that may hold one.
     pub(crate) last: Location,
 }
 
 impl Hole {
-    /// The frame in front of which it is, or the end.
-    pub(crate) fn behind(&self) -> FrameNumber {
+    /// The number after the last missing frame: of the frame that waits, or of the end.
+    pub(crate) fn end(&self) -> FrameNumber {
         let sequence = self.number.sequence.saturating_add(self.frames);
         FrameNumber::new(self.number.incarnation, sequence)
     }
 
-    /// Whether there are locations for what is missing. There are none if a publisher counts what it
-    /// does not send.
+    /// Whether there are locations for the missing frames. There are none if a publisher counts
+    /// frames that it does not send.
     pub(crate) fn is_possible(&self) -> bool {
         self.first <= self.last
     }
@@ -95,7 +96,7 @@ impl ReorderBuffer {
         self.held.first_key_value().map(|(_, object)| object)
     }
 
-    /// Everything before this is none of ours.
+    /// The next frame is `number`; all frames before it are decided.
     pub(crate) fn start(&mut self, number: FrameNumber, from: Location) {
         self.next = Some(number);
         self.from = from;
@@ -111,7 +112,7 @@ impl ReorderBuffer {
             return Offer::Repeated;
         }
         if self.next == Some(object.number) {
-            self.pass(&object);
+            self.advance_past(&object);
             return Offer::Next(object);
         }
         let bytes = object.frame.payload.len() as u64;
@@ -123,73 +124,73 @@ impl ReorderBuffer {
         Offer::Held
     }
 
-    /// The next frame, if it is held.
+    /// Takes the next frame out, if it is held.
     pub(crate) fn take(&mut self) -> Option<Object> {
         let next = self.next?;
         let object = self.held.remove(&next)?;
         self.held_bytes -= object.frame.payload.len() as u64;
-        self.pass(&object);
+        self.advance_past(&object);
         Some(object)
     }
 
-    /// The publisher has said how many frames there are.
+    /// The publisher announced that frame `end` and all after it do not exist.
     pub(crate) fn end_at(&mut self, end: FrameNumber) {
         self.end = Some(end);
     }
 
-    /// Whether nothing more can come.
+    /// Whether the end is reached: nothing more can arrive.
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_some_and(|end| self.next.is_some_and(|next| next >= end))
     }
 
-    /// The number of the frame, or of the end, in front of which something is missing.
-    fn behind_the_hole(&self) -> Option<FrameNumber> {
+    /// The number of the frame, or of the end, in front of which frames are missing.
+    fn hole_end(&self) -> Option<FrameNumber> {
         let next = self.next?;
         let first = self.held.first_key_value().map(|(number, _)| *number);
         first.or(self.end).filter(|number| *number > next)
     }
 
-    /// What is missing in front of what came; `None` if nothing is.
+    /// The missing frames in front of the first held one or of the end, within one incarnation.
     pub(crate) fn hole(&self) -> Option<Hole> {
-        let (number, behind) = (self.next?, self.behind_the_hole()?);
-        if behind.incarnation != number.incarnation {
+        let (number, end) = (self.next?, self.hole_end()?);
+        if end.incarnation != number.incarnation {
             return None;
         }
         let last = self.first_held().map_or(Location::LAST, |held| held.location.previous());
-        let frames = behind.sequence - number.sequence;
+        let frames = end.sequence - number.sequence;
         Some(Hole { number, frames, first: self.from, last })
     }
 
-    /// Goes over to a publisher that started anew, if what came is of such a one: what it had left to
-    /// say before is lost with its former process. Says from where on that is.
-    pub(crate) fn cross(&mut self) -> Option<Position> {
-        let (left, behind) = (self.position()?, self.behind_the_hole()?);
-        if behind.incarnation == left.next.incarnation {
+    /// Continues with the next incarnation, if the next held frame or the end belongs to it: the
+    /// former process's remaining frames are lost with it. Returns the position of the first one.
+    pub(crate) fn cross_to_next_incarnation(&mut self) -> Option<Position> {
+        let (left, end) = (self.position()?, self.hole_end()?);
+        if end.incarnation == left.next.incarnation {
             return None;
         }
-        self.start(FrameNumber::new(behind.incarnation, 0), first_of(behind.incarnation));
+        self.start(FrameNumber::new(end.incarnation, 0), first_location(end.incarnation));
         Some(left)
     }
 
-    /// Gives up what is missing in front of what came.
+    /// Abandons the missing frames in front of the first held one or of the end.
     pub(crate) fn skip_hole(&mut self) {
-        if let Some(behind) = self.behind_the_hole() {
+        if let Some(end) = self.hole_end() {
             let from = self.first_held().map_or(self.from, |held| held.location);
-            self.start(behind, from);
+            self.start(end, from);
         }
     }
 
-    /// Gives up everything before a frame; how many frames that were, which had not come. What was
-    /// held of it is let go, and counted with them.
+    /// Abandons every undecided frame before `number`, and evicts those that were held. Returns how
+    /// many frames of that incarnation these were, held ones included.
     pub(crate) fn skip_to(&mut self, number: FrameNumber, location: Location) -> u64 {
         let Some(next) = self.next else {
             self.start(number, location);
             return 0;
         };
-        let kept = self.held.split_off(&number);
-        let let_go = core::mem::replace(&mut self.held, kept);
+        let retained = self.held.split_off(&number);
+        let evicted = core::mem::replace(&mut self.held, retained);
         self.held_bytes -=
-            let_go.values().map(|object| object.frame.payload.len() as u64).sum::<u64>();
+            evicted.values().map(|object| object.frame.payload.len() as u64).sum::<u64>();
         self.start(number, location);
         if next.incarnation == number.incarnation {
             number.sequence.saturating_sub(next.sequence)
@@ -198,14 +199,14 @@ impl ReorderBuffer {
         }
     }
 
-    fn pass(&mut self, object: &Object) {
+    fn advance_past(&mut self, object: &Object) {
         self.next = Some(object.number.next());
         self.from = object.location.next();
     }
 }
 
-/// Where an incarnation begins: its groups rise from its first epoch on.
-pub(crate) const fn first_of(incarnation: u64) -> Location {
+/// The first location of an incarnation: its groups rise from its first epoch on.
+pub(crate) const fn first_location(incarnation: u64) -> Location {
     Location::new(incarnation, 0)
 }
 
@@ -217,7 +218,7 @@ mod tests {
 
     const ROOM: Retention = Retention { frames: 4, ..Retention::live() };
 
-    /// Ten frames a group; an incarnation begins with the group after it.
+    /// Ten frames a group; the first group is one above the incarnation's number.
     fn object(incarnation: u64, sequence: u64) -> Object {
         Object {
             location: Location::new(incarnation + 1 + sequence / 10, sequence % 10),
@@ -228,12 +229,12 @@ mod tests {
 
     fn buffer() -> ReorderBuffer {
         let mut buffer = ReorderBuffer::default();
-        buffer.start(FrameNumber::new(1, 0), first_of(1));
+        buffer.start(FrameNumber::new(1, 0), first_location(1));
         buffer
     }
 
-    /// What becomes available by a frame.
-    fn come(buffer: &mut ReorderBuffer, incarnation: u64, sequence: u64) -> Vec<u64> {
+    /// Offers a frame, and takes out the frames that are in order now.
+    fn offer_and_take(buffer: &mut ReorderBuffer, incarnation: u64, sequence: u64) -> Vec<u64> {
         let mut out = Vec::new();
         if let Offer::Next(object) = buffer.offer(object(incarnation, sequence), &ROOM) {
             out.push(object.number.sequence);
@@ -245,9 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_missing_in_front_of_an_end_that_has_been_reached() {
+    fn a_reached_end_has_no_hole_in_front() {
         let mut buffer = buffer();
-        assert_eq!(come(&mut buffer, 1, 0), [0]);
+        assert_eq!(offer_and_take(&mut buffer, 1, 0), [0]);
         buffer.end_at(FrameNumber::new(1, 3));
         assert_eq!(buffer.hole().map(|hole| hole.frames), Some(2));
         buffer.end_at(FrameNumber::new(1, 1));
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_come_out_makes_room_to_the_last_byte() {
+    fn delivered_frames_free_their_room_to_the_last_byte() {
         let room = Retention { bytes: 1, ..ROOM };
         let byte = |sequence| {
             let frame = Frame::new(0, &b"1"[..]);
@@ -270,23 +271,23 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_out_once_and_in_order_whatever_the_order_in_which_they_come_in() {
+    fn frames_leave_once_and_in_order_however_they_arrive() {
         let mut buffer = buffer();
-        assert_eq!(come(&mut buffer, 1, 0), [0]);
-        assert!(come(&mut buffer, 1, 0).is_empty());
-        assert!(come(&mut buffer, 1, 3).is_empty());
+        assert_eq!(offer_and_take(&mut buffer, 1, 0), [0]);
+        assert!(offer_and_take(&mut buffer, 1, 0).is_empty());
+        assert!(offer_and_take(&mut buffer, 1, 3).is_empty());
         assert_eq!(buffer.offer(object(1, 3), &ROOM), Offer::Repeated);
-        assert!(come(&mut buffer, 1, 2).is_empty());
-        assert_eq!(come(&mut buffer, 1, 1), [1, 2, 3]);
+        assert!(offer_and_take(&mut buffer, 1, 2).is_empty());
+        assert_eq!(offer_and_take(&mut buffer, 1, 1), [1, 2, 3]);
         assert_eq!((buffer.held(), buffer.held_bytes), (0, 0));
     }
 
     #[test]
-    fn a_hole_is_named_by_the_locations_that_may_hold_what_is_missing() {
+    fn a_hole_names_the_locations_of_its_missing_frames() {
         let mut buffer = buffer();
-        come(&mut buffer, 1, 0);
+        offer_and_take(&mut buffer, 1, 0);
         assert_eq!(buffer.hole(), None);
-        come(&mut buffer, 1, 10);
+        offer_and_take(&mut buffer, 1, 10);
         let hole = Hole {
             number: FrameNumber::new(1, 1),
             frames: 9,
@@ -294,11 +295,15 @@ mod tests {
             last: Location::new(2, u64::MAX),
         };
         assert_eq!(buffer.hole(), Some(hole));
-        come(&mut buffer, 1, 8);
+        offer_and_take(&mut buffer, 1, 8);
         let last = Location::new(2, 7);
         assert_eq!(buffer.hole(), Some(Hole { frames: 7, last, ..hole }));
         buffer.skip_hole();
-        assert_eq!(come(&mut buffer, 1, 7), [8], "what was given up is not wanted any more");
+        assert_eq!(
+            offer_and_take(&mut buffer, 1, 7),
+            [8],
+            "abandoned frames are not wanted any more"
+        );
         assert_eq!(buffer.hole().map(|hole| hole.frames), Some(1));
     }
 
@@ -309,7 +314,7 @@ mod tests {
             assert_eq!(buffer.offer(object(1, sequence), &ROOM), Offer::Held);
         }
         assert_eq!(buffer.offer(object(1, 5), &ROOM), Offer::NoRoom(object(1, 5)));
-        assert_eq!(come(&mut buffer, 1, 0), [0, 1, 2, 3, 4]);
+        assert_eq!(offer_and_take(&mut buffer, 1, 0), [0, 1, 2, 3, 4]);
         let room = Retention { bytes: 16, ..ROOM };
         assert_eq!(buffer.offer(object(1, 7), &room), Offer::Held);
         assert_eq!(buffer.offer(object(1, 8), &room), Offer::Held);
@@ -319,48 +324,56 @@ mod tests {
     #[test]
     fn the_end_is_reached_when_nothing_before_it_is_missing() {
         let mut buffer = buffer();
-        come(&mut buffer, 1, 0);
+        offer_and_take(&mut buffer, 1, 0);
         buffer.end_at(FrameNumber::new(1, 3));
         assert!(!buffer.is_over());
         let hole = buffer.hole().expect("the last two are missing");
         assert_eq!((hole.frames, hole.last), (2, Location::LAST));
-        assert_eq!(come(&mut buffer, 1, 1), [1]);
+        assert_eq!(offer_and_take(&mut buffer, 1, 1), [1]);
         buffer.skip_hole();
         assert!(buffer.is_over());
     }
 
     #[test]
-    fn a_publisher_that_starts_anew_takes_what_it_had_not_said_with_it() {
+    fn a_new_incarnation_follows_the_frames_held_of_the_former() {
         let mut buffer = buffer();
-        come(&mut buffer, 1, 0);
-        come(&mut buffer, 1, 2);
-        come(&mut buffer, 7, 1);
-        assert_eq!(buffer.cross(), None, "first what came of the former");
+        offer_and_take(&mut buffer, 1, 0);
+        offer_and_take(&mut buffer, 1, 2);
+        offer_and_take(&mut buffer, 7, 1);
+        assert_eq!(
+            buffer.cross_to_next_incarnation(),
+            None,
+            "the former incarnation's frames leave first"
+        );
         buffer.skip_hole();
         assert_eq!(buffer.take(), Some(object(1, 2)));
         assert_eq!(buffer.hole(), None);
         let left = Position { next: FrameNumber::new(1, 3), from: Location::new(2, 3) };
-        assert_eq!(buffer.cross(), Some(left));
-        let hole = buffer.hole().expect("its first frame is missing");
+        assert_eq!(buffer.cross_to_next_incarnation(), Some(left));
+        let hole = buffer.hole().expect("the first frame of the new one is missing");
         assert_eq!((hole.number, hole.frames), (FrameNumber::new(7, 0), 1));
         assert_eq!((hole.first, hole.last), (Location::new(7, 0), Location::new(8, 0)));
-        assert_eq!(come(&mut buffer, 7, 0), [0, 1]);
-        assert_eq!(buffer.offer(object(1, 3), &ROOM), Offer::Repeated, "nobody goes back");
+        assert_eq!(offer_and_take(&mut buffer, 7, 0), [0, 1]);
+        assert_eq!(
+            buffer.offer(object(1, 3), &ROOM),
+            Offer::Repeated,
+            "no return to the former incarnation"
+        );
     }
 
     #[test]
-    fn to_skip_lets_go_of_what_is_older() {
+    fn skipping_evicts_older_frames() {
         let mut buffer = buffer();
-        come(&mut buffer, 1, 2);
-        come(&mut buffer, 1, 5);
+        offer_and_take(&mut buffer, 1, 2);
+        offer_and_take(&mut buffer, 1, 5);
         let skipped = |buffer: &mut ReorderBuffer, sequence| {
             let to = object(1, sequence);
             buffer.skip_to(to.number, to.location)
         };
         assert_eq!(skipped(&mut buffer, 4), 4);
         assert_eq!((buffer.held(), buffer.held_bytes), (1, 8));
-        assert_eq!(come(&mut buffer, 1, 4), [4, 5]);
-        let anew = object(9, 3);
-        assert_eq!(buffer.skip_to(anew.number, anew.location), 3);
+        assert_eq!(offer_and_take(&mut buffer, 1, 4), [4, 5]);
+        let restarted = object(9, 3);
+        assert_eq!(buffer.skip_to(restarted.number, restarted.location), 3);
     }
 }

@@ -1,50 +1,52 @@
-//! FetchState a publisher for what is missing of its track (FETCH, draft-ietf-moq-transport-18, section 10.12).
+//! Repair: FETCH for a track's missing frames (draft-ietf-moq-transport-18, section 10.12). At most
+//! one request of a track is in flight.
 
-use crate::api::media::FetchEnd;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::api::id::{FetchId, SessionId};
+use crate::api::media::FetchEnd;
 use crate::api::media::{FrameNumber, Location};
 use crate::api::output::Output;
 use crate::api::time::{Timestamp, doubled};
 use crate::context::Context;
 use crate::context::request::Failures;
 
-/// How long a FETCH may bring nothing, the first time. A relay does not notice by itself for 10 s that the
-/// publisher, whom it asks, has gone.
+/// How long the first FETCH may go without an object. A relay forwards FETCH to the publisher, and
+/// needs 10 s to notice by itself that the publisher has gone.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(2);
-/// That is doubled after failures, up to this: on a line whose queue takes longer, asking anew each time
-/// would only make the queue longer.
+/// Failures double the timeout up to this: on a line whose queue takes longer, each new request
+/// would only lengthen the queue.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// What to ask for.
+/// A range of locations to FETCH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) first: Location,
     pub(crate) last: Location,
-    /// The frame that it begins with, if it is known that there is one.
+    /// The first missing frame, if the request repairs a hole; `None` for a query of the publisher.
     pub(crate) hole: Option<FrameNumber>,
 }
 
-/// A FETCH that is out.
+/// A FETCH that is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fetch {
     id: FetchId,
     pub(crate) request: Request,
+    /// How many objects arrived so far.
     pub(crate) objects: u64,
     progress_by: Timestamp,
 }
 
-/// Where it is asked.
+/// The session and the track that a FETCH goes to.
 pub(crate) struct TrackSource {
     pub(crate) session: SessionId,
     pub(crate) namespace: Vec<String>,
     pub(crate) name: String,
 }
 
-/// How it stands with asking.
+/// Whether a FETCH can be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum FetchState {
     #[default]
@@ -53,28 +55,28 @@ enum FetchState {
     Pausing {
         until: Timestamp,
     },
-    /// There is no use in asking on this session.
+    /// FETCH is not supported on this session.
     Unsupported,
 }
 
-/// Asks for one range at a time, and again after a pause if that fails.
+/// Sends one FETCH at a time. After a failure, the next one waits for a pause.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repair {
-    asking: FetchState,
+    state: FetchState,
     failures: Failures,
 }
 
 impl Repair {
     pub(crate) fn is_free(&self) -> bool {
-        self.asking == FetchState::Free
+        self.state == FetchState::Free
     }
 
     pub(crate) fn is_unsupported(&self) -> bool {
-        self.asking == FetchState::Unsupported
+        self.state == FetchState::Unsupported
     }
 
     pub(crate) fn in_flight(&self) -> Option<Fetch> {
-        match self.asking {
+        match self.state {
             FetchState::InFlight(fetch) => Some(fetch),
             FetchState::Free | FetchState::Pausing { .. } | FetchState::Unsupported => None,
         }
@@ -85,26 +87,26 @@ impl Repair {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.asking {
+        match self.state {
             FetchState::InFlight(fetch) => Some(fetch.progress_by),
             FetchState::Pausing { until } => Some(until),
             FetchState::Free | FetchState::Unsupported => None,
         }
     }
 
-    pub(crate) fn ask(&mut self, request: Request, source: TrackSource, cx: &mut Context<'_>) {
+    pub(crate) fn request(&mut self, request: Request, source: TrackSource, cx: &mut Context<'_>) {
         let id = FetchId(cx.mint.next());
         let progress_by = cx.now + self.progress_timeout();
-        self.asking = FetchState::InFlight(Fetch { id, request, objects: 0, progress_by });
+        self.state = FetchState::InFlight(Fetch { id, request, objects: 0, progress_by });
         let TrackSource { session, namespace, name } = source;
         let Request { first, last, .. } = request;
         cx.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
     }
 
-    /// An object came by it.
+    /// An object of the FETCH arrived.
     pub(crate) fn progress(&mut self, now: Timestamp) {
         let progress_timeout = self.progress_timeout();
-        if let FetchState::InFlight(fetch) = &mut self.asking {
+        if let FetchState::InFlight(fetch) = &mut self.state {
             fetch.objects = fetch.objects.saturating_add(1);
             fetch.progress_by = now + progress_timeout;
         }
@@ -114,9 +116,9 @@ impl Repair {
         doubled(PROGRESS_TIMEOUT, self.failures.count(), LONGEST_TIMEOUT)
     }
 
-    /// It ended. If that went well, the next may be asked for at once.
+    /// The FETCH ended. After a complete one, the next may be sent at once.
     pub(crate) fn ended(&mut self, end: FetchEnd, cx: &mut Context<'_>) {
-        self.asking = match end {
+        self.state = match end {
             FetchEnd::Complete => {
                 self.failures.clear();
                 FetchState::Free
@@ -126,16 +128,16 @@ impl Repair {
         };
     }
 
-    /// Ends a pause, and gives up what brings nothing; whether it did the latter.
+    /// Ends a pause that is over, or abandons a FETCH that timed out; `true` for the latter.
     pub(crate) fn advance(&mut self, cx: &mut Context<'_>) -> bool {
-        match self.asking {
+        match self.state {
             FetchState::InFlight(fetch) if cx.now >= fetch.progress_by => {
                 cx.out.push(Output::CancelFetch { fetch: fetch.id });
                 self.ended(FetchEnd::Failed, cx);
                 true
             }
             FetchState::Pausing { until } if cx.now >= until => {
-                self.asking = FetchState::Free;
+                self.state = FetchState::Free;
                 false
             }
             FetchState::InFlight(_)
@@ -145,15 +147,15 @@ impl Repair {
         }
     }
 
-    /// The publisher is elsewhere now: nothing more is wanted from here.
+    /// The publisher has another namespace now, or nobody listens: the FETCH is of no use.
     pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
-        if let FetchState::InFlight(fetch) = self.asking {
+        if let FetchState::InFlight(fetch) = self.state {
             cx.out.push(Output::CancelFetch { fetch: fetch.id });
         }
         self.detach();
     }
 
-    /// The session is gone, and with it whatever was asked on it.
+    /// The session is gone, and its FETCH with it.
     pub(crate) fn detach(&mut self) {
         *self = Self::default();
     }

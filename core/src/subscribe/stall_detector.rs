@@ -1,29 +1,29 @@
-//! Whether the publisher of a track is still there, when nothing comes of it.
+//! Stall detection: whether the publisher of a track that brings no frames still answers.
 
 use core::time::Duration;
 
 use crate::api::time::{Timestamp, doubled};
 
-/// How long a track that was heard may be silent before its publisher is asked. A muted one answers
-/// that it has nothing to say; one that is cut off does not answer, and nobody else says so: the relay
-/// believes in it until its own idle timeout, and FETCH reaches past the relay.
-const SILENT_AFTER: Duration = Duration::from_secs(1);
-/// A publisher that has nothing to say is queried less and less often, down to this.
+/// How long a track may be silent before its publisher is queried with FETCH, which the relay
+/// forwards to the publisher. A muted publisher answers that there are no new frames. One that is
+/// cut off does not answer. The relay does not report that before its own idle timeout.
+const QUERY_AFTER: Duration = Duration::from_secs(1);
+/// A publisher that answers without objects is queried less and less often, down to this.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(8);
 
-/// The pulse of a track.
+/// Decides when to query a track's publisher, and whether the track is stalled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StallDetector {
-    /// When to ask next; `None` before the first frame and while it is to be asked.
+    /// When to query next; `None` before the first frame and while a query is wanted.
     query_at: Option<Timestamp>,
-    /// Whether it is to be asked.
-    wanted: bool,
-    /// How often it has answered since the last frame that it had nothing to say.
-    quiet: u32,
-    /// How often it has answered since then with something, which the subscription did not bring.
+    /// Whether a query shall be sent as soon as possible.
+    query_wanted: bool,
+    /// Answers without objects since the last frame on the subscription.
+    empty_answers: u32,
+    /// Answers since then with objects that the subscription did not bring.
     answered_with_objects: u32,
-    /// Since when it does not answer.
-    stalled: Option<Timestamp>,
+    /// Since when the publisher does not answer.
+    stalled_since: Option<Timestamp>,
 }
 
 impl StallDetector {
@@ -31,69 +31,69 @@ impl StallDetector {
         self.query_at
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted
+    pub(crate) fn wants_query(&self) -> bool {
+        self.query_wanted
     }
 
     pub(crate) fn is_stalled(&self) -> bool {
-        self.stalled.is_some()
+        self.stalled_since.is_some()
     }
 
-    /// The publisher is to be asked as soon as possible: it may have said something meanwhile.
-    pub(crate) fn want(&mut self) {
-        self.wanted = true;
+    /// Requests a query as soon as possible: there may be frames that did not arrive.
+    pub(crate) fn want_query(&mut self) {
+        self.query_wanted = true;
         self.query_at = None;
     }
 
-    /// It was heard before, and is listened to again: if nothing comes, its publisher is asked.
+    /// Frames are expected from `now` on: if none arrives, the publisher is queried.
     pub(crate) fn expect(&mut self, now: Timestamp) {
-        self.wanted = false;
-        self.query_at = Some(now + SILENT_AFTER);
+        self.query_wanted = false;
+        self.query_at = Some(now + QUERY_AFTER);
     }
 
-    /// The publisher is being asked.
-    pub(crate) fn asked(&mut self) {
-        self.wanted = false;
+    /// A FETCH, which serves as a query, was sent.
+    pub(crate) fn query_sent(&mut self) {
+        self.query_wanted = false;
     }
 
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if self.query_at.is_some_and(|at| now >= at) {
-            self.want();
+            self.want_query();
         }
     }
 
-    /// Something came; for how long nothing had, if it was stalled.
-    pub(crate) fn heard(&mut self, now: Timestamp) -> Option<Duration> {
+    /// An object arrived on the subscription. Returns how long the track was stalled, if it was.
+    pub(crate) fn received(&mut self, now: Timestamp) -> Option<Duration> {
         self.expect(now);
-        self.quiet = 0;
+        self.empty_answers = 0;
         self.answered_with_objects = 0;
-        self.stalled.take().map(|since| now - since)
+        self.stalled_since.take().map(|since| now - since)
     }
 
-    /// The publisher answered, with something or without; for how long it had not, if it was stalled.
+    /// The publisher answered a FETCH. Returns how long the track was stalled, if it was.
     pub(crate) fn answered(&mut self, now: Timestamp, with_objects: bool) -> Option<Duration> {
         if with_objects {
             self.answered_with_objects = self.answered_with_objects.saturating_add(1);
-            self.quiet = 0;
+            self.empty_answers = 0;
         } else {
-            self.quiet = self.quiet.saturating_add(1);
+            self.empty_answers = self.empty_answers.saturating_add(1);
         }
-        if !self.wanted {
-            self.query_at = Some(now + doubled(SILENT_AFTER, self.quiet, LONGEST_INTERVAL));
+        if !self.query_wanted {
+            self.query_at = Some(now + doubled(QUERY_AFTER, self.empty_answers, LONGEST_INTERVAL));
         }
-        self.stalled.take().map(|since| now - since)
+        self.stalled_since.take().map(|since| now - since)
     }
 
-    /// Whether it speaks, again and again, and the subscription brings nothing of it.
-    pub(crate) fn is_elsewhere(&self) -> bool {
+    /// Whether the publisher repeatedly answers with objects that the subscription does not bring.
+    pub(crate) fn is_subscription_dead(&self) -> bool {
         self.answered_with_objects >= 2
     }
 
-    /// The publisher did not answer; whether that is news.
+    /// The publisher did not answer. `true` if the track was not stalled before.
     pub(crate) fn unanswered(&mut self, now: Timestamp) -> bool {
-        self.want();
-        let news = self.stalled.is_none();
-        self.stalled.get_or_insert(now);
+        self.want_query();
+        let news = self.stalled_since.is_none();
+        self.stalled_since.get_or_insert(now);
         news
     }
 }
@@ -102,15 +102,16 @@ impl StallDetector {
 mod tests {
     use super::*;
 
+    /// Once a query is wanted, there is no further deadline.
     #[test]
-    fn it_wants_attention_a_second_after_the_last_frame_until_the_publisher_is_to_be_asked() {
+    fn a_query_is_wanted_one_second_after_the_last_frame() {
         let (at, mut stall_detector) = (Timestamp::from_millis, StallDetector::default());
         assert_eq!(stall_detector.deadline(), None);
-        stall_detector.heard(at(500));
+        stall_detector.received(at(500));
         assert_eq!(stall_detector.deadline(), Some(at(1_500)));
         stall_detector.advance(at(1_499));
-        assert!(!stall_detector.is_wanted());
+        assert!(!stall_detector.wants_query());
         stall_detector.advance(at(1_500));
-        assert_eq!((stall_detector.is_wanted(), stall_detector.deadline()), (true, None));
+        assert_eq!((stall_detector.wants_query(), stall_detector.deadline()), (true, None));
     }
 }

@@ -1,5 +1,6 @@
-//! A track that the application listens to. It outlives every session; its subscription on a
-//! session has a life of its own, so that a publisher's outage never makes its listener reconnect.
+//! A subscribed track: one that the application listens to. The track outlives every session. Its
+//! subscription on a session fails and retries separately from the session, so that a publisher's
+//! outage never makes its listener reconnect.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -23,24 +24,24 @@ use crate::subscribe::repair::TrackSource;
 
 /// How long a relay may take to answer a SUBSCRIBE.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a subscription must have been alive after SUBSCRIBE_OK to be believed without an
-/// object: a relay answers a stale namespace with OK too, and then ends the track (R1).
-const BELIEVED_AFTER: Duration = Duration::from_millis(300);
+/// How long a subscription without objects must stay alive after SUBSCRIBE_OK to count as ready: a
+/// relay also accepts a stale namespace, and then ends the track (R1).
+const READY_AFTER: Duration = Duration::from_millis(300);
 
-/// The life of a subscription.
+/// The state of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subscription {
     /// There is no session, or the publisher is not there.
     Wanted,
-    /// SUBSCRIBE is out.
+    /// SUBSCRIBE was sent, and is not answered.
     Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
-    /// SUBSCRIBE_OK came, but no object yet: not ready (R1).
-    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, believed_at: Timestamp },
-    /// Objects come, or it was accepted and stayed alive.
+    /// SUBSCRIBE_OK arrived, but no object yet: not ready (R1).
+    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, ready_at: Timestamp },
+    /// Objects arrive, or the subscription was accepted and stayed alive.
     Ready { id: SubscriptionId, epoch: u64 },
-    /// It was refused or ended, and is asked for again then.
+    /// The subscription was refused or ended, and is requested again at `retry_at`.
     Ended { epoch: u64, retry_at: Timestamp },
-    /// The publisher ended the track, or the application left it. Kept for its counters.
+    /// The publisher ended the track, or the application left it. Retained for its counters.
     Over,
 }
 
@@ -86,7 +87,7 @@ impl SubscribedTrack {
         self.subscription == Subscription::Over
     }
 
-    /// Whether its publisher speaks, or answers when it is asked; `None` if it was never heard.
+    /// Whether the publisher sends objects or answers queries; `None` before its first object.
     pub(crate) fn answers(&self) -> Option<bool> {
         self.reception.answers()
     }
@@ -95,7 +96,7 @@ impl SubscribedTrack {
         self.current() == Some(subscription)
     }
 
-    /// Whether the readiness gate need not wait for it.
+    /// Whether the readiness gate need not wait for the track.
     pub(crate) fn is_decided(&self) -> bool {
         self.is_over() || self.readiness.is_decided()
     }
@@ -103,7 +104,7 @@ impl SubscribedTrack {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let request = match self.subscription {
             Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
-            Subscription::Accepted { believed_at, .. } => Some(believed_at),
+            Subscription::Accepted { ready_at, .. } => Some(ready_at),
             Subscription::Ended { retry_at, .. } => Some(retry_at),
             Subscription::Wanted | Subscription::Ready { .. } => None,
             Subscription::Over => return None,
@@ -111,20 +112,20 @@ impl SubscribedTrack {
         soonest([request, self.readiness.deadline()])
     }
 
-    /// Does what is due: asks again, gives up a request that was not answered, believes one that
-    /// stayed alive, says that the track is late.
+    /// Does what is due: subscribes again, times out a request without an answer, counts a
+    /// subscription that stayed alive as ready, reports that the track is late.
     pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
         match self.subscription {
             Subscription::Requested { id, at, .. } if cx.now >= at + ANSWER_TIMEOUT => {
                 cx.out.push(Output::Unsubscribe { subscription: id });
                 self.ended(id, true, cx);
             }
-            Subscription::Accepted { id, epoch, at, believed_at } if cx.now >= believed_at => {
+            Subscription::Accepted { id, epoch, at, ready_at } if cx.now >= ready_at => {
                 self.become_ready(id, epoch, at, cx);
             }
             Subscription::Ended { epoch, retry_at } if cx.now >= retry_at => {
                 self.reception.resubscribed();
-                self.request(session, epoch, cx);
+                self.subscribe(session, epoch, cx);
             }
             Subscription::Wanted
             | Subscription::Requested { .. }
@@ -138,7 +139,7 @@ impl SubscribedTrack {
         }
     }
 
-    /// The gate waits no longer: the application hears why, if it had to.
+    /// The readiness gate no longer waits. If it did, the application gets a notice why.
     pub(crate) fn stop_waiting(&mut self, cx: &mut Context<'_>) {
         let why = match self.subscription {
             Subscription::Over => return,
@@ -149,13 +150,14 @@ impl SubscribedTrack {
                 "the relay accepted the subscription only just now"
             }
         };
-        if self.readiness.attempts_exhausted() {
+        if self.readiness.stop_waiting() {
             let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
             cx.out.event(Event::Notice { code, track, detail: why.into() });
         }
     }
 
-    /// The publisher is to be found under `epoch` now, or nowhere; it may be expected even then.
+    /// The publisher's newest namespace has `epoch`; `None` without one. `expected`: the publisher
+    /// is there, or was a moment ago.
     pub(crate) fn follow_epoch(
         &mut self,
         session: SessionId,
@@ -174,7 +176,7 @@ impl SubscribedTrack {
         self.drop_subscription(cx);
         self.failures.clear();
         if let Some(epoch) = epoch {
-            self.request(session, epoch, cx);
+            self.subscribe(session, epoch, cx);
         }
     }
 
@@ -211,11 +213,11 @@ impl SubscribedTrack {
             && id == subscription
         {
             self.subscription =
-                Subscription::Accepted { id, epoch, at, believed_at: now + BELIEVED_AFTER };
+                Subscription::Accepted { id, epoch, at, ready_at: now + READY_AFTER };
         }
     }
 
-    /// It was refused, or ended. On a session that is silent that is no news.
+    /// The subscription was refused, or ended. Its loss is reported only if a session is `up`.
     pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, cx: &mut Context<'_>) {
         let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
             return;
@@ -233,7 +235,7 @@ impl SubscribedTrack {
         self.subscription = Subscription::Ended { epoch, retry_at: self.failures.next_try(cx) };
     }
 
-    /// An object arrived by its subscription; whether it was new.
+    /// An object arrived on the subscription; `true` if it was new.
     pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
         self.on_arrival(cx);
         let (number, captured_at) = (object.number, object.frame.captured_at);
@@ -245,14 +247,14 @@ impl SubscribedTrack {
         new
     }
 
-    /// The publisher has said that the track ends before frame `number`.
+    /// The publisher announced that the track ends before frame `number`.
     pub(crate) fn end_of_track(&mut self, number: FrameNumber, cx: &mut Context<'_>) {
         self.on_arrival(cx);
         self.reception.end_at(number, cx);
         self.finish_if_over(cx);
     }
 
-    /// Something came by the subscription: it is ready, whatever the relay has said of it.
+    /// An object or the end arrived: the subscription is ready, even if it is not accepted yet.
     fn on_arrival(&mut self, cx: &mut Context<'_>) {
         if let Subscription::Requested { id, epoch, at }
         | Subscription::Accepted { id, epoch, at, .. } = self.subscription
@@ -269,7 +271,7 @@ impl SubscribedTrack {
         }
     }
 
-    /// What was measured since the last time.
+    /// Takes the measurements since the last call.
     pub(crate) fn measure(&mut self) -> Option<(MediaKind, Measurement)> {
         self.meter.take().map(|measured| (self.kind, measured))
     }
@@ -288,14 +290,14 @@ impl SubscribedTrack {
         &mut self,
         id: SubscriptionId,
         epoch: u64,
-        asked_at: Timestamp,
+        requested_at: Timestamp,
         cx: &mut Context<'_>,
     ) {
         self.subscription = Subscription::Ready { id, epoch };
         self.readiness.ready();
         self.reception.ready(cx.now);
         self.failures.clear();
-        let latency = cx.now - asked_at;
+        let latency = cx.now - requested_at;
         cx.telemetry.last_subscription_latency = Some(latency);
         cx.out.event(Event::TrackReady { track: self.id, latency });
     }
@@ -305,10 +307,10 @@ impl SubscribedTrack {
             cx.out.push(Output::Unsubscribe { subscription });
         }
         self.subscription = Subscription::Wanted;
-        self.reception.moved(cx);
+        self.reception.publisher_moved(cx);
     }
 
-    fn request(&mut self, session: SessionId, epoch: u64, cx: &mut Context<'_>) {
+    fn subscribe(&mut self, session: SessionId, epoch: u64, cx: &mut Context<'_>) {
         let id = SubscriptionId(cx.mint.next());
         self.subscription = Subscription::Requested { id, epoch, at: cx.now };
         self.meter.restart();
@@ -340,7 +342,7 @@ impl SubscribedTrack {
     }
 }
 
-/// What comes by FETCH.
+/// FETCH: requests for missing frames, and their responses.
 impl SubscribedTrack {
     pub(crate) fn has_fetch(&self, fetch: FetchId) -> bool {
         self.reception.has_fetch(fetch)
@@ -350,15 +352,15 @@ impl SubscribedTrack {
         self.reception.is_fetching()
     }
 
-    /// Asks for what is missing, if anything is and the track is ready; whether it did.
-    pub(crate) fn ask(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
+    /// Sends a FETCH if one is due and the track is ready; `true` if it did.
+    pub(crate) fn request_missing(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
         let Subscription::Ready { epoch, .. } = self.subscription else { return false };
         let config = cx.config;
         let source = || {
             let namespace = namespace::of_session(&config.room, &self.participant, epoch);
             TrackSource { session, namespace, name: self.name.clone() }
         };
-        self.reception.ask(source, cx)
+        self.reception.request_missing(source, cx)
     }
 
     pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
@@ -367,8 +369,8 @@ impl SubscribedTrack {
     }
 
     pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, cx: &mut Context<'_>) {
-        let elsewhere = self.reception.fetch_ended(end, up, cx);
-        if elsewhere && let Some(subscription) = self.current() {
+        let resubscribe = self.reception.fetch_ended(end, up, cx);
+        if resubscribe && let Some(subscription) = self.current() {
             cx.out.push(Output::Unsubscribe { subscription });
             self.ended(subscription, up, cx);
         }

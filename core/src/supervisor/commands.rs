@@ -52,7 +52,7 @@ impl Supervisor {
     pub(super) fn subscribe(&mut self, id: TrackId, participant: String, track: Track) {
         if let Err(problem) = self.subscribable(id, &participant, &track) {
             self.out.event(Event::TrackRefused { track: id, problem });
-            // Unless the handle is in use, its stream would wait for ever.
+            // Unless another track uses the handle, the application would wait on it for ever.
             if !self.subscribed.iter().any(|s| s.id == id) {
                 self.out.push(Output::CloseTrack { track: id });
             }
@@ -74,9 +74,9 @@ impl Supervisor {
         validate_name("participant", participant).map_err(|error| error.to_string())?;
         track.validate().map_err(|error| error.to_string())?;
         let name = &track.name;
-        let wanted = || self.subscribed.iter().filter(|s| !s.is_over());
+        let active = || self.subscribed.iter().filter(|s| !s.is_over());
         if self.subscribed.iter().any(|s| s.id == id)
-            || wanted().any(|s| s.is_named(participant, name))
+            || active().any(|s| s.is_named(participant, name))
         {
             return Err(format!("track {name} of {participant} is subscribed to already"));
         }
@@ -85,14 +85,14 @@ impl Supervisor {
             let most = Config::MOST_PARTICIPANTS;
             return Err(format!("a call listens to at most {most} participants"));
         }
-        if wanted().count() >= Config::MOST_TRACKS {
+        if active().count() >= Config::MOST_TRACKS {
             return Err(format!("a call subscribes to at most {} tracks", Config::MOST_TRACKS));
         }
         Ok(())
     }
 
     pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
-        // A path that went silent is not fed: what is in flight there blocks its recovery.
+        // Nothing is sent on a silent path: packets in flight there block its recovery.
         let up = self.state.session().is_some() || self.is_being_replaced();
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = self.now;
@@ -135,8 +135,8 @@ impl Supervisor {
         }
     }
 
-    /// A session moves to the new network at once, as far as moves are not too frequent; attempts
-    /// that wait to be made may succeed there, so the next one does not wait.
+    /// A session migrates to the new network at once, within the limit on migrations. The next
+    /// planned attempt is made at once, because it may succeed there.
     pub(super) fn network_changed(&mut self) {
         match &mut self.state {
             State::Joining { session, .. } | State::Live { session, .. } => {
@@ -153,7 +153,7 @@ impl Supervisor {
     }
 }
 
-/// Tracks are few, large and seldom added: no room is kept for more of them.
+/// Pushes without spare capacity: tracks and participants are few, large and seldom added.
 fn push_exact<T>(all: &mut Vec<T>, new: T) {
     all.reserve_exact(1);
     all.push(new);

@@ -1,4 +1,4 @@
-//! From no session to a session: dials, their outcomes, and the answers of providers.
+//! Connecting: attempts to get a session, their outcomes, and the answers of providers.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -55,7 +55,7 @@ impl Supervisor {
         {
             self.probe_failed(&dial, &cause);
         }
-        // It has become a session.
+        // A dial that became the fallback session cannot fail as a dial.
         if !self.is_fallback(session) {
             self.attempt_failed(session, cause);
         }
@@ -68,7 +68,7 @@ impl Supervisor {
         else {
             return;
         };
-        let final_code = self.verdict(&cause, &relay, credential_version);
+        let final_code = self.final_code_for(&cause, &relay, credential_version);
         if let Some(attempts) = self.state.attempts_mut() {
             attempts.failed(session, cause, cx!(self));
         }
@@ -88,7 +88,7 @@ impl Supervisor {
         }
     }
 
-    /// Does what a campaign has come to.
+    /// Acts on the progress of the attempts.
     pub(super) fn act_on(&mut self, progress: Progress) {
         match progress {
             Progress::Running => {}
@@ -97,7 +97,7 @@ impl Supervisor {
         }
     }
 
-    /// Goes on with the session that waits for home, if there is one; whether there is.
+    /// Uses the session that waits for the home relay; `true` if there is one.
     pub(super) fn accept_fallback(&mut self) -> bool {
         let fallback = self.state.attempts().and_then(ConnectAttempts::fallback);
         fallback.inspect(|session| self.use_session(*session)).is_some()
@@ -107,9 +107,9 @@ impl Supervisor {
         self.state.attempts().and_then(ConnectAttempts::fallback) == Some(session)
     }
 
-    /// The ladder: the old path moves, and the attempts race it.
+    /// Advances both ways to recover: the old session migrates, and the attempts race it.
     pub(super) fn advance_attempts(&mut self) {
-        if let Some((session, attempts)) = self.state.silent_mut() {
+        if let Some((session, attempts)) = self.state.old_session_mut() {
             session.advance_path(attempts.incident_id(), cx!(self));
         }
         if let Some(attempts) = self.state.attempts_mut() {
@@ -118,18 +118,19 @@ impl Supervisor {
         }
     }
 
-    /// Asks which relays there are, if that is not known any more; how long to wait for it.
+    /// Queries the provider for relays if no list is valid; how long to wait if there is none.
     pub(super) fn refresh_directory(&mut self) -> Option<Duration> {
         self.resources.relays.refresh(cx!(self))
     }
 
-    /// Attempts that wait for the list are made now.
+    /// The provider answered, with an empty list if it failed. A first attempt that waited for the
+    /// list is made now.
     pub(super) fn directory_answered(&mut self, query: QueryId, relays: Vec<String>) {
-        let came = !relays.is_empty();
+        let has_relays = !relays.is_empty();
         if !self.resources.relays.answered(query, relays, cx!(self)) {
             return;
         }
-        if came {
+        if has_relays {
             let relays = self.resources.relays.relays(&self.config).to_vec();
             self.out.push(Output::RememberDirectory { relays });
         }
@@ -159,7 +160,7 @@ impl Supervisor {
             && let CredentialStatus::Held(_, _, expires) = self.resources.credentials.held(relay)
             && renewal.is_served_by(expires, self.now)
         {
-            // Where it is, whether it belongs there by now or not.
+            // A renewal stays on its relay, even if home is another one.
             self.resources.relays.set_home(relay);
             self.replace_session(CauseKind::CredentialRenewed);
         }

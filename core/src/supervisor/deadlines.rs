@@ -1,4 +1,4 @@
-//! What time brings: which deadline is next, and what is done when one is due.
+//! Deadlines: which one is next, and what happens when one is due.
 
 use super::Supervisor;
 use crate::api::deadline::WakeReason;
@@ -13,27 +13,27 @@ use crate::session::{CredentialRenewal, Session};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
-/// How often deadlines may make others due at one moment. Far more than can happen: what would be
-/// an endless loop by mistake costs a tick instead.
+/// How many rounds of due deadlines one input may fire. The bound is far above what can happen: a
+/// mistake costs ticks instead of an endless loop.
 const MOST_AT_ONCE: usize = 32;
 
 impl Supervisor {
-    /// The next deadline, and whose it is.
+    /// The next deadline, and its reason.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
         let State::Live { session, .. } = &self.state else { return self.next_deadline };
         let path = Soonest::default().or(WakeReason::Session, session.path_deadline());
         self.next_deadline.map_or(path, |(at, reason)| path.or(reason, at)).get()
     }
 
-    /// The same, but for the path of a live session.
+    /// The next deadline, without that of a live session's path.
     pub(super) fn compute_next_deadline(&self) -> Option<(Timestamp, WakeReason)> {
         let of_state = self.deadline_of_state()?;
-        let pre_call = self.pre_call.as_ref().map(|test| test.deadline(self.is_live()));
+        let pre_call = self.pre_call.as_ref().map(|pre_call| pre_call.deadline(self.is_live()));
         let track = self.subscribed.iter().filter_map(SubscribedTrack::reception_deadline).min();
         of_state.or(WakeReason::PreCall, pre_call).or(WakeReason::Track, track).get()
     }
 
-    /// What the state waits for; `None` if it waits for nothing, and never will.
+    /// The deadlines of the state; `None` if the call is idle or over, and has none at all.
     fn deadline_of_state(&self) -> Option<Soonest> {
         let none = Soonest::default();
         Some(match &self.state {
@@ -52,17 +52,17 @@ impl Supervisor {
                 .or(WakeReason::Idle, self.idle_at())
                 .or(WakeReason::Rendezvous, session.rendezvous.deadline())
                 .or(WakeReason::Session, session.renewal.as_ref().map(CredentialRenewal::deadline)),
-            State::Suspect { session, attempts, tell_at } => none
+            State::Suspect { session, attempts, grace_ends } => none
                 .or(WakeReason::Attempt, attempts.deadline())
                 .or(WakeReason::Session, session.path_deadline())
-                .or(WakeReason::Grace, *tell_at),
-            State::Recovering { attempts, silent } => none
+                .or(WakeReason::Grace, *grace_ends),
+            State::Recovering { attempts, old } => none
                 .or(WakeReason::Attempt, attempts.deadline())
-                .or(WakeReason::Session, silent.as_ref().map(Session::path_deadline)),
+                .or(WakeReason::Session, old.as_ref().map(Session::path_deadline)),
         })
     }
 
-    /// When something is to be asked of the relay again, or of a publisher, or said again.
+    /// The next deadline of requests to the relay: answers, retries, presence, and paced responses.
     fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
         let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
         let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
@@ -75,12 +75,12 @@ impl Supervisor {
         all.chain(session.namespace_deadline()).min()
     }
 
-    /// When the call closes itself if no media goes either way until then.
+    /// When the call closes itself unless media is sent or received until then.
     fn idle_at(&self) -> Option<Timestamp> {
         self.config.idle_timeout.map(|idle| self.last_media + idle)
     }
 
-    /// Does all that is due, and what that makes due in turn.
+    /// Fires all deadlines that are due, and those that become due by that.
     pub(super) fn fire_deadlines(&mut self) {
         for _ in 0..MOST_AT_ONCE {
             if self.next_wake().is_none_or(|(at, _)| self.now < at) {
@@ -90,10 +90,10 @@ impl Supervisor {
         }
     }
 
-    // Seldom called, and kept out of what every input goes through.
+    // Seldom called: not inlined into the path of every input.
     #[inline(never)]
     fn advance_all(&mut self) {
-        // Of a live call this is nearly every deadline: its path is to be looked at, and nothing else is due.
+        // Nearly every deadline of a live call is a probe of its path, with nothing else due.
         if let State::Live { session, .. } = &mut self.state
             && self.next_deadline.is_none_or(|(at, _)| self.now < at)
         {
@@ -106,7 +106,7 @@ impl Supervisor {
         self.reschedule();
     }
 
-    /// Begins what has become possible, and works out what is due next.
+    /// Starts probes and repairs that are possible now, and computes the next deadline.
     pub(super) fn reschedule(&mut self) {
         self.advance_rendezvous();
         self.repair_tracks();
@@ -117,8 +117,8 @@ impl Supervisor {
         let now = self.now;
         match &mut self.state {
             State::Connecting(_) | State::Recovering { .. } => self.advance_attempts(),
-            State::Suspect { tell_at, .. } => {
-                let over = now >= *tell_at;
+            State::Suspect { grace_ends, .. } => {
+                let over = now >= *grace_ends;
                 self.advance_attempts();
                 if over {
                     self.end_grace();
@@ -159,11 +159,11 @@ impl Supervisor {
         };
         let id = session.id;
         session.advance(&mut self.next_epoch, cx!(self));
-        let mut expected_otherwise = false;
+        let mut changed = false;
         for remote in &mut self.participants {
-            expected_otherwise |= remote.advance(id, cx!(self));
+            changed |= remote.advance(id, cx!(self));
         }
-        if expected_otherwise {
+        if changed {
             self.follow_epochs();
         }
         for track in &mut self.published {

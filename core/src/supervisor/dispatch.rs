@@ -1,4 +1,4 @@
-//! One line an input: which subject it belongs to.
+//! The dispatch of inputs: one line for each, grouped by the file that handles it.
 
 use core::time::Duration;
 

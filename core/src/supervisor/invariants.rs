@@ -1,4 +1,4 @@
-//! Laws that hold after every input, checked wherever debug assertions are on.
+//! Invariants: laws that hold after every input, checked where debug assertions are on.
 
 use crate::api::stats::Telemetry;
 use crate::config::Config;

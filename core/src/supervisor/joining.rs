@@ -1,4 +1,4 @@
-//! From a session that is up to a call that is live: the readiness gate (R1).
+//! Joining: from a session that is up to a call that is live, through the readiness gate (R1).
 
 use alloc::vec::Vec;
 
@@ -15,8 +15,8 @@ use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
 impl Supervisor {
-    /// A session is up: publish and follow on it. Whom it looks out for already is not asked for
-    /// again.
+    /// A session is up: publish and subscribe on it. The namespace subscriptions that it already
+    /// has (from a probe) are adopted, not sent again.
     pub(super) fn join(
         &mut self,
         dial: Dial,
@@ -25,14 +25,14 @@ impl Supervisor {
     ) {
         self.detach_tracks();
         for subscription in subscriptions {
-            let whom =
+            let is_subscribed =
                 |remote: &&mut RemoteParticipant| remote.participant == subscription.participant;
-            if let Some(remote) = self.participants.iter_mut().find(whom) {
+            if let Some(remote) = self.participants.iter_mut().find(is_subscribed) {
                 remote.adopt(subscription.namespace_subscription, subscription.accepted, self.now);
             }
         }
-        if let Some(test) = &mut self.pre_call {
-            test.reached(&dial.relay, self.now);
+        if let Some(pre_call) = &mut self.pre_call {
+            pre_call.reached(&dial.relay, self.now);
         }
         let session = Session::new(dial, self.now, &self.config);
         let deadline = (self.now + self.config.ready_timeout).min(attempts.window_ends());
@@ -40,14 +40,15 @@ impl Supervisor {
         self.attach_tracks();
     }
 
-    /// Whether the relay announces what we publish and looks out for whom we listen to.
+    /// Whether the relay accepted our namespace and the namespace subscriptions of all
+    /// participants.
     pub(super) fn relay_has_agreed(&self) -> bool {
         self.state.session().is_some_and(Session::is_announced)
             && self.participants.iter().all(RemoteParticipant::is_accepted)
     }
 
     /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
-    /// publisher is there is ready. Whether the others are there is not up to the session.
+    /// publisher is there is ready. An absent publisher is no fault of the session.
     pub(super) fn complete_joining(&mut self) {
         if matches!(self.state, State::Joining { .. })
             && self.relay_has_agreed()
@@ -57,7 +58,7 @@ impl Supervisor {
         }
     }
 
-    /// The call is live. A track that is not ready by now is named, and the call continues without it.
+    /// The call is live. A track that is not ready by now is reported, and the call continues.
     pub(super) fn open_gate(&mut self) {
         let Some((session, attempts)) = self.state.take_joining() else { return };
         for track in &mut self.subscribed {
@@ -70,7 +71,7 @@ impl Supervisor {
     pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
         self.resources.retry_budget.spent += self.now - attempts.started;
         if attempts.incident.is_none() {
-            // Setting the call up is no recovery: the first incident has the whole budget.
+            // Setting up the call is no recovery: the first incident has the whole retry budget.
             self.resources.retry_budget = RetryBudget::default();
         }
         if let Some(incident) = &attempts.incident {
@@ -82,22 +83,22 @@ impl Supervisor {
             self.out.event(Event::Recovered { incident: incident.id, duration, attempts: made });
         }
         let stable_at = Some(self.now + self.config.policy.stable_after);
-        // Time without a session is nobody's silence.
+        // Time without a session does not count as time without media.
         self.last_media = self.now;
         self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
         self.enter(State::Live { session, stable_at });
-        if let Some(test) = &mut self.pre_call {
-            test.ready(self.now);
+        if let Some(pre_call) = &mut self.pre_call {
+            pre_call.ready(self.now);
         }
         self.ringing.start(self.now, self.config.answer_timeout);
         self.note_answer();
     }
 
-    /// Somebody whom we listen to is there, or there is nobody to wait for: the call is active.
+    /// Marks the call as active if a participant that we listen to was seen, or there is none.
     pub(super) fn note_answer(&mut self) {
-        let anybody = self.participants.iter().any(|remote| remote.presence().was_seen());
-        if anybody || self.participants.is_empty() {
+        let seen = self.participants.iter().any(|remote| remote.presence().was_seen());
+        if seen || self.participants.is_empty() {
             self.ringing.stop();
             if self.record.active_after.is_none() {
                 self.record.reached(CallStatus::Active, self.now - self.started);
@@ -105,7 +106,7 @@ impl Supervisor {
         }
     }
 
-    /// The session is of no use: it is closed, and counts as lost.
+    /// The session cannot be used: it is closed, and counts as lost.
     pub(super) fn abandon_session(&mut self, cause: Cause) {
         if let Some(session) = self.state.session() {
             self.out.push(Output::CloseSession { session: session.id });

@@ -1,4 +1,5 @@
-//! The state machine: inputs in, outputs out.
+//! The state machine of one call: inputs in, outputs out. After every input, `next_deadline` is
+//! that of the present state, and the invariants hold.
 
 mod commands;
 mod connecting;
@@ -15,10 +16,6 @@ mod state;
 mod termination;
 mod tracks;
 
-use crate::api::deadline::{Deadline, WakeReason};
-use crate::api::event::Event;
-use crate::api::id::SessionId;
-use crate::session::Session;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -26,8 +23,11 @@ use core::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+use crate::api::deadline::{Deadline, WakeReason};
 use crate::api::error::ConfigError;
+use crate::api::event::Event;
 use crate::api::id::Mint;
+use crate::api::id::SessionId;
 use crate::api::input::Input;
 use crate::api::output::Output;
 use crate::api::state_name::StateName;
@@ -39,11 +39,12 @@ use crate::context::outbox::Outbox;
 use crate::participants::{RemoteParticipant, Ringing};
 use crate::publish::{FetchResponses, PublishedTrack};
 use crate::quality_monitor::Monitor;
+use crate::session::Session;
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::pre_call::loopback::PreCall;
 use crate::supervisor::state::State;
 
-/// One call: every decision about it, and nothing that touches the world.
+/// The state machine of one call: every decision about the call, and no I/O.
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     /// Shared, so that a copy of a call is cheap.
@@ -56,7 +57,7 @@ pub struct Supervisor {
     resources: ConnectResources,
     telemetry: Telemetry,
     state: State,
-    /// The last state that the application heard of.
+    /// The last state that was reported to the application.
     announced: StateName,
     published: Vec<PublishedTrack>,
     fetch_responses: FetchResponses,
@@ -64,17 +65,18 @@ pub struct Supervisor {
     participants: Vec<RemoteParticipant>,
     monitor: Monitor,
     ringing: Ringing,
-    /// When media last went either way.
+    /// When media was last sent or received.
     last_media: Timestamp,
     record: CallRecord,
     pre_call: Option<PreCall>,
-    /// The next deadline but for the path of a live session, worked out at the end of each input from everything
-    /// above. Paths are looked at ten times a second, and that moves no other deadline.
+    /// The next deadline, without that of a live session's path. It is computed from everything
+    /// above at the end of each input. A path is probed ten times a second, which moves no other
+    /// deadline.
     next_deadline: Option<(Timestamp, WakeReason)>,
     out: Outbox,
 }
 
-/// Making a call.
+/// Construction.
 impl Supervisor {
     /// A call that waits for [`Input::Connect`]. All its randomness comes from `seed`.
     ///
@@ -109,23 +111,23 @@ impl Supervisor {
     }
 }
 
-/// Driving it: `handle` what happened, then `poll_output` until it is empty, then wait for
-/// `deadline`.
+/// The driver's loop: `handle` an input, then `poll_output` until it is empty, then wait for the
+/// next input or the `deadline`.
 impl Supervisor {
-    /// Takes in what happened at `now`. Deadlines that are due fire first.
+    /// Handles an input that happened at `now`. Deadlines that are due fire first.
     ///
-    /// Never fails and never panics: an input that makes no sense here and now, or carries an
-    /// outdated identifier, changes nothing. Time never runs back: an earlier `now` counts as the
-    /// last one.
+    /// Never fails and never panics: an input that makes no sense in the present state, or carries
+    /// an outdated identifier, changes nothing. Time never runs back: an earlier `now` counts as
+    /// the last one.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         self.now = self.now.max(now);
         self.fire_deadlines();
-        // A tick says no more than the time, and that has had its effect.
+        // A tick carries only the time, and that has had its effect.
         if !self.state.name().is_final() && !matches!(input, Input::Tick) {
-            let looks_at_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
+            let reports_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
             self.dispatch(input);
-            // A path that goes on as it was changes nothing else.
-            let is_steady = looks_at_live_path && self.is_live();
+            // A report on a path that stays alive changes nothing else.
+            let is_steady = reports_live_path && self.is_live();
             if !is_steady {
                 self.complete_joining();
                 self.reschedule();
@@ -136,7 +138,7 @@ impl Supervisor {
         self.check_invariants();
     }
 
-    /// The next thing to carry out.
+    /// The next output for the driver to carry out.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.pop()
     }
@@ -145,29 +147,29 @@ impl Supervisor {
     /// change anything.
     pub fn deadline(&self) -> Option<Deadline> {
         let (at, reason) = self.next_wake()?;
-        // In a release, a deadline that is due by mistake costs a tick, not a busy loop.
+        // In a release build, a deadline that is due by mistake costs a tick, not a busy loop.
         Some(Deadline { at: at.max(self.now + Duration::from_micros(1)), reason })
     }
 }
 
-/// Looking at it.
+/// Inspection.
 impl Supervisor {
     /// The state of the call.
     pub fn state(&self) -> StateName {
         self.state.name()
     }
 
-    /// The configuration that it was made with.
+    /// The configuration of the call.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Its counters, without those of the tracks.
+    /// The counters of the call, without those of its tracks.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
     }
 
-    /// A snapshot of its counters. Allocates: not for every frame.
+    /// A snapshot of all counters. It allocates: do not call it for every frame.
     pub fn stats(&self) -> Stats {
         Stats {
             state: self.state.name(),
@@ -178,7 +180,7 @@ impl Supervisor {
         }
     }
 
-    /// Who takes part, and when what happened.
+    /// The participants of the call, and the times of its events.
     pub fn record(&self) -> CallRecord {
         let ourselves = ParticipantRecord {
             name: self.config.participant.clone(),
@@ -200,7 +202,7 @@ impl Supervisor {
         }
     }
 
-    /// What is left of it, once it is over.
+    /// The summary of the call, once it is over.
     pub fn summary(&self) -> Option<&Summary> {
         match &self.state {
             State::Failed(summary) | State::Closed(summary) => Some(summary),
@@ -213,7 +215,7 @@ impl Supervisor {
         }
     }
 
-    /// The only place where a state begins, so that the application hears of each.
+    /// Enters a state. Every state begins here, so that each is reported to the application.
     fn enter(&mut self, state: State) {
         let (from, to) = (self.announced, state.name());
         self.state = state;
@@ -231,7 +233,7 @@ impl Supervisor {
         matches!(self.state, State::Live { .. })
     }
 
-    /// Panics if a law of the house is broken: a bug in this crate, whatever the inputs were.
+    /// Panics if an invariant is broken: that is a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
         invariants::check(&self.state, &self.telemetry, &self.resources.retry_budget, &self.config);

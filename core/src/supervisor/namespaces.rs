@@ -1,4 +1,4 @@
-//! Our namespace on the relay, and those of the others.
+//! Our namespace on the relay, and the namespaces of the other participants.
 
 use super::Supervisor;
 use crate::api::id::{NamespaceSubscriptionId, SessionId};

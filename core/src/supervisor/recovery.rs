@@ -1,4 +1,4 @@
-//! A session is lost, silent or replaced: from the first sign to the attempts that follow.
+//! Recovery: a session is lost, suspected or replaced, and attempts for a new one begin.
 
 use core::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::context::cx;
 use crate::session::Counters;
 use crate::supervisor::state::State;
 
-/// How long a silent path has to come back by migration before the first fresh dial joins the race.
+/// How long migration may revive a silent path before the first dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 impl Supervisor {
@@ -27,10 +27,10 @@ impl Supervisor {
             {
                 self.lose_session(cause);
             }
-            State::Suspect { session: old, .. } | State::Recovering { silent: Some(old), .. }
+            State::Suspect { session: old, .. } | State::Recovering { old: Some(old), .. }
                 if old.id == session =>
             {
-                self.lose_suspect_session(&cause);
+                self.lose_old_session(&cause);
             }
             State::Idle
             | State::Connecting(_)
@@ -43,12 +43,12 @@ impl Supervisor {
         }
     }
 
-    /// The session is gone. Unless its cause is final, the first redial goes out at once.
+    /// The session is gone. Unless the cause is final, an attempt that is due is made at once.
     pub(super) fn lose_session(&mut self, cause: Cause) {
-        let shown =
+        let presented =
             self.state.session().map(|session| (session.relay.clone(), session.credential_version));
-        let final_code = shown.and_then(|(relay, credential_version)| {
-            self.verdict(&cause, &relay, credential_version)
+        let final_code = presented.and_then(|(relay, credential_version)| {
+            self.final_code_for(&cause, &relay, credential_version)
         });
         self.stop_rendezvous();
         let Some((session, attempts)) = self.state.take_session() else { return };
@@ -56,12 +56,12 @@ impl Supervisor {
             None => {
                 let incident = self.new_incident(cause);
                 let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
-                State::Recovering { attempts, silent: None }
+                State::Recovering { attempts, old: None }
             }
             Some(mut attempts) => {
-                attempts.resume(session.id, cause, &mut self.resources, cx!(self));
+                attempts.session_lost(session.id, cause, &mut self.resources, cx!(self));
                 match attempts.incident {
-                    Some(_) => State::Recovering { attempts, silent: None },
+                    Some(_) => State::Recovering { attempts, old: None },
                     None => State::Connecting(attempts),
                 }
             }
@@ -78,20 +78,20 @@ impl Supervisor {
         let now = self.now;
         if let Some(current) = self.session_with(session) {
             current.path_liveness.report(now, counters);
-            current.migration.rtt(rtt);
+            current.migration.set_rtt(rtt);
             let silence = current.path_liveness.silence(now, rtt);
-            self.monitor.path(rtt);
-            if let Some(test) = &mut self.pre_call {
-                test.rtt = rtt;
+            self.monitor.set_rtt(rtt);
+            if let Some(pre_call) = &mut self.pre_call {
+                pre_call.rtt = rtt;
             }
             if let Some(kind) = silence {
                 self.suspect(kind);
             }
         } else if let Some((old, attempts)) =
-            self.state.silent_mut().filter(|(old, _)| old.id == session)
+            self.state.old_session_mut().filter(|(old, _)| old.id == session)
         {
             old.path_liveness.report(now, counters);
-            old.migration.rtt(rtt);
+            old.migration.set_rtt(rtt);
             if old.path_liveness.is_back() && !attempts.is_voluntary() {
                 self.resume_session();
             }
@@ -99,42 +99,44 @@ impl Supervisor {
     }
 
     /// The path is silent. The session may still come back, by itself or by migration, but it does
-    /// not carry the call now. Its tracks stay attached, because nothing was said to the relay.
+    /// not carry the call now. Its tracks stay attached, because the session is not closed.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
         self.stop_rendezvous();
         let Some(mut session) = self.state.take_live() else {
-            // A session that has not carried the call yet has nothing to come back to.
+            // A session that never carried the call is not worth waiting for.
             return self.abandon_session(Cause::new(kind));
         };
         session.path_liveness.suspect();
         session.migration.want_repeatedly();
         let incident = self.new_incident(Cause::new(kind));
         let attempts = self.start_recovery(incident, &session.relay, HEAD_START);
-        let tell_at = self.now + self.config.grace;
-        self.enter(State::Suspect { session, attempts, tell_at });
+        let grace_ends = self.now + self.config.grace;
+        self.enter(State::Suspect { session, attempts, grace_ends });
     }
 
-    /// The grace is over: the user hears of it.
+    /// The grace is over: the outage is reported to the user.
     pub(super) fn end_grace(&mut self) {
         if self.state.name() != StateName::Suspect {
             return;
         }
-        if let Some((session, attempts)) = self.state.take_suspect() {
-            self.enter(State::Recovering { attempts, silent: Some(session) });
+        if let Some((session, attempts)) = self.state.take_old_session() {
+            self.enter(State::Recovering { attempts, old: Some(session) });
         }
     }
 
-    /// The session that may have come back was closed: there is nothing left to wait for.
-    pub(super) fn lose_suspect_session(&mut self, cause: &Cause) {
-        let shown =
-            self.state.silent_mut().map(|(old, _)| (old.relay.clone(), old.credential_version));
-        let final_code = shown.and_then(|(relay, credential_version)| {
-            self.verdict(cause, &relay, credential_version)
+    /// The old session was closed: it cannot come back, and attempts no longer wait for it.
+    pub(super) fn lose_old_session(&mut self, cause: &Cause) {
+        let presented = self
+            .state
+            .old_session_mut()
+            .map(|(old, _)| (old.relay.clone(), old.credential_version));
+        let final_code = presented.and_then(|(relay, credential_version)| {
+            self.final_code_for(cause, &relay, credential_version)
         });
         self.end_grace();
         self.detach_tracks();
-        if let State::Recovering { attempts, silent } = &mut self.state {
-            *silent = None;
+        if let State::Recovering { attempts, old } = &mut self.state {
+            *old = None;
             match final_code {
                 Some(code) => self.fail(code),
                 None => attempts.end_head_start(),
@@ -142,33 +144,33 @@ impl Supervisor {
         }
     }
 
-    /// The old session's packets are back before any attempt succeeded.
+    /// The call continues on the old session: its packets are back, or no replacement succeeded.
     pub(super) fn resume_session(&mut self) {
-        let Some((mut session, mut attempts)) = self.state.take_suspect() else { return };
+        let Some((mut session, mut attempts)) = self.state.take_old_session() else { return };
         attempts.cancel(cx!(self));
-        session.migration.no_longer();
+        session.migration.cancel();
         self.go_live(session, &attempts, 0);
         self.attach_tracks();
         self.fetch_responses.resume(&mut self.published, cx!(self));
     }
 
-    /// A fresh session is wanted, although nothing is wrong with this one. It is kept until the new one is
-    /// there, and for good if none can be had.
-    pub(super) fn replace_session(&mut self, why: CauseKind) {
+    /// Starts to replace a session that works. The old session is retained until the new one is up,
+    /// and for good if no attempt succeeds.
+    pub(super) fn replace_session(&mut self, reason: CauseKind) {
         self.stop_rendezvous();
         let Some(session) = self.state.take_live() else { return };
-        let incident = self.new_incident(Cause::new(why));
+        let incident = self.new_incident(Cause::new(reason));
         let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
-        self.enter(State::Recovering { attempts, silent: Some(session) });
+        self.enter(State::Recovering { attempts, old: Some(session) });
     }
 
-    /// Whether there is a session that nothing is wrong with, although another one is wanted.
+    /// Whether a session is being replaced that still works.
     pub(super) fn is_being_replaced(&self) -> bool {
-        let State::Recovering { silent: Some(old), attempts } = &self.state else { return false };
+        let State::Recovering { old: Some(old), attempts } = &self.state else { return false };
         attempts.is_voluntary() && old.path_liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
-    /// What the relay was shown expires soon: another one is asked for.
+    /// Queries for a new credential if the one that the relay was presented expires soon.
     pub(super) fn renew(&mut self) {
         if let State::Live { session, .. } = &mut self.state
             && let Some(renewal) = &mut session.renewal
@@ -178,8 +180,8 @@ impl Supervisor {
         }
     }
 
-    /// `relay` is where the call was. That is where the others are, and where attempts begin, unless sessions there come
-    /// up and drop.
+    /// Starts the attempts of an incident. They begin at `relay`, where the call was and the others
+    /// most likely are, unless its sessions were not stable.
     pub(super) fn start_recovery(
         &mut self,
         incident: Incident,
@@ -189,7 +191,7 @@ impl Supervisor {
         if self.resources.retry_budget.attempts == 0 {
             self.resources.relays.set_home(relay);
         }
-        // Nobody waits for the answer: it serves the attempts that follow it.
+        // No attempt waits for the answer: it serves the attempts after it.
         self.refresh_directory();
         ConnectAttempts::start(Some(incident), head_start, &mut self.resources, cx!(self))
     }

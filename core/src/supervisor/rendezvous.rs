@@ -1,4 +1,4 @@
-//! When participants are missing here: who probes other relays for them, and who moves (R13).
+//! Rendezvous: probing other relays for missing participants, and moving to them (R13).
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,7 +17,7 @@ use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
 impl Supervisor {
-    /// Who is missing here and may be on another relay, as far as it is we who look.
+    /// The participants that we probe other relays for; `None` if there are none.
     pub(super) fn plan_rendezvous(&self) -> Option<RendezvousPlan> {
         let session = self.state.session()?;
         if self.resources.relays.relays(&self.config).len() < 2
@@ -29,7 +29,7 @@ impl Supervisor {
         let here = self.participants.iter().filter(|remote| !remote.may_be_elsewhere());
         let here = here.filter(|remote| remote.presence().is_here_or_redials());
         let here = here.map(|remote| remote.participant.as_str());
-        // A relay remembers who was cut off from it, or killed. They are no company.
+        // A relay announces a participant for a while after it was cut off or killed: not here.
         let here = here.filter(|participant| !self.is_cut_off(participant)).min();
         let ourselves = self.config.participant.as_str();
         let (smallest, alone) = (here.unwrap_or(ourselves).min(ourselves), here.is_none());
@@ -49,7 +49,7 @@ impl Supervisor {
         (!participants.is_empty()).then_some(RendezvousPlan { participants, likely })
     }
 
-    /// Whether a participant that the relay still believes in does not answer.
+    /// Whether a participant that the relay still announces does not answer on any track.
     fn is_cut_off(&self, participant: &str) -> bool {
         let of = |track: &&SubscribedTrack| track.participant() == participant && !track.is_over();
         let mut answers = self.subscribed.iter().filter(of).filter_map(SubscribedTrack::answers);
@@ -68,7 +68,7 @@ impl Supervisor {
         }
     }
 
-    /// Where the call is now, nobody looks for others any more.
+    /// Ends all probes: the session is lost, suspected or replaced, or the call ends.
     pub(super) fn stop_rendezvous(&mut self) {
         if let Some(session) = self.state.session_mut() {
             session.rendezvous.stop(cx!(self));
@@ -84,14 +84,14 @@ impl Supervisor {
         }
     }
 
-    /// It costs a look, and not the call. But what was refused is shown no more.
+    /// A probe failed. The call is not affected, but a refused credential is not presented again.
     pub(super) fn probe_failed(&mut self, dial: &Dial, cause: &Cause) {
         if cause.kind.is_refusal() {
             self.resources.credentials.forget(&dial.relay, dial.credential_version);
         }
     }
 
-    /// The others were found on another relay: the call goes on there.
+    /// The others were found on another relay: the call continues there.
     pub(super) fn move_to_peers(&mut self, dial: Dial, subscriptions: Vec<NamespaceSubscription>) {
         let Some((left, attempts)) = self.state.take_session() else { return };
         let attempts = attempts.unwrap_or_else(|| {
@@ -101,7 +101,7 @@ impl Supervisor {
             attempts
         });
         self.out.push(Output::CloseSession { session: left.id });
-        // Who came to meet somebody has not been moved by an outage: it does not look back.
+        // This move was no outage: with the new relay as home, no probe goes back for the others.
         self.resources.relays.set_home(&dial.relay);
         self.join(dial, attempts, subscriptions);
         if let State::Joining { session: new, .. } = &mut self.state {
@@ -109,13 +109,13 @@ impl Supervisor {
         }
     }
 
-    /// Two that look for each other may change places. Of such two, the one with the smaller name goes
-    /// back at once, unless somebody else is here whom it would leave.
+    /// Glare: two participants that probe for each other may swap relays. The one with the smaller
+    /// name then returns at once, unless it would leave somebody else here.
     pub(super) fn detect_glare(&mut self) {
         let moved_from = self.state.session().and_then(|session| session.moved_from.as_ref());
-        let just_come =
+        let just_arrived =
             moved_from.is_some_and(|moved_from| self.now < moved_from.since + GLARE_WINDOW);
-        if !just_come || self.participants.iter().any(|remote| remote.presence().is_here()) {
+        if !just_arrived || self.participants.iter().any(|remote| remote.presence().is_here()) {
             return;
         }
         for remote in &mut self.participants {

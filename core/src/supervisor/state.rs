@@ -1,9 +1,11 @@
-//! The states of a call. Each variant owns what is valid in it and nothing else.
+//! The states of a call. Each variant owns the data that is valid in it, and nothing else.
 
-use crate::api::state_name::StateName;
+#![expect(clippy::result_large_err, reason = "a state that `take` hands back is not an error")]
+
 use alloc::boxed::Box;
 use core::mem;
 
+use crate::api::state_name::StateName;
 use crate::api::stats::Summary;
 use crate::api::time::Timestamp;
 use crate::connect::ConnectAttempts;
@@ -13,30 +15,31 @@ use crate::session::Session;
 #[derive(Clone, Debug)]
 pub(crate) enum State {
     Idle,
-    /// The campaign has no incident: the call was never up.
+    /// The attempts have no incident: the call was never live.
     Connecting(ConnectAttempts),
-    /// The campaign waits: if joining fails, it goes on with its next attempt.
+    /// The attempts pause: if joining fails, they continue with the next one.
     Joining {
         session: Session,
         attempts: ConnectAttempts,
         deadline: Timestamp,
     },
-    /// `stable_at`: when the budget becomes whole again; `None` once it is.
+    /// `stable_at`: when the retry budget becomes whole again; `None` once it is.
     Live {
         session: Session,
         stable_at: Option<Timestamp>,
     },
-    /// Should the session's packets come back before an attempt succeeds, the call goes on with it.
-    /// `tell_at`: when the grace is over.
+    /// If the session's packets come back before an attempt succeeds, the call continues on it.
+    /// `grace_ends`: when the outage is reported to the user.
     Suspect {
         session: Session,
         attempts: ConnectAttempts,
-        tell_at: Timestamp,
+        grace_ends: Timestamp,
     },
-    /// `silent`: the old session, if it was not closed: it may still come back.
+    /// `old`: the session before, if it was not closed. It may still come back, or still works
+    /// while it is being replaced.
     Recovering {
         attempts: ConnectAttempts,
-        silent: Option<Session>,
+        old: Option<Session>,
     },
     Failed(Box<Summary>),
     Closed(Box<Summary>),
@@ -56,7 +59,7 @@ impl State {
         }
     }
 
-    /// The session that carries what the application asks for, if there is one.
+    /// The session that carries the application's requests, if there is one.
     pub(crate) fn session(&self) -> Option<&Session> {
         match self {
             Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
@@ -69,7 +72,7 @@ impl State {
         }
     }
 
-    /// Likewise, to change it.
+    /// The same session, mutably.
     pub(crate) fn session_mut(&mut self) -> Option<&mut Session> {
         match self {
             Self::Joining { session, .. } | Self::Live { session, .. } => Some(session),
@@ -82,8 +85,8 @@ impl State {
         }
     }
 
-    /// Moves out of the state what `pick` wants: the caller enters the next state with it, and until
-    /// then this one is idle. A state that `pick` hands back stays as it was.
+    /// Moves out of the state what `pick` returns. The caller enters the next state with it; until
+    /// then the state is idle. A state that `pick` returns as an error stays as it was.
     fn take<T>(&mut self, pick: impl FnOnce(Self) -> Result<T, Self>) -> Option<T> {
         match pick(mem::replace(self, Self::Idle)) {
             Ok(taken) => Some(taken),
@@ -122,7 +125,7 @@ impl State {
         })
     }
 
-    /// Takes the session that [`State::session`] shows, and its attempts if it is still being joined.
+    /// Takes the session of [`State::session`], and its attempts if it is still being joined.
     pub(crate) fn take_session(&mut self) -> Option<(Session, Option<ConnectAttempts>)> {
         self.take(|state| match state {
             Self::Joining { session, attempts, .. } => Ok((session, Some(attempts))),
@@ -141,7 +144,7 @@ impl State {
         self.take(|state| match state {
             Self::Connecting(attempts) => Ok((attempts, None)),
             Self::Suspect { session, attempts, .. } => Ok((attempts, Some(session))),
-            Self::Recovering { silent, attempts } => Ok((attempts, silent)),
+            Self::Recovering { old, attempts } => Ok((attempts, old)),
             other @ (Self::Idle
             | Self::Joining { .. }
             | Self::Live { .. }
@@ -151,15 +154,15 @@ impl State {
     }
 
     /// Takes the old session that may still come back, and the attempts that race it.
-    pub(crate) fn take_suspect(&mut self) -> Option<(Session, ConnectAttempts)> {
+    pub(crate) fn take_old_session(&mut self) -> Option<(Session, ConnectAttempts)> {
         self.take(|state| match state {
             Self::Suspect { session, attempts, .. }
-            | Self::Recovering { silent: Some(session), attempts } => Ok((session, attempts)),
+            | Self::Recovering { old: Some(session), attempts } => Ok((session, attempts)),
             other @ (Self::Idle
             | Self::Connecting(_)
             | Self::Joining { .. }
             | Self::Live { .. }
-            | Self::Recovering { silent: None, .. }
+            | Self::Recovering { old: None, .. }
             | Self::Failed(_)
             | Self::Closed(_)) => Err(other),
         })
@@ -179,7 +182,7 @@ impl State {
         }
     }
 
-    /// Likewise, to change them.
+    /// The same attempts, mutably.
     pub(crate) fn attempts_mut(&mut self) -> Option<&mut ConnectAttempts> {
         match self {
             Self::Connecting(attempts)
@@ -194,15 +197,15 @@ impl State {
     }
 
     /// The old session that may still come back, and the attempts that race it.
-    pub(crate) fn silent_mut(&mut self) -> Option<(&mut Session, &mut ConnectAttempts)> {
+    pub(crate) fn old_session_mut(&mut self) -> Option<(&mut Session, &mut ConnectAttempts)> {
         match self {
             Self::Suspect { session, attempts, .. }
-            | Self::Recovering { silent: Some(session), attempts } => Some((session, attempts)),
+            | Self::Recovering { old: Some(session), attempts } => Some((session, attempts)),
             Self::Idle
             | Self::Connecting(_)
             | Self::Joining { .. }
             | Self::Live { .. }
-            | Self::Recovering { silent: None, .. }
+            | Self::Recovering { old: None, .. }
             | Self::Failed(_)
             | Self::Closed(_) => None,
         }

@@ -1,4 +1,4 @@
-//! How a call ends.
+//! Termination: how a call fails or closes. `end` is the only way into a final state.
 
 use alloc::boxed::Box;
 use core::mem;
@@ -19,16 +19,16 @@ impl Supervisor {
         self.fail_without_attempts(Cause::new(CauseKind::NobodyCame), tries);
     }
 
-    /// Ends the call for a cause that no attempt to reach a relay can mend.
+    /// Ends the call for a cause that no attempt to connect can remove.
     pub(super) fn fail_without_attempts(&mut self, root_cause: Cause, attempts: u32) {
         let (code, last_cause) = (root_cause.kind.setup_code(), None);
         let after = self.now - self.started;
         self.end(Outcome::Failed(CallError { code, root_cause, last_cause, attempts, after }));
     }
 
-    /// The code that ends the call, if trying again cannot help. A refused credential is refreshed
-    /// once before it is believed.
-    pub(super) fn verdict(
+    /// The code that ends the call, if `cause` is final: another attempt cannot help. A refused
+    /// credential is refreshed once before the refusal is final.
+    pub(super) fn final_code_for(
         &mut self,
         cause: &Cause,
         relay: &str,
@@ -43,7 +43,7 @@ impl Supervisor {
         cause.kind.final_code()
     }
 
-    /// Attempts or window are used up.
+    /// The attempts or the policy's window are used up.
     pub(super) fn attempts_exhausted(&mut self) {
         let code = match &self.state {
             State::Connecting(attempts) => attempts
@@ -60,8 +60,8 @@ impl Supervisor {
         self.fail(code);
     }
 
-    /// The call fails, unless it has a session that was to be replaced only because another one was wanted, or one that
-    /// is up on another relay than home.
+    /// The call fails, unless a working session was being replaced, or a session waits on a
+    /// fallback relay: then the call continues on that one.
     pub(super) fn fail(&mut self, code: ErrorCode) {
         if self.keep_replaced_session() || self.accept_fallback() {
             return;
@@ -83,32 +83,32 @@ impl Supervisor {
         self.end(Outcome::Failed(error));
     }
 
-    /// Goes on with the session that was to be replaced, if it is alive; whether it is.
+    /// Continues on the session that was being replaced, if it works; `true` if it does.
     fn keep_replaced_session(&mut self) -> bool {
         if !self.is_being_replaced() {
             return false;
         }
-        let State::Recovering { silent: Some(old), attempts } = &mut self.state else {
+        let State::Recovering { old: Some(old), attempts } = &mut self.state else {
             return false;
         };
         if let Some(renewal) = &mut old.renewal {
             renewal.failed(self.now);
         }
-        // There was a session all the time: nothing is spent.
-        let before = attempts.before.clone();
+        // The session worked all the time: the retry budget is restored.
+        let before = attempts.budget_at_start.clone();
         self.resume_session();
         self.resources.retry_budget = before;
         true
     }
 
-    /// The one way into the final states: everything is closed, and the last event is said.
+    /// Ends the call: closes its sessions, attempts and tracks, and emits the last event.
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.stop_rendezvous();
         match mem::replace(&mut self.state, State::Idle) {
             State::Connecting(mut attempts) => attempts.cancel(cx!(self)),
-            State::Recovering { mut attempts, silent } => {
+            State::Recovering { mut attempts, old } => {
                 attempts.cancel(cx!(self));
-                if let Some(session) = silent {
+                if let Some(session) = old {
                     self.out.push(Output::CloseSession { session: session.id });
                 }
             }

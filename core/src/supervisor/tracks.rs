@@ -1,4 +1,4 @@
-//! Tracks on a session: attached to it, carried by it, repaired on it, detached from it.
+//! Tracks on a session: attached to the session, carried and repaired on it, detached from it.
 
 use super::Supervisor;
 use crate::api::id::{FetchId, PublicationId, SessionId, SubscriptionId};
@@ -9,12 +9,12 @@ use crate::publish::{FetchRequestId, PublishedTrack};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
-/// How many tracks are asked for what is missing at once. Each holds one of the 100 streams that a
-/// relay lets a session have, and they must not keep a SUBSCRIBE waiting.
+/// How many tracks may have a FETCH in flight at once. Each uses one of the 100 streams that a
+/// relay allows a session, and they must not delay a SUBSCRIBE.
 const MOST_FETCHES: usize = 8;
 
 impl Supervisor {
-    /// Asks the session for whatever has not been asked of it yet.
+    /// Sends all requests that were not sent on this session yet.
     pub(super) fn attach_tracks(&mut self) {
         let Some(session) = self.state.session_mut() else {
             return;
@@ -24,7 +24,7 @@ impl Supervisor {
             track.attach(id, cx!(self));
         }
         if !self.published.is_empty() {
-            session.want_namespace(&mut self.next_epoch, cx!(self));
+            session.ensure_namespace(&mut self.next_epoch, cx!(self));
         }
         for remote in &mut self.participants {
             remote.attach(id, cx!(self));
@@ -95,10 +95,10 @@ impl Supervisor {
         name: &str,
         range: (Location, Location),
     ) {
-        // A request that arrives on a silent path is kept, and answered should the path come back.
+        // A request that arrives on a silent path is stored, and answered if the path comes back.
         let up = self.session_with(session).is_some();
-        let silent = self.state.silent_mut().is_some_and(|(old, _)| old.id == session);
-        if up || silent {
+        let on_old_session = self.state.old_session_mut().is_some_and(|(old, _)| old.id == session);
+        if up || on_old_session {
             let id = FetchRequestId { session, moq_request };
             self.fetch_responses.requested(id, name, range, &self.published, cx!(self));
         }
@@ -109,20 +109,21 @@ impl Supervisor {
 
     pub(super) fn fetch_cancelled(&mut self, session: SessionId, moq_request: u64) {
         self.fetch_responses.cancelled(FetchRequestId { session, moq_request });
-        // Another request takes its place, but a silent path is not fed.
+        // Another request takes its place, but nothing is sent on a silent path.
         if self.session_with(session).is_some() {
             self.fetch_responses.begin(&mut self.published, cx!(self));
         }
     }
 
-    /// Asks for what is missing of tracks. "Recovered" comes first: it waits until the call is live.
+    /// Sends a FETCH for each track that needs one, within the limit. A call that is not live
+    /// waits: `Recovered` is emitted first.
     pub(super) fn repair_tracks(&mut self) {
         let State::Live { session, .. } = &self.state else { return };
         let session = session.id;
         let in_flight = self.subscribed.iter().filter(|track| track.is_fetching()).count();
         let mut free = MOST_FETCHES.saturating_sub(in_flight);
         for track in &mut self.subscribed {
-            if free > 0 && track.ask(session, cx!(self)) {
+            if free > 0 && track.request_missing(session, cx!(self)) {
                 free -= 1;
             }
         }

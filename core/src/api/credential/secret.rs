@@ -1,24 +1,24 @@
-//! A value that nobody but its user may see.
+//! A value that is never printed or serialised.
 
 use core::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A token or password. It cannot be printed, and is serialised as a word that says nothing: a
-/// journal, a log or an error never tells it. Read back, it is empty.
+/// A token or password that is never printed: `Debug` and serde write `(secret)` in its place, so
+/// no journal, log or error contains the value. A deserialised secret is empty.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Bytes);
 
 const HIDDEN: &str = "(secret)";
 
 impl Secret {
-    /// Hides `value`.
+    /// A secret with the value `value`.
     pub fn new(value: impl Into<Bytes>) -> Self {
         Self(value.into())
     }
 
-    /// The value, for whoever must present it.
+    /// The value, for the code that presents it.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What a relay is shown to let a call in (R32).
+//! Tokens, and the credentials that providers hand out.
 
 use core::time::Duration;
 
@@ -6,20 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::credential::secret::Secret;
 
-/// What a relay is shown (AUTHORIZATION TOKEN, draft-ietf-moq-transport-18, section 10.3.1.4).
+/// A token that is presented to a relay in SETUP (AUTHORIZATION TOKEN,
+/// draft-ietf-moq-transport-18, section 10.3.1.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// How the relay is to read it; 0 if that was agreed elsewhere.
+    /// The type, by which the relay reads the value; 0 if the type was agreed elsewhere.
     pub token_type: u64,
-    /// Its value.
+    /// The value.
     pub secret: Secret,
 }
 
-/// A credential as its provider hands it over.
+/// A token with the time for which it is valid, as a provider hands it out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
-    /// What the relay is shown.
+    /// The token that is presented to the relay.
     pub token: Token,
-    /// For how long from now the relay will accept it; `None` if it does not expire.
+    /// For how long from now the relay accepts the token; `None` if the token does not expire.
     pub valid_for: Option<Duration>,
 }

@@ -8,23 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::cause::Cause;
 use crate::api::error::code::{ErrorCode, Severity};
 
-/// The error that ended a call: with its root cause and what was tried.
+/// The error that ended a call, with its root cause and the attempts that were made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
     /// The machine-readable code.
     pub code: ErrorCode,
-    /// What started it.
+    /// The cause of the incident or, without an incident, of the first failure.
     pub root_cause: Cause,
-    /// What the last attempt ended with, if there was one.
+    /// The cause of the last failed attempt, if one failed.
     pub last_cause: Option<Cause>,
-    /// How many attempts were made.
+    /// How many attempts to reach a relay were made; for `NO_ANSWER`, tries to be answered.
     pub attempts: u32,
-    /// How long recovery, or the first connection, was tried for.
+    /// How long the recovery, or the first connection, was tried; for `NO_ANSWER` and pre-call
+    /// tests, how long the call lasted.
     pub after: Duration,
 }
 
 impl CallError {
-    /// How bad it is: an error that ends a call is fatal.
+    /// The severity: always fatal, because the error ended the call.
     pub const fn severity(&self) -> Severity {
         Severity::Fatal
     }

@@ -1,4 +1,4 @@
-//! Why something failed, as the driver saw it.
+//! Causes of failure, as the driver saw them.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,71 +7,73 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::code::ErrorCode;
 
-/// Why a dial failed or a session ended, as the driver saw it. A fact, not a judgement: what
-/// follows from it is decided here.
+/// The kind of a failure: why a dial failed, a session ended or an incident began. The driver
+/// reports it as a fact, and the core decides what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CauseKind {
     /// The relay's name could not be resolved to an address.
     NameNotResolved,
-    /// No answer within the time that was given.
+    /// No answer from the relay in time.
     TimedOut,
     /// The local network refused to send (no route, no interface, no socket).
     NetworkUnavailable,
-    /// Packets stopped coming back while the session was up.
+    /// No packets arrive any more while the session is up.
     Silent,
-    /// Packets still come, but none of ours is acknowledged.
+    /// Packets arrive, but none of ours is acknowledged.
     Unacknowledged,
     /// The relay closed the connection.
     ClosedByRelay,
     /// The connection or the MoQ session broke a protocol rule.
     ProtocolError,
-    /// The relay lost the connection's state (stateless reset, RFC 9000 section 10.3).
+    /// The relay lost the connection's state (stateless reset, RFC 9000, section 10.3).
     Reset,
     /// The relay's certificate did not verify.
     CertificateUntrusted,
-    /// No common version of QUIC or MoQ.
+    /// There is no common version of QUIC or MoQ.
     VersionMismatch,
     /// The relay refused our credentials.
     Unauthorized,
-    /// The relay says that our credentials have expired.
+    /// The relay reports that our credentials have expired.
     CredentialExpired,
-    /// The application could not say which credentials to show; later it may.
+    /// The application's provider has no credentials now, but may have some later.
     CredentialUnavailable,
-    /// The application has no credentials to show any more: the user is signed out.
+    /// The application's provider has no credentials any more: the user is signed out.
     SignedOut,
-    /// The relay accepted the session but not what we publish or ask for, in time.
+    /// The relay accepted the session, but not our namespace or our namespace subscriptions in
+    /// time.
     NotReady,
-    /// The application asked for a new session.
+    /// The application requested a new session.
     Requested,
-    /// The session is replaced by one with a credential that is valid for longer.
+    /// The session is replaced by one whose credential is valid for longer.
     CredentialRenewed,
-    /// Nobody whom we listen to has come.
+    /// No participant that we listen to arrived.
     NobodyCame,
-    /// Those whom we listen to are on another relay.
+    /// Participants that we listen to are on another relay.
     PeerElsewhere,
-    /// This host cannot send UDP, or has no authority to believe a certificate by.
+    /// This host cannot send UDP, or trusts no authority for certificates.
     HostUnsupported,
-    /// What was sent through the relay did not come back.
+    /// No frame of a pre-call test came back through the relay.
     NothingReturned,
 }
 
-/// What a cause means for the call.
+/// The consequence of a cause for the call.
 enum Consequence {
-    /// Trying again cannot help: the call ends under this code.
+    /// Another attempt cannot help: the call ends with this code.
     Final(ErrorCode),
-    /// It may pass. A call that was never up ends under this code once its attempts are used up.
+    /// Another attempt may help. A call that was never up ends with this code once its attempts are
+    /// used up.
     WorthAnotherTry(ErrorCode),
 }
 
 impl CauseKind {
-    /// Whether a relay does not let us in with what it was shown, and might with something else.
+    /// Whether the relay refused the presented token, and may accept another one.
     pub(crate) const fn is_refusal(self) -> bool {
         matches!(self, Self::Unauthorized | Self::CredentialExpired)
     }
 
-    /// The code under which this cause ends a call for good, if trying again cannot help.
+    /// The code with which this cause ends a call at once; `None` if another attempt may help.
     pub const fn final_code(self) -> Option<ErrorCode> {
         match self.consequence() {
             Consequence::Final(code) => Some(code),
@@ -79,7 +81,7 @@ impl CauseKind {
         }
     }
 
-    /// The code under which a call that was never up ends, once its attempts are used up.
+    /// The code with which a call that was never up ends, once its attempts are used up.
     pub(crate) const fn setup_code(self) -> ErrorCode {
         match self.consequence() {
             Consequence::Final(code) | Consequence::WorthAnotherTry(code) => code,
@@ -112,7 +114,7 @@ impl CauseKind {
         }
     }
 
-    /// In a few words, for a developer.
+    /// A description in a few words, for a developer.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NameNotResolved => "the relay's name could not be resolved",
@@ -140,22 +142,22 @@ impl CauseKind {
     }
 }
 
-/// A cause with the driver's detail.
+/// Why something failed: a kind, with the driver's detail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// What kind of thing happened.
+    /// The kind of failure.
     pub kind: CauseKind,
-    /// The transport's own words, for a developer. May be empty.
+    /// The transport's own words, for a developer; may be empty.
     pub detail: String,
 }
 
 impl Cause {
-    /// A cause with nothing to add.
+    /// A cause without detail.
     pub const fn new(kind: CauseKind) -> Self {
         Self { kind, detail: String::new() }
     }
 
-    /// A cause in the transport's own words.
+    /// A cause with a detail in the transport's own words.
     pub fn with_detail(kind: CauseKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }

@@ -1,10 +1,10 @@
-//! The taxonomy: what an error is called, and what a user can do about it.
+//! Error codes, and what a user can do about each.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Machine-readable code of an error: the taxonomy of the house.
+/// The machine-readable code of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
@@ -13,27 +13,27 @@ pub enum ErrorCode {
     RelayUnreachable,
     /// A relay answered, but no session was set up in time.
     SetupTimeout,
-    /// The relay refused the session, or speaks no version of MoQ that we speak.
+    /// The relay refused the session, or has no version of MoQ in common with us.
     SetupRejected,
-    /// Reserved: nothing reports this code yet. No path to a relay was found in time.
+    /// No path to a relay was found in time. Reserved: nothing reports this code yet.
     PathDiscoveryTimeout,
-    /// Reserved: nothing reports this code yet. No path to a relay works.
+    /// No path to a relay works. Reserved: nothing reports this code yet.
     PathFailed,
     /// The relay refused our credentials.
     AuthRejected,
     /// Our credentials have expired, and there are no newer ones.
     AuthExpired,
-    /// The relay's certificate is not signed by an authority that we trust.
+    /// No authority that we trust has signed the relay's certificate.
     TlsUntrusted,
-    /// Recovery used up its attempts or its window.
+    /// A recovery used up its attempts or its window.
     RecoveryExhausted,
-    /// A subscribed track did not become ready in time.
+    /// A subscribed track did not become ready in time, or a pre-call test got no frame back.
     SubscriptionNotReady,
-    /// Reserved: nothing reports this code yet. A participant has left.
+    /// A participant has left. Reserved: nothing reports this code yet.
     PeerLeft,
-    /// Nobody answered.
+    /// No participant answered.
     NoAnswer,
-    /// The application cannot capture or play.
+    /// The application cannot capture or play a track.
     MediaDeviceError,
     /// This host cannot make calls.
     UnsupportedHost,
@@ -41,27 +41,27 @@ pub enum ErrorCode {
     ConfigInvalid,
 }
 
-/// How bad it is.
+/// The severity of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {
-    /// The call goes on.
+    /// The call continues.
     Warning,
     /// The call has ended.
     Fatal,
 }
 
-/// What the user can do.
+/// What a user can do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Action {
-    /// Nothing.
+    /// The user can do nothing.
     None,
-    /// Look at the network connection, then try again.
+    /// Check the network connection, then try again.
     CheckNetwork,
-    /// Look at what the firewall lets through, then try again.
+    /// Check the firewall, then try again.
     CheckFirewall,
     /// Join the call again.
     Rejoin,
@@ -73,9 +73,9 @@ pub enum Action {
     WaitOrRejoin,
     /// Call again.
     CallAgain,
-    /// Mend or choose another device.
+    /// Repair the device, or choose another one.
     FixDevice,
-    /// Nothing for a user: the developer must mend it.
+    /// The user can do nothing: the developer must correct the error.
     Developer,
 }
 
@@ -99,7 +99,7 @@ impl ErrorCode {
         Self::ConfigInvalid,
     ];
 
-    /// The code as it is written in logs and JSON.
+    /// The code as it appears in logs and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RelayUnreachable => "RELAY_UNREACHABLE",
@@ -120,7 +120,7 @@ impl ErrorCode {
         }
     }
 
-    /// Whether trying again can help.
+    /// Whether another try can help.
     pub const fn is_retryable(self) -> bool {
         match self {
             Self::RelayUnreachable
@@ -141,7 +141,7 @@ impl ErrorCode {
         }
     }
 
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub const fn action(self) -> Action {
         match self {
             Self::RelayUnreachable | Self::SetupTimeout | Self::PathDiscoveryTimeout => {
@@ -159,7 +159,7 @@ impl ErrorCode {
         }
     }
 
-    /// A plain sentence for the user.
+    /// A plain message for the user.
     pub const fn user_message(self) -> &'static str {
         match self {
             Self::RelayUnreachable => {

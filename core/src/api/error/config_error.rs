@@ -1,11 +1,11 @@
-//! A configuration that cannot work.
+//! The error of a configuration that cannot work.
 
 use core::fmt;
 
 use crate::api::error::code::ErrorCode;
 use crate::api::limits;
 
-/// Refuses a field that cannot work.
+/// Returns the error of `field` and `problem` unless `ok`.
 pub(crate) fn ensure(
     ok: bool,
     field: &'static str,
@@ -14,7 +14,12 @@ pub(crate) fn ensure(
     if ok { Ok(()) } else { Err(ConfigError { field, problem }) }
 }
 
-/// Refuses a name that cannot be one field of a MoQ namespace or the name of a track.
+/// Checks that a name can be one field of a MoQ namespace or the name of a track: 1 to 128 bytes
+/// without `/` and control characters.
+///
+/// # Errors
+///
+/// Names `field` and the problem.
 pub fn validate_name(field: &'static str, name: &str) -> Result<(), ConfigError> {
     let problem = if name.is_empty() {
         "must not be empty"
@@ -30,12 +35,12 @@ pub fn validate_name(field: &'static str, name: &str) -> Result<(), ConfigError>
     Err(ConfigError { field, problem })
 }
 
-/// A configuration that cannot work (`CONFIG_INVALID`).
+/// The field of a configuration that cannot work, and why (`CONFIG_INVALID`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The field, by its path: `policy.attempts`.
+    /// The path of the field, for example `policy.attempts`.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The problem, for example "must be at least 1".
     pub problem: &'static str,
 }
 

@@ -1,4 +1,9 @@
-//! What can go wrong, in words for machines, users and developers (R24).
+//! Errors, for machines, users and developers (requirement R24 of `docs/REQUIREMENTS.md`).
+//!
+//! - A [`Cause`] is why a dial failed or a session ended, as the driver saw it.
+//! - An [`ErrorCode`] is what the application gets: with a message and an [`Action`] for the user.
+//! - A [`CallError`] is the code that ended a call, with its root cause.
+//! - A [`ConfigError`] names the field of a configuration that cannot work.
 
 mod call_error;
 mod cause;

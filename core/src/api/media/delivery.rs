@@ -1,4 +1,4 @@
-//! How a track is delivered, and how much of it is kept for that.
+//! How a track is delivered, and how much of it is retained for that.
 
 use core::time::Duration;
 
@@ -6,23 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::error::{ConfigError, ensure};
 
-/// What a listener wants of a track (R22, R23).
+/// How a listener wants a track delivered (requirements R22 and R23).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// Each frame exactly once and in order, however late: for a recording, a transcript, data.
-    /// What follows a gap waits until the gap is repaired or given up.
+    /// Frames behind missing ones wait until those are repaired or abandoned.
     Lossless,
-    /// The present, for a conversation: a frame that is later than the budget is skipped, and so is
-    /// a gap that would hold back what follows it for longer.
+    /// Frames in time, for a conversation: a frame that is later than the budget is skipped, and
+    /// missing frames are abandoned before they delay later ones beyond the budget.
     Live {
-        /// How much later a frame may be delivered than those that travel fastest.
+        /// How much later than the fastest recent frames a frame may be delivered: more than zero
+        /// and at most [`Delivery::LONGEST_BUDGET`].
         budget: Duration,
     },
 }
 
 impl Delivery {
-    /// Refuses what cannot work.
+    /// Checks the budget.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot work.
     pub fn validate(self) -> Result<(), ConfigError> {
         match self {
             Self::Lossless => Ok(()),
@@ -34,20 +39,23 @@ impl Delivery {
         }
     }
 
-    /// The longest budget of a track that is delivered live.
+    /// The longest budget of a live track.
     pub const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 }
 
-/// How much of a track is kept. A publisher keeps what it has said, to say it again to a listener
-/// that missed it (R20); a listener keeps what came after a gap until the gap is closed.
+/// How many frames of a track are retained, and for how long.
+///
+/// A publisher retains sent frames, to retransmit them to listeners that missed them (requirement
+/// R20). A listener retains frames behind missing ones until those are repaired or abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// At most so many frames.
+    /// The most frames, 1 to 1,000,000.
     pub frames: u32,
-    /// At most so many bytes of media.
+    /// The most bytes of media, at least 1.
     pub bytes: u64,
-    /// For at most so long. For a listener: how long it waits for a gap to be closed.
+    /// The greatest age of a frame. For a listener of a lossless track: how long frames wait for
+    /// the missing ones in front of them.
     pub age: Duration,
 }
 
@@ -62,7 +70,11 @@ impl Retention {
         Self { frames: 2_000, bytes: 8 << 20, age: Duration::from_secs(20) }
     }
 
-    /// Refuses what cannot work.
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ensure(
             (1..=1_000_000).contains(&self.frames),
@@ -79,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_work_is_refused_by_the_name_of_its_field() {
+    fn an_unusable_delivery_or_retention_is_refused_by_its_field() {
         let field = |retention: Retention| retention.validate().map_err(|error| error.field);
         for good in [Retention::live(), Retention::lossless()] {
             assert_eq!(field(good), Ok(()));

@@ -1,15 +1,15 @@
-//! How a FETCH ended.
+//! How a FETCH ends.
 
 use serde::{Deserialize, Serialize};
 
-/// How a FETCH ended.
+/// How a FETCH that we sent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FetchEnd {
-    /// All that was asked for came, or all that can be had of it at once.
+    /// The response is complete: the whole range, or as much of it as one response holds.
     Complete,
-    /// The relay, or the publisher, does not do this (code 0x3, NOT_SUPPORTED).
+    /// The relay or the publisher does not support FETCH (code 0x3, NOT_SUPPORTED).
     Unsupported,
-    /// It was refused for another reason, or broke off.
+    /// The FETCH was refused for another reason, or its response broke off.
     Failed,
 }

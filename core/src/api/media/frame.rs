@@ -1,18 +1,18 @@
-//! A frame, its number and its place in the track.
+//! A frame, its number, and the object that carries it.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::api::media::location::Location;
 
-/// Which frame of its track it is, counted by its publisher over every session. A frame has one
-/// number for ever, whatever carries it.
+/// The number of a frame in its track, counted by the publisher over all its sessions. A frame
+/// keeps its number, whichever session or FETCH carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FrameNumber {
-    /// The publisher's [`Config::first_epoch`](crate::Config::first_epoch): a publisher that comes
-    /// back as a new process counts from the start, under a higher one.
+    /// The publisher's [`Config::first_epoch`](crate::Config::first_epoch). A publisher that
+    /// restarts counts from 0 again, in a higher incarnation.
     pub incarnation: u64,
-    /// How many frames came before it, in this incarnation.
+    /// How many frames precede this one in its incarnation.
     pub sequence: u64,
 }
 
@@ -22,23 +22,23 @@ impl FrameNumber {
         Self { incarnation, sequence }
     }
 
-    /// The one right after it.
+    /// The number right after this one.
     pub(crate) const fn next(self) -> Self {
         Self::new(self.incarnation, self.sequence.saturating_add(1))
     }
 }
 
-/// One frame of audio or video, as the application gives or gets it.
+/// One piece of encoded media, as the application sends and receives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
-    /// When it was captured, in microseconds of the publisher's own clock. It arrives as it was sent.
+    /// The capture timestamp, in microseconds of the publisher's own clock. It is never changed.
     pub captured_at: u64,
-    /// Whether it can be decoded without those before it. After a gap, a video track that is
-    /// delivered live goes on with the next one that can.
+    /// Whether the frame can be decoded without earlier ones. After a gap, a live video track that
+    /// has keyframes continues with the next one, or after 5 s.
     pub keyframe: bool,
-    /// The encoded media. Kept by reference, never copied. Serialised as its length and a digest,
-    /// because what people say has no place in a journal; read back, a stand-in of that length
-    /// and digest takes its place.
+    /// The encoded media, never copied. serde writes only its length and a digest, because a
+    /// journal must not contain media. A deserialised payload is a substitute of the same length,
+    /// derived from the digest.
     #[serde(with = "crate::api::media::payload_digest")]
     pub payload: Bytes,
 }
@@ -49,19 +49,19 @@ impl Frame {
         Self { captured_at, keyframe: false, payload: payload.into() }
     }
 
-    /// A frame that can be decoded without those before it.
+    /// A keyframe.
     pub fn key(captured_at: u64, payload: impl Into<Bytes>) -> Self {
         Self { keyframe: true, ..Self::new(captured_at, payload) }
     }
 }
 
-/// A frame with its place in the track.
+/// A frame with its number and its place in the track: the unit that MoQ carries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
-    /// Where it stands in the track, as MoQ has it.
+    /// The place in the track, as MoQ counts it.
     pub location: Location,
-    /// Which frame of the track it is.
+    /// The number of the frame.
     pub number: FrameNumber,
-    /// What it carries.
+    /// The frame.
     pub frame: Frame,
 }

@@ -1,4 +1,4 @@
-//! Frames that will not be delivered, and why.
+//! Gaps: frames that will not be delivered.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,30 +9,30 @@ use crate::api::media::frame::FrameNumber;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GapReason {
-    /// They were said before we came, and the publisher does not keep them any more. Not counted as
-    /// lost.
+    /// The frames were sent before this listener joined, and cannot be fetched any more. They are
+    /// not counted as lost.
     BeforeJoining,
-    /// They are later than the budget of a track that is delivered live, or cannot be shown without
-    /// such. Counted as skipped.
+    /// The frames are later than the budget of their live track, or cannot be decoded without
+    /// frames that are missing. They are counted as skipped.
     TooLate,
-    /// The publisher does not keep them any more.
+    /// The publisher does not retain the frames any more.
     Evicted,
-    /// Nobody answered for them in time.
+    /// The frames were not received in time, or before the call ended.
     Unanswered,
-    /// The relay does not do FETCH.
+    /// The relay or the publisher does not support FETCH.
     Unsupported,
-    /// The publisher came back as a new process, and what its former self had not delivered is gone.
-    /// How many frames that were, nobody knows.
+    /// The publisher restarted, and the undelivered frames of its former process are gone. Their
+    /// number is unknown.
     PublisherRestarted,
 }
 
-/// Frames that will not be delivered, in front of one that is.
+/// Frames that will not be delivered, reported before the next frame that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// The first of them.
+    /// The number of the first one.
     pub at: FrameNumber,
-    /// How many are known to be missing.
+    /// How many frames are known to be missing.
     pub frames: u64,
-    /// Why the first of them are.
+    /// Why the first of them will not be delivered.
     pub reason: GapReason,
 }

@@ -1,18 +1,18 @@
-//! Where an object stands in its track.
+//! The place of an object in its track.
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where an object stands in its track: group, then object within the group
+/// The place of an object in its track: group, then object within the group
 /// (draft-ietf-moq-transport-18, section 1.4.1).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct Location {
-    /// The group, rising for as long as the track lives, over every session.
+    /// The group. Groups rise over all sessions of the publisher.
     pub group: u64,
-    /// The object within its group, from 0.
+    /// The object within the group, from 0.
     pub object: u64,
 }
 
@@ -22,15 +22,15 @@ impl Location {
         Self { group, object }
     }
 
-    /// The last one that there can be: groups are QUIC integers (RFC 9000, section 16).
+    /// The last possible location: groups are QUIC integers (RFC 9000, section 16).
     pub const LAST: Self = Self::new((1 << 62) - 1, u64::MAX);
 
-    /// The one right after it in its group.
+    /// The location right after this one in its group.
     pub(crate) const fn next(self) -> Self {
         Self::new(self.group, self.object.saturating_add(1))
     }
 
-    /// The last one that there can be before it.
+    /// The last possible location before this one.
     pub(crate) const fn previous(self) -> Self {
         match self.object.checked_sub(1) {
             Some(object) => Self::new(self.group, object),
@@ -51,7 +51,7 @@ mod tests {
     use alloc::string::ToString as _;
 
     #[test]
-    fn locations_are_shown_and_follow_one_another() {
+    fn locations_are_printed_and_have_neighbours() {
         assert_eq!(Location::new(7, 42).to_string(), "7/42");
         assert_eq!(Location::new(7, 42).next(), Location::new(7, 43));
         assert_eq!(Location::new(7, 42).previous(), Location::new(7, 41));

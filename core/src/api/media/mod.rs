@@ -1,4 +1,10 @@
-//! Media: frames, their place in a track, and how a track is delivered.
+//! Tracks and frames: how they are identified, delivered and retained.
+//!
+//! A [`Track`] describes how its frames are delivered ([`Delivery`]) and retained
+//! ([`Retention`]). A [`Frame`] travels as an [`Object`], with its [`FrameNumber`] and its
+//! [`Location`]. A [`Gap`] reports frames that will not be delivered.
+//!
+//! Requirement numbers (R20) are those of `docs/REQUIREMENTS.md`.
 
 mod delivery;
 mod fetch_end;

@@ -1,4 +1,4 @@
-//! How a payload is serialised: as something of the same length that says nothing.
+//! The serialised form of a payload: its length and a digest, without the media.
 
 use alloc::vec;
 use core::hash::Hasher as _;
@@ -12,7 +12,7 @@ struct StandIn {
     digest: u64,
 }
 
-/// No stand-in is longer: a journal is a stranger's file.
+/// The longest payload that is deserialised, because a journal may be a stranger's file.
 const LONGEST: usize = 16 * 1024 * 1024;
 
 pub(crate) fn serialize<S: Serializer>(payload: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
@@ -29,7 +29,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Ok(payload.into())
 }
 
-/// FNV-1a with 64 bits (draft-eastlake-fnv): tells payloads apart, keeps nothing secret.
+/// FNV-1a with 64 bits (draft-eastlake-fnv). It distinguishes payloads, but is no encryption.
 fn digest(payload: &[u8]) -> u64 {
     let mut digest = Fnv(0xcbf2_9ce4_8422_2325);
     digest.write(payload);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_not_told_but_told_apart() {
+    fn a_serialised_payload_is_hidden_but_distinguishable() {
         assert!(!json(b"secret words").contains("secret"));
         assert_ne!(json(b"secret words"), json(b"secret swords"));
         assert_eq!(digest(b""), 0xcbf2_9ce4_8422_2325);
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_has_the_length_and_is_the_same_for_the_same_payload() {
+    fn a_payload_deserialises_to_one_substitute_of_its_length() {
         for payload in [&b""[..], b"abc", b"a longer one than eight bytes"] {
             let back: Frame = serde_json::from_str(&json(payload)).expect("reads");
             let again: Frame = serde_json::from_str(&json(payload)).expect("reads");

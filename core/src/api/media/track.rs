@@ -1,4 +1,4 @@
-//! A track, as publisher and subscriber each describe it.
+//! The description of a track.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::error::{ConfigError, validate_name};
 use crate::api::media::delivery::{Delivery, Retention};
 
-/// What a track carries.
+/// The kind of media that a track carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
@@ -16,65 +16,70 @@ pub enum MediaKind {
     Audio,
     /// Pictures.
     Video,
-    /// Anything else: captions, positions, a file.
+    /// Other data: captions, positions, a file.
     Data,
 }
 
-/// A track: its name within its publisher's namespace, what it carries, and how. Publisher and
-/// subscriber each say so themselves; the relay does not know.
+/// The description of a track. Publisher and listener each have their own, and the relay knows only
+/// the name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// The name.
+    /// The name within the publisher's namespace.
     pub name: String,
-    /// What it carries.
+    /// The kind of media.
     pub kind: MediaKind,
-    /// How a listener wants it. Means nothing to its publisher.
+    /// How the listener wants the track delivered. For its publisher, audio that is delivered live
+    /// is sent before other tracks.
     pub delivery: Delivery,
-    /// How much of it is kept.
+    /// How much of the track is retained.
     pub retention: Retention,
 }
 
-/// How much later than the fastest a frame of a conversation may be.
+/// The delivery of a conversation, with the lateness that it allows.
 const CONVERSATION: Delivery = Delivery::Live { budget: Duration::from_millis(500) };
 
 impl Track {
-    /// A track of audio for a conversation, delivered live with a budget of 500 ms.
+    /// An audio track for a conversation, delivered live with a budget of 500 ms.
     pub fn audio(name: impl Into<String>) -> Self {
         let (name, retention) = (name.into(), Retention::live());
         Self { name, kind: MediaKind::Audio, delivery: CONVERSATION, retention }
     }
 
-    /// A track of video for a conversation, delivered live with a budget of 500 ms.
+    /// A video track for a conversation, delivered live with a budget of 500 ms.
     pub fn video(name: impl Into<String>) -> Self {
         let (name, retention) = (name.into(), Retention::live());
         Self { name, kind: MediaKind::Video, delivery: CONVERSATION, retention }
     }
 
-    /// A track of anything else, delivered without loss.
+    /// A track of other data, delivered losslessly.
     pub fn data(name: impl Into<String>) -> Self {
         let (name, retention) = (name.into(), Retention::lossless());
         Self { name, kind: MediaKind::Data, delivery: Delivery::Lossless, retention }
     }
 
-    /// The same, delivered without loss.
+    /// This track, delivered and retained losslessly ([`Retention::lossless`]).
     #[must_use]
     pub fn lossless(self) -> Self {
         Self { delivery: Delivery::Lossless, retention: Retention::lossless(), ..self }
     }
 
-    /// The same, delivered live.
+    /// This track, delivered live within `budget` and retained for that ([`Retention::live`]).
     #[must_use]
     pub fn live(self, budget: Duration) -> Self {
         Self { delivery: Delivery::Live { budget }, retention: Retention::live(), ..self }
     }
 
-    /// The same, with so much of it kept.
+    /// This track with another retention.
     #[must_use]
     pub fn retaining(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// Refuses what cannot work, by the name of the field.
+    /// Checks the name, the delivery and the retention.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         validate_name("track", &self.name)?;
         self.delivery.validate()?;
@@ -89,7 +94,7 @@ mod tests {
     use bytes::Bytes;
 
     #[test]
-    fn how_a_track_is_delivered_decides_how_much_of_it_is_kept() {
+    fn the_delivery_of_a_track_sets_its_retention() {
         let lossless = Track::audio("a").lossless();
         assert_eq!(lossless.retention, Retention::lossless());
         assert_eq!(lossless.live(Duration::from_secs(1)).retention, Retention::live());
@@ -97,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_that_cannot_work_is_refused_by_its_field() {
+    fn an_unusable_track_is_refused_by_its_field() {
         let field = |track: Track| track.validate().map_err(|error| error.field);
         assert_eq!(field(Track::audio("a")), Ok(()));
         assert_eq!(field(Track::video("a/b")), Err("track"));

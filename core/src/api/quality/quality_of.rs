@@ -1,31 +1,31 @@
-//! The quality of a call, or of one kind of its media.
+//! The quality of a session, or of one kind of media.
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::media::MediaKind;
 use crate::api::quality::rating::{Measurement, Rating};
 
-/// What a quality is of.
+/// The subject of a quality: the session, or one kind of media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QualityOf {
     /// The whole session.
     Session,
-    /// Every track of one kind that we listen to.
+    /// All subscribed tracks of one kind, audio or video.
     Kind(MediaKind),
 }
 
-/// The quality of one of them, now and over the whole call.
+/// The quality of one subject, now and over the whole call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Of what.
+    /// The subject.
     pub of: QualityOf,
     /// The last rating.
     pub rating: Rating,
-    /// What the last rating was made from.
+    /// The measurement of the last rating.
     pub last: Measurement,
-    /// The average over the call.
+    /// The average measurement over the call.
     pub average: Measurement,
-    /// How many measurements the average is of.
+    /// The number of measurements in the average.
     pub samples: u64,
 }

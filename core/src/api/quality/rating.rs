@@ -1,10 +1,10 @@
-//! From measured values to a rating.
+//! Measurements, and the ratings that result from them.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How good it is. Greater is better.
+/// A rating of quality. Greater is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rating {
@@ -18,18 +18,18 @@ pub enum Rating {
     Excellent,
 }
 
-/// What a rating is made from.
+/// The measured values that a rating results from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Interarrival jitter (RFC 3550 section 6.4.1).
+    /// Interarrival jitter (RFC 3550, section 6.4.1).
     pub jitter: Duration,
-    /// Objects that did not arrive, in hundredths of a percent of those that were expected.
+    /// Objects that did not arrive, in hundredths of a percent of the expected ones (0 to 10,000).
     pub loss_basis_points: u32,
-    /// Smoothed round-trip time of the path (RFC 9002 section 5.3).
+    /// Smoothed round-trip time of the path (RFC 9002, section 5.3).
     pub rtt: Duration,
 }
 
-/// The most that a rating allows, each bound inclusive: source S4's table.
+/// The greatest values that a rating allows, each bound inclusive.
 struct Bounds {
     rating: Rating,
     jitter: Duration,
@@ -42,19 +42,22 @@ const fn bounds(rating: Rating, jitter_ms: u64, loss_basis_points: u32, rtt_ms: 
     Bounds { rating, jitter, loss_basis_points, rtt }
 }
 
+/// The quality table of requirement R29.
 const TABLE: [Bounds; 3] = [
     bounds(Rating::Excellent, 20, 50, 100),
     bounds(Rating::Good, 40, 200, 200),
     bounds(Rating::Fair, 80, 500, 400),
 ];
 
-/// Source S3's steps for audio and for video, in hundredths of a percent: each is the first value
-/// that a rating no longer allows.
+/// The loss steps of requirement R29 for audio and video (1, 3 and 5 %), in hundredths of a
+/// percent. Each is the first value that a rating no longer allows.
 const LOSS_STEPS: [(Rating, u32); 3] =
     [(Rating::Excellent, 100), (Rating::Good, 300), (Rating::Fair, 500)];
 
 impl Measurement {
-    /// The rating of a session: the worst of its three values decides.
+    /// The rating of a session, which the worst of the three values decides. The greatest values
+    /// are 20 ms, 0.5 % and 100 ms for excellent; 40 ms, 2 % and 200 ms for good; 80 ms, 5 % and
+    /// 400 ms for fair.
     pub fn rating(&self) -> Rating {
         TABLE
             .iter()
@@ -66,7 +69,8 @@ impl Measurement {
             .map_or(Rating::Poor, |most| most.rating)
     }
 
-    /// The rating of one kind of media: by its loss alone.
+    /// The rating of one kind of media, by loss alone: under 1 % is excellent, under 3 % good,
+    /// under 5 % fair.
     pub fn rating_by_loss(&self) -> Rating {
         LOSS_STEPS
             .iter()
@@ -74,7 +78,8 @@ impl Measurement {
             .map_or(Rating::Poor, |(rating, _)| *rating)
     }
 
-    /// This, one tenth worse: what must still earn a better rating before it is given.
+    /// This measurement with each value one tenth worse. A better rating is given only if this
+    /// earns it too.
     pub(crate) fn with_margin(&self) -> Self {
         Self {
             jitter: self.jitter + self.jitter / 10,
@@ -85,7 +90,7 @@ impl Measurement {
         }
     }
 
-    /// The worst of both.
+    /// The worse of both for each value.
     pub(crate) fn worst(self, other: Self) -> Self {
         Self {
             jitter: self.jitter.max(other.jitter),
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bound_of_the_table_is_inclusive_and_the_worst_value_decides() {
+    fn session_bounds_are_inclusive_and_the_worst_value_decides() {
         use Rating::{Excellent, Fair, Good, Poor};
         assert_eq!(measured(0, 0, 0).rating(), Excellent);
         for (best, worse, jitter, loss, rtt) in
@@ -128,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_rated_by_loss_under_one_three_and_five_percent() {
+    fn a_media_kind_is_rated_by_loss_alone() {
         use Rating::{Excellent, Fair, Good, Poor};
         for (loss, rating) in [
             (0, Excellent),

@@ -1,4 +1,4 @@
-//! The record of a call (R33): who, when, how it stands, and what was alarming.
+//! The record of a call: participants, status, times and safety alerts.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,72 +6,73 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How a call stands, as a call list shows it.
+/// The status of a call, for a list of calls.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum CallStatus {
-    /// Being set up.
+    /// The call is being set up.
     #[default]
     Initiated,
-    /// Up, but nobody whom we listen to was there yet.
+    /// The call was live, but no participant that we listen to has been online yet.
     Ringing,
-    /// Somebody answered, or nobody needed to.
+    /// A participant answered, or the call listens to nobody.
     Active,
-    /// Over, as wished.
+    /// The call is over, without an error.
     Ended,
-    /// Over, because it could not go on.
+    /// The call is over because of an error.
     Failed,
 }
 
 /// A participant of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParticipantRecord {
-    /// Its name in the room.
+    /// The name in the room.
     pub name: String,
-    /// Whether it was ever there.
+    /// Whether the participant was ever online.
     pub seen: bool,
-    /// Whether it is there now.
+    /// Whether the participant is online now.
     pub present: bool,
 }
 
 /// A safety alert that was raised in a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SafetyAlert {
-    /// When, after the call was initiated.
+    /// From the start of the call to the alert.
     pub after: Duration,
-    /// What was said of it.
+    /// The description, at most [`CallRecord::LONGEST_DETAIL`] bytes.
     pub detail: String,
 }
 
-/// The record of a call.
+/// The record of a call (requirement R33). Times count from
+/// [`Input::Connect`](crate::Input::Connect).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
-    /// The call's identifier: the configuration's, the same for everybody who is told it.
+    /// The identifier: [`Config::call_id`](crate::Config::call_id), or the room without one.
     pub id: String,
-    /// Everybody: ourselves first, then whom we listen to.
+    /// The participants: ourselves first, then those that we listen to.
     pub participants: Vec<ParticipantRecord>,
-    /// How it stands.
+    /// The status.
     pub status: CallStatus,
-    /// When it was initiated, in milliseconds since 1970: the configuration's.
+    /// [`Config::initiated_at`](crate::Config::initiated_at), in milliseconds since 1970.
     pub initiated_at: u64,
-    /// When it first was up, after it was initiated.
+    /// When the call was first live.
     pub ringing_after: Option<Duration>,
-    /// When it became active, after it was initiated.
+    /// When the call became active.
     pub active_after: Option<Duration>,
-    /// When it ended or failed, after it was initiated.
+    /// When the call ended or failed.
     pub ended_after: Option<Duration>,
     /// The first [`CallRecord::MOST_ALERTS`] safety alerts.
     pub safety_alerts: Vec<SafetyAlert>,
-    /// How many safety alerts were raised in all.
+    /// The number of all safety alerts.
     pub safety_alert_count: u64,
 }
 
 impl CallRecord {
-    /// How many safety alerts are kept.
+    /// The number of safety alerts that are retained.
     pub const MOST_ALERTS: usize = 16;
-    /// How long the words of a safety alert may be, in bytes; longer ones are cut.
+    /// The longest description of a safety alert, in bytes; longer ones are cut.
     pub const LONGEST_DETAIL: usize = 1024;
 
     pub(crate) fn reached(&mut self, status: CallStatus, after: Duration) {
@@ -95,7 +96,7 @@ impl CallRecord {
     }
 }
 
-/// The longest beginning of a text that fits.
+/// The longest beginning of a text that has at most [`CallRecord::LONGEST_DETAIL`] bytes.
 pub(crate) fn cut(text: &str) -> &str {
     let end = text.floor_char_boundary(CallRecord::LONGEST_DETAIL);
     &text[..end]

@@ -10,88 +10,89 @@ use crate::api::media::MediaKind;
 /// Counters of one published track, in frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedCounters {
-    /// Given to [`Input::Send`](crate::Input::Send).
+    /// Frames that the application sent ([`Input::Send`](crate::Input::Send)).
     pub accepted: u64,
-    /// Handed to a session when they were given.
+    /// Frames that a session carried when the application sent them.
     pub sent: u64,
-    /// Not handed to a session, because none was ready to carry them: said only to who asks for it.
+    /// Frames that no session could carry then: only listeners that FETCH them receive them.
     pub kept_back: u64,
-    /// Dropped, because the track was already finished.
+    /// Frames that were dropped because the track was finished.
     pub dropped_finished: u64,
-    /// Said again to listeners that had missed them.
+    /// Frames that were retransmitted in FETCH responses.
     pub replayed: u64,
-    /// In the history now, and of how many bytes of media.
+    /// Frames in the history now.
     pub held: u64,
-    /// See `held`.
+    /// Bytes of media in the history now.
     pub held_bytes: u64,
-    /// No longer in the history.
+    /// Frames that the history has evicted.
     pub evicted: Evicted,
 }
 
-/// Frames that a history has let go of, by reason. Together with those it holds they are all that
+/// Frames that a history has evicted, by reason. Together with `held`, they are all frames that
 /// were sent or kept back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evicted {
-    /// There were too many.
+    /// The history had too many frames.
     pub frames: u64,
-    /// They had too many bytes.
+    /// The history had too many bytes.
     pub bytes: u64,
-    /// They were too old.
+    /// The frames were too old.
     pub age: u64,
 }
 
 /// Counters of one subscribed track, in frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscribedCounters {
-    /// Objects that arrived.
+    /// Objects that arrived, by subscription or FETCH.
     pub received: u64,
-    /// Handed to the application.
+    /// Frames that were delivered to the application.
     pub delivered: u64,
-    /// Of these, got back by asking for them.
+    /// Delivered frames that arrived by FETCH.
     pub repaired: u64,
-    /// Dropped, because they had been delivered or given up before.
+    /// Frames that were dropped because they had been delivered or abandoned before, or are of a
+    /// former incarnation.
     pub repeated: u64,
-    /// Waiting for what is missing before them.
+    /// Frames that wait for missing ones in front of them.
     pub held: u64,
-    /// Not taken, because too many were waiting. The publisher is asked for them later.
+    /// Frames that were not accepted because too many were waiting. They are requested later.
     pub refused: u64,
-    /// Given up on a track that is delivered live, because they came too late or would have
-    /// ([`GapReason::TooLate`](crate::GapReason::TooLate)).
+    /// Frames of a live track that were abandoned because they were too late, or would have been
+    /// ([`GapReason::TooLate`](crate::media::GapReason::TooLate)).
     pub skipped: u64,
-    /// Given up because they could not be got back.
+    /// Frames that were abandoned for any other reason but `TooLate` and `BeforeJoining`.
     pub lost: u64,
-    /// Said before we came, and not to be had any more.
+    /// Frames that were sent before this listener joined, and cannot be fetched any more.
     pub before_joining: u64,
-    /// How often the track had to be asked for again on a healthy session.
+    /// How often the subscription was repeated on a healthy session.
     pub resubscribed: u64,
 }
 
-/// One published track.
+/// One published track with its counters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedTrackStats {
     /// The application's handle.
     pub track: TrackId,
     /// The track's name.
     pub name: String,
-    /// What it carries.
+    /// The kind of media.
     pub kind: MediaKind,
-    /// Its counters.
+    /// The counters.
     #[serde(flatten)]
     pub counters: PublishedCounters,
 }
 
-/// One subscribed track.
+/// One subscribed track with its counters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscribedTrackStats {
     /// The application's handle.
     pub track: TrackId,
-    /// Whose track.
+    /// The publisher's name in the room.
     pub participant: String,
     /// The track's name.
     pub name: String,
-    /// What it carries.
+    /// The kind of media.
     pub kind: MediaKind,
-    /// Its counters.
+    /// The counters.
     #[serde(flatten)]
     pub counters: SubscribedCounters,
 }

@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The upper bounds of the buckets, each inclusive, in milliseconds; the last bucket has none.
+/// The inclusive upper bounds of the buckets, in milliseconds. The last bucket has none.
 const BOUNDS_MS: [u64; 15] = [
     50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 15_000, 20_000, 30_000,
 ];
 
-/// Times, counted in buckets (`time_to_recover_ms`).
+/// A histogram of times, such as the metric `time_to_recover_ms`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     buckets: [u32; BOUNDS_MS.len() + 1],
@@ -25,7 +25,7 @@ impl Histogram {
         self.longest = self.longest.max(time);
     }
 
-    /// How many times were counted.
+    /// The number of times.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|count| u64::from(*count)).sum()
     }
@@ -40,8 +40,8 @@ impl Histogram {
         self.longest
     }
 
-    /// A time that at least `percent` of all times did not exceed: the bound of its bucket, or the
-    /// longest time if that is shorter. `None` if nothing was counted.
+    /// A time that at least `percent` of all times do not exceed: the upper bound of a bucket, or
+    /// the longest time if that is shorter. `None` without times.
     pub fn percentile(&self, percent: u8) -> Option<Duration> {
         let wanted = (self.count() * u64::from(percent.min(100))).div_ceil(100).max(1);
         let mut seen = 0;
@@ -55,7 +55,8 @@ impl Histogram {
         None
     }
 
-    /// The buckets: the upper bound of each (`None` for the last) and how many times are in it.
+    /// The buckets: the inclusive upper bound of each (`None` for the last), and its number of
+    /// times.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> + '_ {
         let bounds = BOUNDS_MS.iter().map(|bound| Some(Duration::from_millis(*bound)));
         bounds.chain([None]).zip(self.buckets.iter().map(|count| u64::from(*count)))

@@ -1,4 +1,9 @@
-//! What a call amounts to: its record, its counters, and its summary when it ends.
+//! Counters of a call, its record, and its summary.
+//!
+//! [`Stats`] is a snapshot while a call lives. [`Summary`] is all that remains when it is over: the
+//! [`Outcome`], the [`CallRecord`] and the last [`Stats`].
+//!
+//! Requirement numbers (R27) are those of `docs/REQUIREMENTS.md`.
 
 mod call_record;
 mod counters;

@@ -1,4 +1,4 @@
-//! A snapshot of a call while it lives, and what is left of it at its end.
+//! The snapshot of a call while it lives, and its summary when it is over.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -13,18 +13,18 @@ use crate::api::stats::call_record::CallRecord;
 use crate::api::stats::counters::{PublishedTrackStats, SubscribedTrackStats};
 use crate::api::stats::telemetry::Telemetry;
 
-/// A snapshot of a call.
+/// A snapshot of a call: its state, counters and quality.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// The state.
     pub state: StateName,
     /// Counters of the call.
     pub telemetry: Telemetry,
-    /// How good it is, as far as it could be rated.
+    /// The quality of the session and of each kind of media that could be rated.
     pub quality: Vec<Quality>,
-    /// What we publish.
+    /// The published tracks.
     pub published: Vec<PublishedTrackStats>,
-    /// What we listen to.
+    /// The subscribed tracks.
     pub subscribed: Vec<SubscribedTrackStats>,
 }
 
@@ -32,25 +32,26 @@ pub struct Stats {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The application closed it.
+    /// The application closed the call, or the pre-call test is complete.
     Completed,
-    /// It closed itself, because no media went either way for so long.
+    /// The call closed itself after [`Config::idle_timeout`](crate::Config::idle_timeout) without
+    /// media.
     Idle,
-    /// It could not go on.
+    /// The call could not continue.
     Failed(CallError),
 }
 
-/// What is left of a call when it is over.
+/// The summary of a call that is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// How it ended.
+    /// How the call ended.
     pub outcome: Outcome,
     /// From [`Input::Connect`](crate::Input::Connect) to the end.
     pub duration: Duration,
-    /// Who took part, and when what happened.
+    /// The participants and the times of the call.
     pub record: CallRecord,
-    /// The counters as they were at the end.
+    /// The last snapshot.
     pub stats: Stats,
-    /// What was found out, if it was the test before a call.
+    /// The report, if the call was a pre-call test.
     pub pre_call: Option<PreCallReport>,
 }

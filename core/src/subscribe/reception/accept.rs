@@ -1,4 +1,5 @@
-//! What comes in of a track: by its subscription, and by FETCH.
+//! Arrival: objects from the subscription and from FETCH. Each frame number is accepted once, and a
+//! former process of the publisher only after proof that it is alive.
 
 use super::Reception;
 use super::incarnations::FormerProcess;
@@ -6,25 +7,25 @@ use crate::api::media::{Delivery, FetchEnd, FrameNumber, GapReason, Location, Ob
 use crate::api::time::Timestamp;
 use crate::context::Context;
 use crate::subscribe::lateness::Lateness;
-use crate::subscribe::reorder_buffer::{Offer, Position, ReorderBuffer, first_of};
+use crate::subscribe::reorder_buffer::{Offer, Position, ReorderBuffer, first_location};
 
 impl Reception {
-    /// An object came by subscription; whether it was new.
+    /// An object arrived on the subscription; `true` if it was new.
     pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
         if !self.is_of_present_process(object.number) && !self.is_new_process(&object, cx) {
             self.counters.repeated += 1;
             return false;
         }
-        let silence = self.stall_detector.heard(cx.now);
-        self.announce_resumed(silence, cx);
+        let silence = self.stall_detector.received(cx.now);
+        self.emit_resumed(silence, cx);
         let captured_at = object.frame.captured_at;
         let new = self.accept(object, cx);
         self.lateness.arrived(cx.now, captured_at);
         new
     }
 
-    /// An object came by FETCH: the first that the publisher has of what was asked for, or the one
-    /// after that. What is missing before it is gone.
+    /// An object arrived by FETCH. Its objects arrive in order: the publisher no longer retains
+    /// missing frames before this one.
     pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
         self.repair.progress(cx.now);
         let number = object.number;
@@ -33,7 +34,7 @@ impl Reception {
             return;
         }
         if self.is_too_late(&object, cx.now) {
-            // And so is all before it, whether the publisher has it or not.
+            // So are all frames before it, whether the publisher retains them or not.
             self.accept(object, cx);
             return;
         }
@@ -41,13 +42,13 @@ impl Reception {
         while let Some(left) = self.buffer.position().filter(|left| left.next < number) {
             let next = left.next;
             if self.buffer.first_held().is_some_and(|held| held.number <= number) {
-                self.give_up_hole(self.evicted(), cx);
+                self.abandon_hole(self.evicted_reason(), cx);
             } else if next.incarnation != number.incarnation {
                 self.retire_process(left);
                 self.begin(number.incarnation);
             } else {
                 let frames = self.buffer.skip_to(number, object.location);
-                self.note_gap(next, frames, self.evicted(), cx.now);
+                self.note_gap(next, frames, self.evicted_reason(), cx.now);
             }
         }
         let repaired = self.buffer.next() == Some(number);
@@ -55,8 +56,8 @@ impl Reception {
         self.accept(object, cx);
     }
 
-    /// A FETCH ended; whether the subscription is to be made anew, because it seems to bring nothing although its
-    /// publisher speaks, or what it brought was not believed.
+    /// A FETCH ended; `true` if the track must be subscribed again: the subscription brings nothing
+    /// although the publisher sends, or its objects were rejected wrongly.
     pub(crate) fn fetch_ended(
         &mut self,
         end: FetchEnd,
@@ -67,25 +68,25 @@ impl Reception {
         self.repair.ended(end, cx);
         match end {
             FetchEnd::Complete => {
-                let looked = fetch.request.hole.is_none();
-                let silence = self.stall_detector.answered(cx.now, looked && fetch.objects > 0);
-                self.announce_resumed(silence, cx);
-                if let Some(incarnation) = self.incarnations.answered() {
-                    // What it said was not believed, and has to come again.
+                let was_query = fetch.request.hole.is_none();
+                let silence = self.stall_detector.answered(cx.now, was_query && fetch.objects > 0);
+                self.emit_resumed(silence, cx);
+                if let Some(incarnation) = self.incarnations.suspected() {
+                    // Its objects were rejected as a former process's, and must arrive again.
                     self.switch_to_process(incarnation, cx);
                     return true;
                 }
                 let hole = self.buffer.hole().map(|hole| hole.number);
                 if hole.is_some() && hole == fetch.request.hole {
-                    self.give_up_hole(self.evicted(), cx);
+                    self.abandon_hole(self.evicted_reason(), cx);
                 }
-                self.stall_detector.is_elsewhere()
+                self.stall_detector.is_subscription_dead()
             }
             FetchEnd::Unsupported => {
                 let joined_midway = self.joined_midway;
                 let reason =
                     if joined_midway { GapReason::BeforeJoining } else { GapReason::Unsupported };
-                self.give_up_hole(reason, cx);
+                self.abandon_hole(reason, cx);
                 false
             }
             FetchEnd::Failed => {
@@ -95,16 +96,16 @@ impl Reception {
         }
     }
 
-    /// Whether a number is of the process that the publisher was last, or of one that began later, for all
-    /// that its number says.
+    /// Whether a number is of the publisher's present process, or of a later one as far as the
+    /// incarnation shows.
     pub(super) fn is_of_present_process(&self, number: FrameNumber) -> bool {
         let lower = self.buffer.next().is_some_and(|next| number.incarnation < next.incarnation);
         !lower && !self.incarnations.is_past(number.incarnation)
     }
 
-    /// Goes over to a process that is there although its number says otherwise. Whether it is one.
+    /// Switches to the process of `object` if that proves to be alive; `true` if it does.
     fn is_new_process(&mut self, object: &Object, cx: &mut Context<'_>) -> bool {
-        let alive = self.incarnations.is_alive(object, cx.now);
+        let alive = self.incarnations.proves_alive(object, cx.now);
         if alive {
             self.switch_to_process(object.number.incarnation, cx);
         }
@@ -112,13 +113,13 @@ impl Reception {
     }
 
     fn switch_to_process(&mut self, incarnation: u64, cx: &mut Context<'_>) {
-        let before = self.incarnations.is_back(incarnation);
-        // What the other process had left to say is lost with it.
+        let before = self.incarnations.take_past(incarnation);
+        // The rest of the other process's frames is lost with it.
         while before.is_none() && self.buffer.hole().is_some() {
-            self.give_up_hole(GapReason::PublisherRestarted, cx);
+            self.abandon_hole(GapReason::PublisherRestarted, cx);
         }
         if let Some(left) = self.buffer.position() {
-            // If it was not the later one, after all, nobody hears what came of it and waits.
+            // If that process was not the later one after all, its held frames are never delivered.
             self.counters.lost = self.counters.lost.saturating_add(self.buffer.held());
             self.retire_process(left);
         }
@@ -130,33 +131,33 @@ impl Reception {
         self.proceed(cx);
     }
 
-    /// The process is there that was taken for a former one. In front of its next frame only what is missing of
-    /// its own is counted.
+    /// Continues with a process that was wrongly taken for a former one. The gap in front of its
+    /// next frame counts only its own missing frames.
     fn return_to_process(&mut self, left: FormerProcess, cx: &mut Context<'_>) {
-        self.announce_gap(cx);
-        let untold = left.delivered == self.counters.delivered;
-        let missing = if untold { left.missing } else { 0 };
+        self.emit_gap(cx);
+        let none_delivered_since = left.delivered == self.counters.delivered;
+        let missing = if none_delivered_since { left.missing } else { 0 };
         self.gaps.add(left.position.next, missing, GapReason::PublisherRestarted);
         self.buffer.start(left.position.next, left.position.from);
     }
 
-    /// The process that would have said this next is over.
+    /// The process whose next frame is at `position` has ended, as far as is known.
     pub(super) fn retire_process(&mut self, position: Position) {
-        let missing = self.gaps.frames().saturating_sub(self.gaps_of_former);
+        let missing = self.gaps.frames().saturating_sub(self.frames_of_former);
         let delivered = self.counters.delivered;
-        self.incarnations.is_over(FormerProcess { position, missing, delivered });
+        self.incarnations.retire(FormerProcess { position, missing, delivered });
         self.gaps.add(position.next, 0, GapReason::PublisherRestarted);
-        self.gaps_of_former = self.gaps.frames();
-        // The clock of the next one is another.
+        self.frames_of_former = self.gaps.frames();
+        // The next process has another clock.
         self.lateness = Lateness::default();
         self.last_captured = None;
     }
 
     fn begin(&mut self, incarnation: u64) {
-        self.buffer.start(FrameNumber::new(incarnation, 0), first_of(incarnation));
+        self.buffer.start(FrameNumber::new(incarnation, 0), first_location(incarnation));
     }
 
-    /// The first that is heard of the track: whoever wants all of it wants what was said before, too.
+    /// Fixes the track's start at its first object; a lossless track also wants earlier frames.
     pub(super) fn start_before(&mut self, number: FrameNumber, location: Location) {
         if self.buffer.next().is_some() {
             return;
@@ -164,7 +165,7 @@ impl Reception {
         match self.delivery {
             Delivery::Lossless => {
                 let first = FrameNumber::new(number.incarnation, 0);
-                self.buffer.start(first, first_of(number.incarnation));
+                self.buffer.start(first, first_location(number.incarnation));
                 self.joined_midway = number > first;
             }
             Delivery::Live { .. } => self.buffer.start(number, location),
@@ -182,9 +183,9 @@ impl Reception {
         while let (Offer::NoRoom(object), Delivery::Live { .. }, Some(_)) =
             (&offer, self.delivery, self.buffer.first_held())
         {
-            // The present does not wait for the past.
+            // A live track prefers the newest frame to the missing ones.
             let object = object.clone();
-            self.give_up_hole(GapReason::TooLate, cx);
+            self.abandon_hole(GapReason::TooLate, cx);
             offer = self.buffer.offer(object, &self.retention);
         }
         match offer {
@@ -213,7 +214,7 @@ impl Reception {
             Delivery::Lossless => false,
             Delivery::Live { budget } => {
                 let next = self.buffer.next();
-                // Who begins is not late by the clock of the former one.
+                // A publisher that restarted is not late by its former process's clock.
                 next.is_none_or(|next| next.incarnation == object.number.incarnation)
                     && self.buffer.is_wanted(object.number)
                     && self.lateness.of(now, object.frame.captured_at) > budget
@@ -221,7 +222,7 @@ impl Reception {
         }
     }
 
-    /// Lets a frame go that is too late, and all before it.
+    /// Skips a frame that is too late, and all frames before it.
     fn skip(&mut self, object: &Object, cx: &mut Context<'_>) {
         let first = self.buffer.next().unwrap_or(object.number);
         if let Some(left) = self.buffer.position()

@@ -1,26 +1,26 @@
-//! What goes out of a track: what is no longer held back, and what is missing before it.
+//! Delivery: frames in order go to the application, each with the gap in front of it.
 
 use core::time::Duration;
 
-use super::{Reception, Wait};
+use super::{OpenHole, Reception};
 use crate::api::event::Event;
 use crate::api::media::{Delivery, FrameNumber, Gap, GapReason, MediaKind, Object};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::Context;
 
-/// How long what is missing may still be on its way on the same subscription: groups are streams of
-/// their own, and one waits for its lost packet while the next goes on.
+/// How long missing frames may still be on their way on the same subscription: each group is a
+/// stream of its own, and one stream waits for its lost packet while the next one continues.
 const REORDERING: Duration = Duration::from_millis(250);
 
 impl Reception {
-    /// Delivers what is no longer held back, and sees what is missing now.
+    /// Delivers the held frames that are in order now, and updates the deadlines of the next hole.
     pub(super) fn proceed(&mut self, cx: &mut Context<'_>) {
         loop {
             while let Some(object) = self.buffer.take() {
                 self.deliver(object, cx);
             }
-            if let Some(left) = self.buffer.cross() {
+            if let Some(left) = self.buffer.cross_to_next_incarnation() {
                 self.retire_process(left);
                 continue;
             }
@@ -32,46 +32,47 @@ impl Reception {
                 Some(_) | None => break,
             }
         }
-        self.watch_hole(cx);
+        self.update_open_hole(cx);
     }
 
-    /// Begins to wait for what is missing, or ends waiting.
-    fn watch_hole(&mut self, cx: &mut Context<'_>) {
-        let hole = self.buffer.hole().map(|hole| (hole.number, hole.behind()));
-        if let Some(wait) = self.wait
-            && hole.is_none_or(|(_, behind)| behind > wait.behind)
+    /// Sets the deadlines of the present hole, and ends those of one that has closed.
+    fn update_open_hole(&mut self, cx: &mut Context<'_>) {
+        let hole = self.buffer.hole().map(|hole| (hole.number, hole.end()));
+        if let Some(open) = self.open_hole
+            && hole.is_none_or(|(_, end)| end > open.end)
         {
-            self.wait = None;
-            let frames = self.counters.repaired - wait.repaired;
+            self.open_hole = None;
+            let frames = self.counters.repaired - open.repaired;
             if frames > 0 {
-                let (track, duration) = (self.track, cx.now - wait.since);
+                let (track, duration) = (self.track, cx.now - open.since);
                 cx.out.event(Event::TrackRepaired { track, frames, duration });
             }
         }
-        let Some((missing, behind)) = hole else { return };
-        let until = cx.now + self.patience(cx.now);
-        match &mut self.wait {
-            // What is being repaired has its time from one frame to the next. The present has not.
-            Some(wait) if self.delivery == Delivery::Lossless && missing > wait.missing => {
-                wait.missing = missing;
-                wait.until = wait.until.max(until);
+        let Some((start, end)) = hole else { return };
+        let abandon_at = cx.now + self.hole_timeout(cx.now);
+        match &mut self.open_hole {
+            // Each repaired frame of a lossless track renews the time. A live budget is fixed.
+            Some(open) if self.delivery == Delivery::Lossless && start > open.start => {
+                open.start = start;
+                open.abandon_at = open.abandon_at.max(abandon_at);
             }
             Some(_) => {}
             None => {
-                let ask_at = self.continuous.then_some(cx.now + REORDERING);
+                let repair_at = self.continuous.then_some(cx.now + REORDERING);
                 let (since, repaired) = (cx.now, self.counters.repaired);
-                self.wait = Some(Wait { missing, behind, since, ask_at, until, repaired });
+                self.open_hole =
+                    Some(OpenHole { start, end, since, repair_at, abandon_at, repaired });
             }
         }
     }
 
-    /// How long what came may wait for what is missing before it.
-    fn patience(&self, now: Timestamp) -> Duration {
+    /// How long a held frame may wait for the missing ones in front of it.
+    fn hole_timeout(&self, now: Timestamp) -> Duration {
         match self.delivery {
-            // Nobody can be asked, and it is not on its way.
+            // The frames are not on their way, and cannot be requested.
             _ if !self.continuous && self.repair.is_unsupported() => Duration::ZERO,
             Delivery::Lossless => self.retention.age,
-            Delivery::Live { .. } if !self.continuous && !self.is_worth_asking(now) => {
+            Delivery::Live { .. } if !self.continuous && !self.is_worth_repairing(now) => {
                 Duration::ZERO
             }
             Delivery::Live { budget } => {
@@ -91,12 +92,11 @@ impl Reception {
         self.continuous = true;
         self.last_captured = Some(object.frame.captured_at);
         self.counters.delivered += 1;
-        let gap = self.announce_gap(cx);
+        let gap = self.emit_gap(cx);
         cx.out.push(Output::Deliver { track: self.track, object, gap });
     }
 
-    /// Whether a video frame can be shown: after a gap the next keyframe is waited for, if there are
-    /// any.
+    /// Whether a frame can be decoded: after a gap, live video waits for the next keyframe.
     fn is_decodable(&mut self, object: &Object, now: Timestamp) -> bool {
         if self.kind != MediaKind::Video || self.delivery == Delivery::Lossless {
             return true;
@@ -104,11 +104,11 @@ impl Reception {
         self.keyframe_gate.admits(object.frame.keyframe, now)
     }
 
-    pub(super) fn evicted(&self) -> GapReason {
+    pub(super) fn evicted_reason(&self) -> GapReason {
         if self.joined_midway { GapReason::BeforeJoining } else { GapReason::Evicted }
     }
 
-    pub(super) fn give_up_hole(&mut self, reason: GapReason, cx: &mut Context<'_>) {
+    pub(super) fn abandon_hole(&mut self, reason: GapReason, cx: &mut Context<'_>) {
         if let Some(hole) = self.buffer.hole() {
             self.buffer.skip_hole();
             self.note_gap(hole.number, hole.frames, reason, cx.now);
@@ -136,8 +136,8 @@ impl Reception {
         self.keyframe_gate.close(now);
     }
 
-    pub(super) fn announce_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {
-        self.gaps_of_former = 0;
+    pub(super) fn emit_gap(&mut self, cx: &mut Context<'_>) -> Option<Gap> {
+        self.frames_of_former = 0;
         let gap = self.gaps.take();
         if let Some(gap) = gap {
             cx.out.event(Event::Gap { track: self.track, gap });
@@ -147,13 +147,13 @@ impl Reception {
 
     pub(super) fn unanswered(&mut self, healthy: bool, cx: &mut Context<'_>) {
         if !healthy {
-            self.stall_detector.want();
+            self.stall_detector.want_query();
         } else if self.stall_detector.unanswered(cx.now) {
             cx.out.event(Event::TrackStalled { track: self.track });
         }
     }
 
-    pub(super) fn announce_resumed(&self, silence: Option<Duration>, cx: &mut Context<'_>) {
+    pub(super) fn emit_resumed(&self, silence: Option<Duration>, cx: &mut Context<'_>) {
         if let Some(after) = silence {
             cx.out.event(Event::TrackResumed { track: self.track, after });
         }

@@ -1,4 +1,4 @@
-//! Which of a publisher's processes is the one that is there.
+//! Incarnations of a publisher: which of its processes is the present one.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,46 +8,47 @@ use crate::api::media::Object;
 use crate::api::time::Timestamp;
 use crate::subscribe::reorder_buffer::Position;
 
-/// How many former processes are remembered. What is older than that does not come back.
-const MOST: usize = 8;
+/// How many former processes are remembered. An older one is not expected to return.
+const MOST_PAST: usize = 8;
 
-/// What a relay remembers of a track, it sends as soon as that is subscribed to: nothing that comes so long after the
-/// first of it is remembered. (It may be more than one group, in any order: the real one sends all that have not ended.)
+/// A relay sends what it retains of a track as soon as the track is subscribed to: an object that
+/// arrives this long after the first one was not retained. (The relay may retain more than one
+/// group, in any order: the real one sends all that have not ended.)
 const RELAY_MEMORY: Duration = Duration::from_secs(1);
 
-/// How far a process was heard that was left for another.
+/// Where reception stood with a process when it switched to another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FormerProcess {
     pub(super) position: Position,
-    /// How many frames of it were missing by then that had not been told, and how many of the track had been
-    /// delivered.
+    /// How many of its missing frames were not reported by then, and how many frames of the track
+    /// had been delivered.
     pub(super) missing: u64,
     pub(super) delivered: u64,
 }
 
-/// The incarnations of a publisher, as far as it had more than one. Most have one, and a track should be
-/// small: nothing is kept until there is another.
+/// The incarnations of a publisher that had more than one. Most have one, and a track should be
+/// small: nothing is stored until there is another.
 ///
-/// A process that begins later has a higher incarnation, because it is taken from the clock. But clocks
-/// are set back. So a lower one may be the present process, or a former one whose last groups a relay still
-/// remembers; and so may one that was left for another. Only a process that is there begins another group after
-/// those, or answers a FETCH.
+/// A later process has a higher incarnation, because an incarnation is taken from the clock. But
+/// clocks are set back. So a lower incarnation, or one that reception left for another, may be the
+/// present process, or a former one whose last groups a relay still retains. Only the present
+/// process begins another group after those, or answers a FETCH.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Incarnations(Option<Box<Known>>);
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// Those that were heard before the present one, and how far.
+    /// The processes before the present one, and where reception stood with each.
     past: Vec<FormerProcess>,
     suspected: Option<Suspected>,
 }
 
-/// One that was left for another, or a lower one than the present one.
+/// A past or lower incarnation whose process may be the present one.
 #[derive(Clone, Copy, Debug)]
 struct Suspected {
     incarnation: u64,
     since: Timestamp,
-    /// The last group of it that a relay may have remembered.
+    /// Its last group that a relay may have retained.
     group: u64,
 }
 
@@ -61,45 +62,45 @@ impl Incarnations {
         past.iter().any(|left| left.position.next.incarnation == incarnation)
     }
 
-    /// One that was taken for a former process is there. How far it was heard, if it was.
-    pub(super) fn is_back(&mut self, incarnation: u64) -> Option<FormerProcess> {
+    /// A process that was taken for a former one is the present one: where reception stood with it.
+    pub(super) fn take_past(&mut self, incarnation: u64) -> Option<FormerProcess> {
         let past = &mut self.0.as_mut()?.past;
         let index = past.iter().position(|left| left.position.next.incarnation == incarnation)?;
         Some(past.remove(index))
     }
 
-    pub(super) fn is_over(&mut self, left: FormerProcess) {
+    pub(super) fn retire(&mut self, left: FormerProcess) {
         let Known { past, suspected } = self.known();
-        if past.len() >= MOST {
+        if past.len() >= MOST_PAST {
             past.remove(0);
         }
         past.push(left);
         *suspected = None;
     }
 
-    /// Whoever publishes the track now has answered: of those that are suspected to be there, who that is.
-    pub(super) fn answered(&self) -> Option<u64> {
+    /// The suspected incarnation: an answer to FETCH proves that its process is there.
+    pub(super) fn suspected(&self) -> Option<u64> {
         self.0.as_ref()?.suspected.map(|suspected| suspected.incarnation)
     }
 
-    /// What comes from here on may be somebody else's.
+    /// The subscription was interrupted: later objects may be of another process.
     pub(super) fn interrupted(&mut self) {
         if let Some(known) = &mut self.0 {
             known.suspected = None;
         }
     }
 
-    /// The end of a track came of another incarnation than the present one: its process may be there.
+    /// The end of the track arrived from another incarnation: its process may be the present one.
     pub(super) fn suspect(&mut self, incarnation: u64, now: Timestamp) {
         let suspected = &mut self.known().suspected;
         if suspected.is_none_or(|known| known.incarnation != incarnation) {
-            // No group follows the end. Only an answer to a FETCH can show that it is there.
+            // No group follows the end. Only an answer to a FETCH can prove the process alive.
             *suspected = Some(Suspected { incarnation, since: now, group: u64::MAX });
         }
     }
 
-    /// An object of another incarnation than the present one came by subscription: whether its process is there.
-    pub(super) fn is_alive(&mut self, object: &Object, now: Timestamp) -> bool {
+    /// Whether an object of another incarnation, on the subscription, proves its process alive.
+    pub(super) fn proves_alive(&mut self, object: &Object, now: Timestamp) -> bool {
         let (incarnation, group) = (object.number.incarnation, object.location.group);
         match &mut self.known().suspected {
             Some(known) if known.incarnation == incarnation => {

@@ -1,5 +1,18 @@
-//! What comes in of a track, and what of it reaches the application: in order, once, and complete or
-//! at once, as the listener wants it (R22, R23).
+//! The reception of one track: frames reach the application in order, once, and either complete or
+//! within the live budget (R22, R23).
+//!
+//! A frame that does not arrive starts up to four clocks:
+//!
+//! - **hole**: frames that are missing in front of a frame that arrived, or of the end. Begins when
+//!   a frame arrives beyond the next one in order; ends when its frames arrive or are abandoned.
+//! - **wait** (reordering wait): the frames may still be on their way on another stream. Begins
+//!   with a hole on an uninterrupted subscription; ends after 250 ms, or when that is interrupted.
+//! - **repair**: the FETCH for the frames. Begins after the wait, once the call is live and the
+//!   track ready; ends with the response. 2 s without an object (after failures, up to 8 s) abandon
+//!   the request, and it is repeated after a pause.
+//! - **gap**: frames that will not be delivered. Begins when the hole is abandoned: after the
+//!   retention's age (lossless), or when it would exceed the budget (live). Ends when the next
+//!   frame is delivered, in front of which the gap is reported.
 
 mod accept;
 mod deliver;
@@ -20,18 +33,19 @@ use crate::subscribe::reorder_buffer::ReorderBuffer;
 use crate::subscribe::repair::{Repair, Request, TrackSource};
 use crate::subscribe::stall_detector::StallDetector;
 
-/// A hole that keeps others waiting.
+/// The deadlines of a hole that holds back other frames.
 #[derive(Clone, Copy, Debug)]
-struct Wait {
-    /// The first frame that is missing, and the one that waits for it, or the end.
-    missing: FrameNumber,
-    behind: FrameNumber,
+struct OpenHole {
+    /// The first missing frame, and the number after the last one: the frame that waits, or the
+    /// end.
+    start: FrameNumber,
+    end: FrameNumber,
     since: Timestamp,
-    /// When to ask for what is missing; `None` if that is due.
-    ask_at: Option<Timestamp>,
-    /// When to give it up.
-    until: Timestamp,
-    /// How many frames had been repaired when it began.
+    /// When the reordering wait ends; `None` once repair is due.
+    repair_at: Option<Timestamp>,
+    /// When to abandon the hole.
+    abandon_at: Timestamp,
+    /// How many frames of the track had been repaired when the hole opened.
     repaired: u64,
 }
 
@@ -44,18 +58,19 @@ pub(crate) struct Reception {
     retention: Retention,
     buffer: ReorderBuffer,
     incarnations: Incarnations,
-    wait: Option<Wait>,
+    open_hole: Option<OpenHole>,
     repair: Repair,
     stall_detector: StallDetector,
     lateness: Lateness,
     gaps: Gaps,
-    /// How many of the frames in `gaps` are of other processes than the present one.
-    gaps_of_former: u64,
-    /// When the last frame that was delivered had been captured, by its publisher's clock.
+    /// How many of the frames in `gaps` are of former processes of the publisher.
+    frames_of_former: u64,
+    /// When the last delivered frame was captured, by its publisher's clock.
     last_captured: Option<u64>,
-    /// Whether that frame came on the present subscription.
+    /// Whether a frame was delivered since the subscription was last interrupted. Only then can a
+    /// missing frame still be on its way.
     continuous: bool,
-    /// Whether what is missing is from before we came.
+    /// Whether missing frames were sent before we subscribed: until the first frame is delivered.
     joined_midway: bool,
     keyframe_gate: KeyframeGate,
     counters: SubscribedCounters,
@@ -75,12 +90,12 @@ impl Reception {
             retention,
             buffer: ReorderBuffer::default(),
             incarnations: Incarnations::default(),
-            wait: None,
+            open_hole: None,
             repair: Repair::default(),
             stall_detector: StallDetector::default(),
             lateness: Lateness::default(),
             gaps: Gaps::default(),
-            gaps_of_former: 0,
+            frames_of_former: 0,
             last_captured: None,
             continuous: false,
             joined_midway: false,
@@ -97,7 +112,7 @@ impl Reception {
         self.repair.has(fetch)
     }
 
-    /// Whether the publisher speaks, or answers when it is asked; `None` if it was never heard.
+    /// Whether the publisher sends objects or answers queries; `None` before its first object.
     pub(crate) fn answers(&self) -> Option<bool> {
         (self.counters.received > 0).then_some(!self.stall_detector.is_stalled())
     }
@@ -106,67 +121,69 @@ impl Reception {
         self.repair.in_flight().is_some()
     }
 
-    /// Whether the publisher has said all that it had to say, and all of it is decided.
+    /// Whether the publisher announced the end of the track, and every frame before it is decided.
     pub(crate) fn is_over(&self) -> bool {
         self.buffer.is_over()
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let wait = self.wait.map(|wait| wait.ask_at.map_or(wait.until, |at| at.min(wait.until)));
-        soonest([wait, self.repair.deadline(), self.stall_detector.deadline()])
+        let hole = self
+            .open_hole
+            .map(|open| open.repair_at.map_or(open.abandon_at, |at| at.min(open.abandon_at)));
+        soonest([hole, self.repair.deadline(), self.stall_detector.deadline()])
     }
 
-    /// Does what is due. `healthy`: whether the session is, so that silence is the publisher's.
+    /// Does what is due. `healthy`: the session is up, so that silence is the publisher's.
     pub(crate) fn advance(&mut self, healthy: bool, cx: &mut Context<'_>) {
         if self.repair.advance(cx) {
             self.unanswered(healthy, cx);
         }
         self.stall_detector.advance(cx.now);
-        let Some(wait) = &mut self.wait else { return };
-        if wait.ask_at.is_some_and(|at| cx.now >= at) {
-            wait.ask_at = None;
+        let Some(open) = &mut self.open_hole else { return };
+        if open.repair_at.is_some_and(|at| cx.now >= at) {
+            open.repair_at = None;
         }
-        if cx.now >= wait.until {
+        if cx.now >= open.abandon_at {
             let reason = match self.delivery {
                 Delivery::Live { .. } => GapReason::TooLate,
                 Delivery::Lossless => GapReason::Unanswered,
             };
-            self.give_up_hole(reason, cx);
+            self.abandon_hole(reason, cx);
         }
     }
 }
 
-/// What is missing is requested.
+/// Repair of missing frames, and queries of the publisher.
 impl Reception {
-    /// Asks for what is missing, if anything is and it is time; whether it did.
-    pub(crate) fn ask(
+    /// Sends a FETCH for missing frames, or as a query, if one is due; `true` if it did.
+    pub(crate) fn request_missing(
         &mut self,
         source: impl FnOnce() -> TrackSource,
         cx: &mut Context<'_>,
     ) -> bool {
-        let Some(request) = self.wanted(cx.now) else { return false };
-        self.stall_detector.asked();
-        self.repair.ask(request, source(), cx);
+        let Some(request) = self.missing_range(cx.now) else { return false };
+        self.stall_detector.query_sent();
+        self.repair.request(request, source(), cx);
         true
     }
 
-    fn wanted(&self, now: Timestamp) -> Option<Request> {
+    fn missing_range(&self, now: Timestamp) -> Option<Request> {
         if !self.repair.is_free() {
             return None;
         }
-        let due = self.wait.is_some_and(|wait| wait.ask_at.is_none());
+        let due = self.open_hole.is_some_and(|open| open.repair_at.is_none());
         if due
-            && self.is_worth_asking(now)
+            && self.is_worth_repairing(now)
             && let Some(hole) = self.buffer.hole()
         {
             return Some(Request { first: hole.first, last: hole.last, hole: Some(hole.number) });
         }
         let rest = Request { first: self.buffer.undecided(), last: Location::LAST, hole: None };
-        self.stall_detector.is_wanted().then_some(rest)
+        self.stall_detector.wants_query().then_some(rest)
     }
 
-    /// Whether what is missing could still be delivered if it came.
-    fn is_worth_asking(&self, now: Timestamp) -> bool {
+    /// Whether missing frames could still be delivered if they arrived.
+    fn is_worth_repairing(&self, now: Timestamp) -> bool {
         match self.delivery {
             Delivery::Lossless => true,
             Delivery::Live { budget } => {
@@ -176,12 +193,13 @@ impl Reception {
     }
 }
 
-/// The subscription comes and goes.
+/// Beginning, interruption and end of the subscription.
 impl Reception {
-    /// It is ready: what was said meanwhile is asked for, or the present is expected.
+    /// The subscription is ready: a lossless track queries for frames sent during the outage; a
+    /// live track that had frames before expects new ones.
     pub(crate) fn ready(&mut self, now: Timestamp) {
         match self.delivery {
-            Delivery::Lossless => self.stall_detector.want(),
+            Delivery::Lossless => self.stall_detector.want_query(),
             Delivery::Live { .. } if self.buffer.next().is_some() => {
                 self.stall_detector.expect(now)
             }
@@ -193,12 +211,12 @@ impl Reception {
         self.counters.resubscribed += 1;
     }
 
-    /// It is another one now: what is missing cannot be on its way any more.
+    /// The subscription ended: missing frames cannot be on their way any more.
     pub(crate) fn interrupted(&mut self) {
         self.continuous = false;
         self.incarnations.interrupted();
-        if let Some(wait) = &mut self.wait {
-            wait.ask_at = None;
+        if let Some(open) = &mut self.open_hole {
+            open.repair_at = None;
         }
     }
 
@@ -208,13 +226,13 @@ impl Reception {
         self.interrupted();
     }
 
-    /// The publisher is elsewhere now.
-    pub(crate) fn moved(&mut self, cx: &mut Context<'_>) {
+    /// The publisher's newest namespace changed: FETCH goes there from now on.
+    pub(crate) fn publisher_moved(&mut self, cx: &mut Context<'_>) {
         self.repair.cancel(cx);
         self.interrupted();
     }
 
-    /// The publisher has said that frame `end` does not exist, and none after it.
+    /// The publisher announced that frame `end` and all after it do not exist.
     pub(crate) fn end_at(&mut self, end: FrameNumber, cx: &mut Context<'_>) {
         if self.is_of_present_process(end) {
             self.start_before(end, Location::default());
@@ -225,19 +243,19 @@ impl Reception {
         }
     }
 
-    /// Nobody listens any more: what is held back is let go.
+    /// The application no longer listens: held frames are discarded.
     pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
         self.repair.cancel(cx);
         self.buffer = ReorderBuffer::default();
-        self.announce_gap(cx);
+        self.emit_gap(cx);
     }
 
-    /// The call is over: what came is delivered, whatever is missing before it.
+    /// The call is over: held frames are delivered, and the holes in front of them abandoned.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
         self.detach();
         while self.buffer.hole().is_some() {
-            self.give_up_hole(GapReason::Unanswered, cx);
+            self.abandon_hole(GapReason::Unanswered, cx);
         }
-        self.announce_gap(cx);
+        self.emit_gap(cx);
     }
 }

@@ -1,4 +1,4 @@
-//! The test before a call, as a mode of the call: the same machine, talking to itself.
+//! The pre-call test as a mode of the call: the same machine, in a call with itself.
 
 pub(super) mod loopback;
 
@@ -12,14 +12,14 @@ use crate::supervisor::state::State;
 use loopback::{HOMEWARD, OUTWARD, PreCall, Step, TRACK_NAME};
 
 impl Supervisor {
-    /// If this is a test, begins it: we publish, and listen to ourselves.
+    /// If this call is a pre-call test, begins it: it publishes a track, and subscribes to that.
     pub(super) fn begin_pre_call(&mut self) {
         let Some(config) = self.config.pre_call.clone() else { return };
         let limit = config.limit;
         self.pre_call = Some(PreCall::new(config, self.now));
         self.out.push(Output::CheckHost);
         let ourselves = self.config.participant.clone();
-        // What is lost must be seen as lost.
+        // A live track, because a lossless one would repair the losses that the test measures.
         let delivery = Delivery::Live { budget: limit.min(Delivery::LONGEST_BUDGET) };
         let retention = Retention::live();
         let track = Track { name: TRACK_NAME.into(), kind: MediaKind::Data, delivery, retention };
@@ -58,7 +58,7 @@ impl Supervisor {
         }
     }
 
-    /// A frame has arrived: if this is a test, it is one of ours.
+    /// A frame arrived: in a pre-call test, it is one that the test sent.
     pub(super) fn note_pre_call_frame(&mut self, captured_at: u64) {
         if let Some(pre_call) = &mut self.pre_call {
             pre_call.returned(captured_at, self.now);
@@ -66,7 +66,7 @@ impl Supervisor {
         }
     }
 
-    /// Whatever came back came back: the test has held if anything did.
+    /// Ends the test: it passed if the call is live and any frame returned.
     fn finish_pre_call(&mut self) {
         let returned = self.pre_call.as_ref().map_or(0, |pre_call| pre_call.report.returned);
         let cause = match &self.state {
@@ -95,7 +95,7 @@ impl Supervisor {
         self.fail_without_attempts(cause, attempts);
     }
 
-    /// The report of the test, if this is one.
+    /// The report of the pre-call test, if this call is one.
     pub(super) fn pre_call_report(&mut self) -> Option<PreCallReport> {
         let pre_call = self.pre_call.take()?;
         let listener = self.subscribed.iter_mut().find(|track| track.id == HOMEWARD);
