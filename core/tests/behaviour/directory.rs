@@ -1,4 +1,4 @@
-//! R32: which relays are tried, and what they are shown.
+//! R32: which relays a call dials, and where their list comes from.
 
 use crate::common::{CallHarness, MS};
 use crate::credentials::credential;
@@ -19,6 +19,7 @@ pub(crate) fn harness(change: impl FnOnce(&mut Config)) -> CallHarness {
     CallHarness::with(config, 1)
 }
 
+/// The dials since the last call of this function: time, session, relay and token.
 pub(crate) fn dials(
     harness: &mut CallHarness,
 ) -> Vec<(Duration, SessionId, String, Option<Token>)> {
@@ -30,8 +31,8 @@ pub(crate) fn dials(
             _ => None,
         })
         .into_iter()
-        .map(|(at, (session, relay, secret))| {
-            (at - holdline_core::Timestamp::ZERO, session, relay, secret)
+        .map(|(at, (session, relay, token))| {
+            (at - holdline_core::Timestamp::ZERO, session, relay, token)
         })
         .collect()
 }
@@ -40,40 +41,40 @@ fn relays(harness: &mut CallHarness) -> Vec<String> {
     dials(harness).into_iter().map(|(_, _, relay, _)| relay).collect()
 }
 
-pub(crate) fn asked(harness: &mut CallHarness) -> Vec<QueryId> {
-    let asked = harness.drain(|o| match o {
-        Output::QueryDirectory { query: request }
-        | Output::QueryCredential { query: request, .. } => Some(*request),
+pub(crate) fn queries(harness: &mut CallHarness) -> Vec<QueryId> {
+    let queries = harness.drain(|o| match o {
+        Output::QueryDirectory { query } | Output::QueryCredential { query, .. } => Some(*query),
         _ => None,
     });
-    asked.into_iter().map(|(_, request)| request).collect()
+    queries.into_iter().map(|(_, query)| query).collect()
 }
 
 fn remembered(age: Duration) -> Option<RememberedRelays> {
     Some(RememberedRelays { relays: vec!["old-a".into(), "old-b".into()], age })
 }
 
-fn answer(harness: &mut CallHarness, relays: &[&str]) {
-    let request = asked(harness)[0];
+fn answer_directory(harness: &mut CallHarness, relays: &[&str]) {
+    let query = queries(harness)[0];
     let relays = relays.iter().map(|&relay| relay.to_owned()).collect();
-    harness.feed(Input::DirectoryAnswered { query: request, relays });
+    harness.feed(Input::DirectoryAnswered { query, relays });
 }
 
 #[test]
-fn a_list_younger_than_an_hour_is_used_and_nobody_is_asked() {
+fn a_relay_list_younger_than_an_hour_needs_no_query() {
     let mut harness = harness(|config| {
         config.directory.provider = true;
         config.directory.remembered = remembered(SECOND * 3_599);
     });
     harness.feed(Input::Connect);
-    assert_eq!(asked(&mut harness), []);
+    assert_eq!(queries(&mut harness), []);
     assert_eq!(relays(&mut harness), ["old-a"]);
     harness.advance(SECOND * 5);
     assert_eq!(relays(&mut harness), ["old-b"]);
 }
 
+/// The call remembers the answer of the provider.
 #[test]
-fn without_a_valid_list_the_provider_is_asked_first_and_its_answer_is_remembered() {
+fn an_expired_list_makes_the_call_query_the_provider_first() {
     let mut harness = harness(|config| {
         config.directory.provider = true;
         config.directory.remembered = remembered(SECOND * 3_600);
@@ -81,7 +82,7 @@ fn without_a_valid_list_the_provider_is_asked_first_and_its_answer_is_remembered
     harness.feed(Input::Connect);
     assert_eq!(relays(&mut harness), [""; 0]);
     harness.advance(SECOND);
-    answer(&mut harness, &["new-a", "new-b"]);
+    answer_directory(&mut harness, &["new-a", "new-b"]);
     assert_eq!(relays(&mut harness), ["new-a"]);
     let stored = harness.drain(|o| match o {
         Output::RememberDirectory { relays } => Some(relays.clone()),
@@ -90,21 +91,23 @@ fn without_a_valid_list_the_provider_is_asked_first_and_its_answer_is_remembered
     assert_eq!(stored[0].1, ["new-a", "new-b"]);
 }
 
+/// The order of the static fallback does not matter.
 #[test]
-fn a_call_begins_where_the_list_begins_whatever_the_last_resort_names_first() {
+fn the_first_dial_goes_to_the_first_listed_relay() {
     let mut harness = harness(|config| config.directory.provider = true);
     harness.feed(Input::Connect);
-    answer(&mut harness, &["static-b", "static-a"]);
+    answer_directory(&mut harness, &["static-b", "static-a"]);
     assert_eq!(relays(&mut harness), ["static-b"]);
 }
 
+/// A provider that does not answer within 2 s has failed. The next attempt uses a late answer.
 #[test]
-fn a_provider_that_fails_or_is_silent_for_two_seconds_leaves_the_static_list() {
+fn a_call_dials_static_relays_when_the_provider_fails() {
     let provider = |config: &mut Config| config.directory.provider = true;
     let mut failing = harness(provider);
     failing.feed(Input::Connect);
     failing.advance(MS * 10);
-    answer(&mut failing, &[]);
+    answer_directory(&mut failing, &[]);
     assert_eq!(relays(&mut failing), ["static-a"]);
     let mut silent = harness(provider);
     silent.feed(Input::Connect);
@@ -112,14 +115,15 @@ fn a_provider_that_fails_or_is_silent_for_two_seconds_leaves_the_static_list() {
     assert_eq!(relays(&mut silent), [""; 0]);
     silent.advance(MS);
     assert_eq!(relays(&mut silent), ["static-a"]);
-    // Late is better than never: the next attempt knows.
-    answer(&mut silent, &["new-a", "new-b"]);
+    // The next attempt uses the late answer.
+    answer_directory(&mut silent, &["new-a", "new-b"]);
     silent.advance(SECOND * 5);
     assert_eq!(relays(&mut silent), ["new-b"]);
 }
 
+/// The call dials from the expired list at once. The next attempt uses the answer.
 #[test]
-fn recovery_does_not_wait_for_the_provider_when_the_list_has_expired() {
+fn recovery_with_an_expired_list_does_not_wait_for_providers() {
     let mut harness = harness(|config| {
         config.directory.provider = true;
         config.directory.remembered = remembered(SECOND * 3_590);
@@ -130,12 +134,12 @@ fn recovery_does_not_wait_for_the_provider_when_the_list_has_expired() {
     harness.advance_alive(SECOND * 20);
     harness.out.clear();
     harness.lose(session);
-    assert_eq!(relays(&mut harness), ["old-a"], "at once");
-    answer(&mut harness, &["new-a", "new-b"]);
+    assert_eq!(relays(&mut harness), ["old-a"], "recovery dials at once");
+    answer_directory(&mut harness, &["new-a", "new-b"]);
     harness.advance(SECOND * 5);
     assert_eq!(relays(&mut harness), ["new-b"]);
     harness.advance(SECOND * 60);
-    assert_eq!(asked(&mut harness), []);
+    assert_eq!(queries(&mut harness), []);
 }
 
 #[test]
@@ -156,47 +160,45 @@ fn an_incident_begins_at_the_relay_of_the_last_stable_session() {
 }
 
 #[test]
-fn an_answer_to_no_question_changes_nothing() {
+fn an_answer_to_an_unknown_query_changes_nothing() {
     let mut harness = harness(|config| {
         config.directory.provider = true;
         config.directory.credentials = true;
     });
     harness.feed(Input::Connect);
     let before = format!("{:?}", harness.call);
-    for request in [QueryId(0), QueryId(99)] {
-        harness.feed(Input::DirectoryAnswered { query: request, relays: vec!["evil".into()] });
-        harness.feed(Input::CredentialAnswered {
-            query: request,
-            credential: credential("evil", None),
-        });
+    for query in [QueryId(0), QueryId(99)] {
+        harness.feed(Input::DirectoryAnswered { query, relays: vec!["evil".into()] });
+        harness.feed(Input::CredentialAnswered { query, credential: credential("evil", None) });
         let cause = Cause::new(CauseKind::SignedOut);
-        harness.feed(Input::CredentialFailed { query: request, cause });
+        harness.feed(Input::CredentialFailed { query, cause });
     }
     assert_eq!(format!("{:?}", harness.call), before);
 }
 
+/// A list is valid for exactly one hour.
 #[test]
-fn a_list_is_good_until_its_hour_is_over_and_asked_for_once_in_two_seconds() {
+fn an_expired_list_is_queried_once_in_two_seconds() {
     let mut harness = harness(|config| {
         config.directory.provider = true;
         config.directory.remembered = remembered(SECOND * 3_590);
         config.policy = RetryPolicy { initial: MS, max: MS, ..RetryPolicy::interactive() };
     });
     harness.feed(Input::Connect);
-    // How often it is asked for if the session is lost then.
+    // The number of queries when the session is lost at that time.
     let mut lost_at = |millis: u32| {
         let session = harness.next_dial().session;
         harness.accept_on(session);
         let start = holdline_core::Timestamp::ZERO;
         harness.advance_alive(MS * millis - (harness.now - start));
         harness.lose(session);
-        asked(&mut harness).len()
+        queries(&mut harness).len()
     };
     assert_eq!(lost_at(9_999), 0);
-    assert_eq!(lost_at(10_005), 1, "an hour old");
-    assert_eq!(lost_at(10_010), 0, "asked a moment ago");
+    assert_eq!(lost_at(10_005), 1, "the list is an hour old");
+    assert_eq!(lost_at(10_010), 0, "the call queried a moment ago");
     assert_eq!(lost_at(12_004), 0);
-    assert_eq!(lost_at(12_005 + 5), 1, "two seconds without an answer");
+    assert_eq!(lost_at(12_005 + 5), 1, "the query has had no answer for two seconds");
 
     let expired_now = |millis: u32| {
         let mut harness = self::harness(|config| {
@@ -207,14 +209,15 @@ fn a_list_is_good_until_its_hour_is_over_and_asked_for_once_in_two_seconds() {
         let session = harness.accept();
         harness.advance_alive(MS * millis);
         harness.lose(session);
-        asked(&mut harness).len()
+        queries(&mut harness).len()
     };
     assert_eq!((expired_now(9_999), expired_now(10_000)), (0, 1));
 }
 
+/// Otherwise the first relay of the new list becomes home.
 #[test]
-fn a_new_list_keeps_the_relay_of_the_last_stable_session_if_it_names_it() {
-    for (answered, next) in [(["new", "static-b"], "static-b"), (["new", "newer"], "new")] {
+fn a_new_list_that_names_the_home_relay_keeps_it() {
+    for (new_list, next) in [(["new", "static-b"], "static-b"), (["new", "newer"], "new")] {
         let mut harness = harness(|config| config.directory.provider = true);
         harness.feed(Input::Connect);
         harness.advance(SECOND * 2);
@@ -225,12 +228,16 @@ fn a_new_list_keeps_the_relay_of_the_last_stable_session_if_it_names_it() {
         assert_eq!(relay, "static-b");
         harness.feed(Input::Connected { session });
         harness.advance_alive(SECOND * 15);
-        asked(&mut harness);
+        queries(&mut harness);
         harness.lose(session);
         assert_eq!(relays(&mut harness), ["static-b"]);
-        answer(&mut harness, &answered);
+        answer_directory(&mut harness, &new_list);
         harness.advance(SECOND * 5);
         let after = relays(&mut harness);
-        assert_eq!(after[0] == "new", next == "static-b", "{after:?}: the one after {next}");
+        assert_eq!(
+            after[0] == "new",
+            next == "static-b",
+            "{after:?}: the next dial goes to the relay after {next}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! R6, R24, R25: the taxonomy, code by code, and what a terminal error keeps.
+//! R6, R24, R25: the taxonomy, code by code, and what a terminal error contains.
 
 use crate::common::{CallHarness, MIC};
 use holdline_core::config::RetryPolicy;
@@ -6,7 +6,7 @@ use holdline_core::error::{Action, Cause, CauseKind, ErrorCode, Severity};
 use holdline_core::{Config, Event, Input, StateName};
 use std::time::Duration;
 
-/// The table of the taxonomy: code, whether trying again can help, what the user can do.
+/// The taxonomy as a table: code, whether a retry can help, what the user can do.
 const TABLE: [(&str, bool, Action); 15] = [
     ("RELAY_UNREACHABLE", true, Action::CheckNetwork),
     ("SETUP_TIMEOUT", true, Action::CheckNetwork),
@@ -25,22 +25,27 @@ const TABLE: [(&str, bool, Action); 15] = [
     ("CONFIG_INVALID", false, Action::Developer),
 ];
 
+/// The JSON of a code is its name. Its message for the user is a sentence without jargon.
 #[test]
-fn every_code_is_what_the_table_says() {
+fn every_error_code_matches_the_table() {
     let codes = ErrorCode::ALL.map(|code| (code.as_str(), code.is_retryable(), code.action()));
     assert_eq!(codes, TABLE);
     for code in ErrorCode::ALL {
-        let json = serde_json::to_string(&code).expect("serialises");
+        let json = serde_json::to_string(&code).expect("a code serialises");
         assert_eq!(json, format!("\"{code}\""));
         let message = code.user_message();
         assert!(message.ends_with('.') && message.len() > 20, "{message}");
         let jargon = ["QUIC", "MoQ", "relay", "session", "subscription", "TURN", "TLS", "_"];
-        assert!(!jargon.iter().any(|word| message.contains(word)), "not for a user: {message}");
+        assert!(
+            !jargon.iter().any(|word| message.contains(word)),
+            "jargon in a message for the user: {message}"
+        );
     }
 }
 
+/// The call ends at once, whether it was connecting or live.
 #[test]
-fn a_final_cause_ends_the_call_at_once_with_its_code_whether_it_was_up_or_not() {
+fn a_final_cause_ends_the_call_with_its_code() {
     for (kind, code) in [
         (CauseKind::CertificateUntrusted, ErrorCode::TlsUntrusted),
         (CauseKind::VersionMismatch, ErrorCode::SetupRejected),
@@ -60,7 +65,7 @@ fn a_final_cause_ends_the_call_at_once_with_its_code_whether_it_was_up_or_not() 
 }
 
 #[test]
-fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
+fn a_terminal_error_contains_root_cause_attempts_and_last_cause() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::simple(), 1);
     let root = Cause::with_detail(CauseKind::Reset, "stateless reset");
     harness.feed(Input::SessionClosed { session, cause: root.clone() });
@@ -72,7 +77,10 @@ fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
     let error = harness.error();
     assert_eq!((error.code, error.attempts), (ErrorCode::RecoveryExhausted, 3));
     assert_eq!(error.root_cause, root);
-    assert_eq!(error.last_cause.as_ref().expect("one").kind, CauseKind::NetworkUnavailable);
+    assert_eq!(
+        error.last_cause.as_ref().expect("a failed attempt has a cause").kind,
+        CauseKind::NetworkUnavailable
+    );
     assert_eq!(error.severity(), Severity::Fatal);
     let words = error.to_string();
     for part in
@@ -83,8 +91,8 @@ fn a_terminal_error_keeps_its_root_cause_its_attempts_and_their_last_cause() {
 }
 
 #[test]
-fn a_notice_is_only_given_when_the_user_can_act() {
-    // A call with everything in it that can be noticed, and then some.
+fn a_notice_is_emitted_only_when_users_can_act() {
+    // The call contains everything that can cause a notice, and more.
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.feed(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
     harness.feed(Input::SafetyAlert { detail: "help".into() });
@@ -103,23 +111,24 @@ fn a_notice_is_only_given_when_the_user_can_act() {
 }
 
 #[test]
-fn an_unusable_configuration_has_its_code_and_names_its_field() {
+fn an_invalid_configuration_is_reported_with_code_and_field() {
     let mut config = Config::new("moqt://relay.example", "room", "alice");
     config.policy.initial = Duration::ZERO;
-    let error = config.validate().expect_err("unpaced");
+    let error = config.validate().expect_err("a pause of zero is invalid");
     assert_eq!((error.code(), error.field), (ErrorCode::ConfigInvalid, "policy.initial"));
     assert!(error.to_string().contains("policy.initial"), "{error}");
 }
 
+/// A detail follows the message in parentheses.
 #[test]
-fn every_cause_says_in_words_of_its_own_what_happened() {
+fn every_cause_has_a_message_of_its_own() {
     let kinds = serde_json::from_str::<Vec<CauseKind>>(
         r#"["name_not_resolved","timed_out","network_unavailable","silent","unacknowledged",
             "closed_by_relay","protocol_error","reset","certificate_untrusted","version_mismatch",
             "unauthorized","credential_expired","credential_unavailable","signed_out","not_ready",
             "requested","nobody_came","host_unsupported","nothing_returned","peer_elsewhere"]"#,
     );
-    let kinds = kinds.expect("every kind has its name");
+    let kinds = kinds.expect("each name is the name of a kind");
     let words: std::collections::BTreeSet<String> =
         kinds.iter().map(|kind| Cause::new(*kind).to_string()).collect();
     assert_eq!(words.len(), kinds.len());

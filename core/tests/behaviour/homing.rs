@@ -1,4 +1,4 @@
-//! R13: a session that comes up on another relay than home first gives home a moment to answer, too.
+//! R13: a session on another relay than home waits a moment for home to answer, too.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use holdline_core::{Config, Event, Input, Output, StateName};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Dials since the last time: which, and to whom.
+/// The dials since the last call of this function, with their relays.
 fn dialled(harness: &mut CallHarness) -> Vec<(SessionId, String)> {
     let dials = harness.drain(|output| match output {
         Output::Dial { session, relay, .. } => Some((*session, relay.clone())),
@@ -23,8 +23,8 @@ fn fail(harness: &mut CallHarness, session: SessionId, kind: CauseKind) {
     harness.feed(Input::DialFailed { session, cause: Cause::new(kind) });
 }
 
-/// A call at home in the north whose session has been lost, with a dial to each relay under way.
-fn lost(policy: RetryPolicy) -> (CallHarness, [SessionId; 2]) {
+/// A call that has lost its session on the north, its home relay, and has dialled both relays.
+fn recovering(policy: RetryPolicy) -> (CallHarness, [SessionId; 2]) {
     let mut config = Config::new("north", "room", "alice");
     config.relays.push("south".into());
     config.policy = policy;
@@ -48,80 +48,89 @@ fn lost(policy: RetryPolicy) -> (CallHarness, [SessionId; 2]) {
     (harness, found)
 }
 
-/// Likewise, and the south has answered: the dial to the north that this brings.
-fn answered_elsewhere() -> (CallHarness, [SessionId; 2], SessionId) {
-    let (mut harness, [north, south]) = lost(RetryPolicy::interactive());
+/// The same call after the south has answered, and the second dial to the north that this causes.
+fn answered_by_the_south() -> (CallHarness, [SessionId; 2], SessionId) {
+    let (mut harness, [north, south]) = recovering(RetryPolicy::interactive());
     harness.feed(Input::Connected { session: south });
     let dials = dialled(&mut harness);
-    let [(again, relay)] = &dials[..] else { panic!("one more: {dials:?}") };
-    assert_eq!(relay, "north", "by a dial that has seen nothing of the outage");
+    let [(again, relay)] = &dials[..] else { panic!("expected one more dial: {dials:?}") };
+    assert_eq!(relay, "north", "the new dial goes to home, and is younger than the outage");
     let again = *again;
     harness.out.clear();
     (harness, [north, south], again)
 }
 
-fn joins(harness: &mut CallHarness) -> Option<SessionId> {
-    let namespace_subscription = harness.drain(|output| match output {
+/// The session that the call joins, if it has joined one.
+fn joined_session(harness: &mut CallHarness) -> Option<SessionId> {
+    let sessions = harness.drain(|output| match output {
         Output::SubscribeNamespace { session, .. } => Some(*session),
         _ => None,
     });
-    namespace_subscription.first().map(|(_, session)| *session)
+    sessions.first().map(|(_, session)| *session)
 }
 
 #[test]
-fn home_is_preferred_if_it_answers_in_a_moment() {
+fn the_home_relay_is_preferred_if_it_answers_soon() {
     for old in [true, false] {
-        let (mut harness, [north, south], again) = answered_elsewhere();
+        let (mut harness, [north, south], again) = answered_by_the_south();
         harness.advance(MS * 50);
-        assert_eq!((harness.call.state(), joins(&mut harness)), (StateName::Recovering, None));
+        assert_eq!(
+            (harness.call.state(), joined_session(&mut harness)),
+            (StateName::Recovering, None)
+        );
         let (home, other) = if old { (north, again) } else { (again, north) };
         harness.feed(Input::Connected { session: home });
-        assert_eq!(joins(&mut harness), Some(home));
+        assert_eq!(joined_session(&mut harness), Some(home));
         let mut closed = harness.closed_sessions();
         closed.sort();
-        let mut given_up = [south, other];
-        given_up.sort();
-        assert_eq!(closed, given_up);
+        let mut abandoned = [south, other];
+        abandoned.sort();
+        assert_eq!(closed, abandoned);
         let attempts = harness.events().into_iter().filter_map(|event| match event {
             Event::AttemptSucceeded { session, .. } => Some(session),
             _ => None,
         });
-        assert_eq!(attempts.collect::<Vec<_>>(), [home], "the other one is no attempt that counts");
+        assert_eq!(
+            attempts.collect::<Vec<_>>(),
+            [home],
+            "the other session does not count as a successful attempt"
+        );
     }
 }
 
 #[test]
-fn who_gets_no_answer_from_home_goes_on_elsewhere() {
-    let (mut harness, [_, south], _) = answered_elsewhere();
+fn a_call_without_answer_from_home_joins_another_relay() {
+    let (mut harness, [_, south], _) = answered_by_the_south();
     let answered = harness.now;
-    while joins(&mut harness).is_none() {
+    while joined_session(&mut harness).is_none() {
         harness.advance(MS);
-        assert!(harness.now < answered + SECOND, "a moment");
+        assert!(harness.now < answered + SECOND, "the call waits less than a second");
     }
     assert!(harness.now >= answered + MS * 100);
     assert_eq!(harness.call.state(), StateName::Joining);
     harness.out.clear();
-    // It is a session like every other one.
+    // The loss of this session is a loss like any other.
     harness.feed(Input::SessionClosed { session: south, cause: Cause::new(CauseKind::Reset) });
     assert_eq!(harness.call.state(), StateName::Recovering);
 }
 
-/// R12: it is an attempt like every other one, within what the policy allows. The first dial may still answer.
+/// R12: the second dial to home is an attempt within the policy. The first dial may still answer.
 #[test]
-fn home_is_dialled_anew_only_within_the_policy() {
+fn the_home_relay_is_dialled_again_only_within_the_policy() {
     let few = RetryPolicy { attempts: 2, ..RetryPolicy::interactive() };
     let narrow = RetryPolicy { racing: 2, ..RetryPolicy::interactive() };
     for policy in [few, narrow] {
-        let (mut harness, [north, south]) = lost(policy);
+        let (mut harness, [north, south]) = recovering(policy);
         harness.feed(Input::Connected { session: south });
         assert!(dialled(&mut harness).is_empty());
         harness.feed(Input::Connected { session: north });
-        assert_eq!(joins(&mut harness), Some(north));
+        assert_eq!(joined_session(&mut harness), Some(north));
     }
 }
 
-/// How long is waited for home after a dial elsewhere that took that long, on a path with that round trip before.
-fn waits(took: Duration, rtt: Duration) -> Duration {
+/// How long the call waits for home after its dial to the other relay took `took`. The round-trip
+/// time of the lost path was `rtt`.
+fn wait_for_home(took: Duration, rtt: Duration) -> Duration {
     let mut config = Config::new("north", "room", "alice");
     config.relays.push("south".into());
     config.probe_interval = SECOND;
@@ -130,7 +139,7 @@ fn waits(took: Duration, rtt: Duration) -> Duration {
     harness.feed(Input::Connect);
     let session = harness.last_dial();
     harness.accept_on(session);
-    let rtt_micros = u64::try_from(rtt.as_micros()).expect("short");
+    let rtt_micros = u64::try_from(rtt.as_micros()).expect("a short time");
     harness.feed(Input::PathReport { session, received: 9, acknowledged: 9, rtt_micros });
     harness.out.clear();
     harness.lose(session);
@@ -143,68 +152,71 @@ fn waits(took: Duration, rtt: Duration) -> Duration {
     harness.advance(took).out.clear();
     harness.feed(Input::Connected { session: south });
     let answered = harness.now;
-    while joins(&mut harness).is_none() {
+    while joined_session(&mut harness).is_none() {
         harness.advance(MS);
     }
     harness.now - answered
 }
 
 #[test]
-fn the_moment_is_longer_where_answers_take_longer() {
-    for (took, rtt, moment) in
+fn the_wait_for_home_grows_with_dial_and_round_trip() {
+    for (took, rtt, expected) in
         [(20, 10, 100), (200, 10, 300), (20, 150, 450), (2_000, 10, 1_000), (20, 900, 1_000)]
     {
-        let waited = waits(MS * took, MS * rtt);
-        assert!(waited >= MS * moment && waited <= MS * (moment + 2), "{took} {rtt}: {waited:?}");
+        let waited = wait_for_home(MS * took, MS * rtt);
+        assert!(
+            waited >= MS * expected && waited <= MS * (expected + 2),
+            "{took} {rtt}: {waited:?}"
+        );
     }
 }
 
 #[test]
-fn nothing_is_waited_for_once_no_dial_to_home_is_left() {
-    let (mut harness, [north, _], again) = answered_elsewhere();
+fn the_wait_ends_when_no_dial_to_home_is_left() {
+    let (mut harness, [north, _], again) = answered_by_the_south();
     fail(&mut harness, north, CauseKind::TimedOut);
-    assert_eq!(joins(&mut harness), None);
+    assert_eq!(joined_session(&mut harness), None);
     fail(&mut harness, again, CauseKind::TimedOut);
-    assert!(joins(&mut harness).is_some());
+    assert!(joined_session(&mut harness).is_some());
 }
 
-/// What would end a call for good does not end one that has a session.
+/// A final cause does not end a call that has a session on another relay.
 #[test]
-fn who_is_not_wanted_at_home_goes_on_elsewhere() {
-    let (mut harness, [_, south], again) = answered_elsewhere();
+fn a_final_failure_at_home_does_not_end_the_call() {
+    let (mut harness, [_, south], again) = answered_by_the_south();
     fail(&mut harness, again, CauseKind::CertificateUntrusted);
-    assert_eq!(joins(&mut harness), Some(south));
+    assert_eq!(joined_session(&mut harness), Some(south));
 }
 
 #[test]
-fn a_session_that_is_lost_while_it_waits_is_one_attempt_that_failed() {
-    let (mut harness, [north, south], again) = answered_elsewhere();
+fn a_session_lost_during_the_wait_is_one_failed_attempt() {
+    let (mut harness, [north, south], again) = answered_by_the_south();
     harness.feed(Input::DialFailed { session: south, cause: Cause::new(CauseKind::TimedOut) });
     harness.feed(Input::Connected { session: south });
-    assert!(harness.out.is_empty(), "it is up already: {:?}", harness.out);
+    assert!(harness.out.is_empty(), "the session is up already: {:?}", harness.out);
     harness.feed(Input::SessionClosed { session: south, cause: Cause::new(CauseKind::Reset) });
     let failed = harness.events().into_iter().find_map(|event| match event {
         Event::AttemptFailed { session, cause, .. } => Some((session, cause.kind)),
         _ => None,
     });
     assert_eq!(failed, Some((south, CauseKind::Reset)));
-    // The others go on, and there are more of them.
+    // The other attempts continue, and the call makes more of them.
     harness.advance(SECOND);
     assert!(!dialled(&mut harness).is_empty());
     for session in [north, again] {
         fail(&mut harness, session, CauseKind::TimedOut);
     }
-    // The next one is taken where it is.
+    // The call joins the next session at once, on either relay.
     harness.advance(SECOND);
     let dials = dialled(&mut harness);
-    let (other, _) = dials.iter().find(|(_, relay)| relay == "south").expect("its turn");
+    let (other, _) = dials.iter().find(|(_, relay)| relay == "south").expect("a dial to the south");
     harness.feed(Input::Connected { session: *other });
-    assert_eq!(joins(&mut harness), Some(*other));
+    assert_eq!(joined_session(&mut harness), Some(*other));
 }
 
 #[test]
-fn a_call_that_is_closed_while_it_waits_closes_everything() {
-    let (mut harness, sessions, again) = answered_elsewhere();
+fn a_call_closed_during_the_wait_closes_every_session() {
+    let (mut harness, sessions, again) = answered_by_the_south();
     harness.feed(Input::Close);
     let mut closed = harness.closed_sessions();
     closed.sort();
@@ -213,10 +225,11 @@ fn a_call_that_is_closed_while_it_waits_closes_everything() {
     assert_eq!(closed, all);
 }
 
-/// R8: home is left where sessions come up and drop, and the attempts of policies that do not race are what they are.
+/// R8: a call leaves a home relay on which sessions drop as soon as they are up. A policy without
+/// races makes no additional attempt.
 #[test]
-fn where_home_has_let_us_down_nobody_waits_for_it() {
-    let (mut harness, [north, south]) = lost(RetryPolicy::interactive());
+fn a_home_relay_that_dropped_sessions_is_not_waited_for() {
+    let (mut harness, [north, south]) = recovering(RetryPolicy::interactive());
     harness.feed(Input::Connected { session: north });
     harness.lose(north);
     harness.out.clear();
@@ -228,22 +241,22 @@ fn where_home_has_let_us_down_nobody_waits_for_it() {
     };
     assert_ne!(elsewhere, south);
     harness.feed(Input::Connected { session: elsewhere });
-    assert_eq!(joins(&mut harness), Some(elsewhere));
+    assert_eq!(joined_session(&mut harness), Some(elsewhere));
 
-    let (mut harness, [north, south]) = lost_one_by_one();
+    let (mut harness, [north, south]) = recovering_one_by_one();
     assert_ne!(north, south);
     harness.feed(Input::Connected { session: south });
-    assert_eq!(joins(&mut harness), Some(south));
+    assert_eq!(joined_session(&mut harness), Some(south));
 }
 
-/// The same as `lost`, with attempts that follow one another.
-fn lost_one_by_one() -> (CallHarness, [SessionId; 2]) {
-    lost(RetryPolicy { attempt_timeout: SECOND, ..RetryPolicy::strict() })
+/// The same as `recovering`, with a policy whose attempts do not race.
+fn recovering_one_by_one() -> (CallHarness, [SessionId; 2]) {
+    recovering(RetryPolicy { attempt_timeout: SECOND, ..RetryPolicy::strict() })
 }
 
-/// R18: setting a call up is no different: two that begin at the same time should meet.
+/// R18: set-up waits for home, too: two calls that begin at the same time should meet.
 #[test]
-fn a_call_begins_at_home_if_it_can() {
+fn call_set_up_prefers_the_home_relay() {
     let mut config = Config::new("north", "room", "alice");
     config.relays.push("south".into());
     let mut harness = CallHarness::with(config, 1);
@@ -251,17 +264,18 @@ fn a_call_begins_at_home_if_it_can() {
     harness.feed(Input::Connect);
     harness.advance(MS * 400);
     let dials = dialled(&mut harness);
-    let (south, _) = dials.iter().find(|(_, relay)| relay == "south").expect("its turn");
+    let (south, _) = dials.iter().find(|(_, relay)| relay == "south").expect("a dial to the south");
     harness.feed(Input::Connected { session: *south });
-    let (north, relay) = dialled(&mut harness).pop().expect("home");
+    let (north, relay) = dialled(&mut harness).pop().expect("a dial to home");
     assert_eq!((relay.as_str(), harness.call.state()), ("north", StateName::Connecting));
     harness.feed(Input::Connected { session: north });
-    assert_eq!(joins(&mut harness), Some(north));
+    assert_eq!(joined_session(&mut harness), Some(north));
 }
 
-/// R12: the others are where the call was, however short. Only where sessions come up and drop others have their turn.
+/// R12: the peers are on the relay of the call's session, however short that was. Another relay has
+/// its turn only when sessions drop as soon as they are up.
 #[test]
-fn an_incident_begins_where_the_call_was_set_up() {
+fn an_incident_first_dials_the_relay_of_call_set_up() {
     let mut config = Config::new("north", "room", "alice");
     config.relays.push("south".into());
     let mut harness = CallHarness::with(config, 1);
@@ -270,7 +284,7 @@ fn an_incident_begins_where_the_call_was_set_up() {
     fail(&mut harness, first, CauseKind::TimedOut);
     harness.advance(MS * 500);
     let dials = dialled(&mut harness);
-    let (south, _) = dials.iter().find(|(_, relay)| relay == "south").expect("its turn");
+    let (south, _) = dials.iter().find(|(_, relay)| relay == "south").expect("a dial to the south");
     harness.feed(Input::Connected { session: *south });
     harness.advance(SECOND);
     assert_eq!(harness.call.state(), StateName::Live);

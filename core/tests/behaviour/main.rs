@@ -1,4 +1,5 @@
-//! What a call does, row by row (see docs/testing/requirements.md). One crate, because it is built often.
+//! What a call does, requirement by requirement (see docs/testing/requirements.md). All files are
+//! one crate, because it is built often.
 
 mod common;
 mod continuity;

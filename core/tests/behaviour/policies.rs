@@ -1,4 +1,4 @@
-//! R6, R12: each named policy keeps its source's numbers, to the attempt and to the microsecond.
+//! R6, R12: each named policy has its source's numbers, exact to the attempt and the microsecond.
 
 use crate::common::{CallHarness, MS};
 use holdline_core::config::RetryPolicy;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The pauses between attempts that each last `attempt_timeout`, and the one before the first.
+/// The pause before each attempt, when each attempt lasts `attempt_timeout`.
 fn pauses(attempts: &[Duration], attempt_timeout: Duration) -> Vec<Duration> {
     let mut free_at = Duration::ZERO;
     attempts
@@ -32,7 +32,7 @@ fn assert_within(pauses: &[Duration], bounds: &[Duration], jitter_percent: u32) 
     }
 }
 
-/// A live call whose relay never comes back: the attempts, and the hand to ask how it ended.
+/// A live call whose relay never answers again: the times of its attempts, and the ended call.
 fn abandoned(policy: &RetryPolicy, seed: u64) -> (Vec<Duration>, CallHarness) {
     let (mut harness, session) = CallHarness::live(policy.clone(), seed);
     harness.advance_alive(SECOND * 20);
@@ -52,8 +52,10 @@ fn assert_exhausted(harness: &CallHarness, policy: &RetryPolicy, attempts: usize
     assert!(error.after <= policy.window, "{:?}", error.after);
 }
 
+/// The policy `strict` (S1): the first attempt at once, then pauses of 1, 2, 4 and 8 s; five
+/// attempts in a window of 30 s.
 #[test]
-fn strict_is_s1_at_once_then_1_2_4_8_seconds_five_attempts_thirty_seconds() {
+fn strict_policy_makes_five_attempts_with_doubling_pauses() {
     let policy = RetryPolicy::strict();
     for seed in 0..100 {
         let (attempts, harness) = abandoned(&policy, seed);
@@ -63,8 +65,9 @@ fn strict_is_s1_at_once_then_1_2_4_8_seconds_five_attempts_thirty_seconds() {
     }
 }
 
+/// The policy `patient` (S2): pauses from 1 s, doubling up to 30 s, and ten attempts.
 #[test]
-fn patient_is_s2_one_second_doubling_to_thirty_ten_attempts() {
+fn patient_policy_makes_ten_attempts_with_doubling_pauses() {
     let policy = RetryPolicy::patient();
     for seed in 0..100 {
         let (attempts, harness) = abandoned(&policy, seed);
@@ -74,8 +77,9 @@ fn patient_is_s2_one_second_doubling_to_thirty_ten_attempts() {
     }
 }
 
+/// The policy `simple` (S4): pauses of 2, 4 and 6 s, three attempts in a window of 30 s.
 #[test]
-fn simple_is_s4_two_seconds_growing_three_attempts_thirty_seconds() {
+fn simple_policy_makes_three_attempts_with_growing_pauses() {
     let policy = RetryPolicy::simple();
     for seed in 0..100 {
         let (attempts, harness) = abandoned(&policy, seed);
@@ -88,12 +92,13 @@ fn simple_is_s4_two_seconds_growing_three_attempts_thirty_seconds() {
     }
 }
 
+/// The policy `interactive` continues so for its window of 30 s.
 #[test]
-fn interactive_races_attempts_at_most_750_ms_apart_for_thirty_seconds() {
+fn interactive_policy_races_attempts_at_most_750_ms_apart() {
     let policy = RetryPolicy::interactive();
     for seed in 0..100 {
         let (attempts, harness) = abandoned(&policy, seed);
-        assert_eq!(attempts[0], Duration::ZERO, "the first is made at once");
+        assert_eq!(attempts[0], Duration::ZERO, "the first attempt is made at once");
         for pair in attempts.windows(2) {
             let apart = pair[1] - pair[0];
             assert!(MS * 125 <= apart && apart <= MS * 750, "{apart:?}");
@@ -107,7 +112,7 @@ fn interactive_races_attempts_at_most_750_ms_apart_for_thirty_seconds() {
 }
 
 #[test]
-fn attempts_that_fail_at_once_are_paced_all_the_same() {
+fn attempts_that_fail_at_once_are_still_paced() {
     for name in RetryPolicy::NAMES {
         let policy = RetryPolicy::named(name).expect(name);
         let (mut harness, session) = CallHarness::live(policy.clone(), 3);
@@ -135,12 +140,13 @@ fn an_attempt_never_outlives_the_window() {
     let policy =
         RetryPolicy { window: MS * 1_500, attempt_timeout: SECOND * 60, ..RetryPolicy::strict() };
     let (attempts, harness) = abandoned(&policy, 1);
-    assert_eq!(attempts, [Duration::ZERO], "the first takes the whole window");
+    assert_eq!(attempts, [Duration::ZERO], "the first attempt takes the whole window");
     assert_eq!(harness.error().after, policy.window);
 }
 
+/// Its code is not that of a failed recovery.
 #[test]
-fn a_call_that_was_never_up_ends_as_unreachable_not_as_a_failed_recovery() {
+fn a_call_that_never_connected_ends_as_relay_unreachable() {
     let mut harness = CallHarness::new(RetryPolicy::simple(), 1);
     harness.feed(Input::Connect);
     let attempts = harness.abandon();

@@ -1,4 +1,4 @@
-//! R16, R18, R33: who is there, who answers, and a call that nobody uses.
+//! R16, R18, R33: participants that join, leave or never answer, and a call without media.
 
 use crate::common::{BOB, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::config::RetryPolicy;
@@ -8,11 +8,11 @@ use holdline_core::stats::{CallStatus, Outcome};
 use holdline_core::{Config, Event, Input, StateName, WakeReason};
 use std::time::Duration;
 
-/// How long it takes to see that Bob is not there.
-const LOOK: Duration = Duration::from_millis(300);
+/// How long after the acceptance of a namespace subscription a call takes Bob for offline.
+const OFFLINE_AFTER: Duration = Duration::from_millis(300);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A live call that listens to Bob, who has not come yet.
+/// A live call that listens to Bob, who has not joined yet.
 fn ringing(change: impl FnOnce(&mut Config)) -> (CallHarness, NamespaceSubscriptionId) {
     let mut config = Config::new("moqt://relay.example", "room", "alice");
     change(&mut config);
@@ -24,14 +24,15 @@ fn ringing(change: impl FnOnce(&mut Config)) -> (CallHarness, NamespaceSubscript
     let namespace_subscription = harness.namespace_subscription().expect("bob is followed");
     harness
         .feed(Input::NamespaceSubscriptionAccepted { namespace_subscription })
-        .advance_alive(LOOK);
+        .advance_alive(OFFLINE_AFTER);
     assert_eq!(harness.call.state(), StateName::Live);
     (harness, namespace_subscription)
 }
 
-fn of_participants(harness: &mut CallHarness) -> Vec<String> {
+/// The reports about participants, in their order.
+fn participant_events(harness: &mut CallHarness) -> Vec<String> {
     let events = harness.events();
-    let told = events.iter().filter_map(|event| match event {
+    let reports = events.iter().filter_map(|event| match event {
         Event::ParticipantJoined { rejoined, .. } => {
             Some(if *rejoined { "rejoined" } else { "joined" })
         }
@@ -39,11 +40,11 @@ fn of_participants(harness: &mut CallHarness) -> Vec<String> {
         Event::ParticipantLeft { .. } => Some("left"),
         _ => None,
     });
-    told.map(str::to_owned).collect()
+    reports.map(str::to_owned).collect()
 }
 
 #[test]
-fn nobody_answers_four_tries_of_sixty_seconds() {
+fn an_unanswered_call_fails_after_four_tries_of_sixty_seconds() {
     let (mut harness, _) = ringing(|_| {});
     assert_eq!(harness.call.record().status, CallStatus::Ringing);
     harness.advance_alive(MS * 239_999);
@@ -62,8 +63,9 @@ fn nobody_answers_four_tries_of_sixty_seconds() {
     assert_eq!(harness.call.record().status, CallStatus::Failed);
 }
 
+/// It stays live even if the participant that answered leaves.
 #[test]
-fn an_answer_settles_it_for_good_and_makes_the_call_active() {
+fn an_answered_call_is_active_and_never_rings_again() {
     let (mut harness, namespace_subscription) = ringing(|config| config.idle_timeout = None);
     harness.advance_alive(SECOND * 100);
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
@@ -71,7 +73,7 @@ fn an_answer_settles_it_for_good_and_makes_the_call_active() {
     assert_eq!(record.status, CallStatus::Active);
     assert_eq!(
         (record.ringing_after, record.active_after),
-        (Some(LOOK), Some(LOOK + SECOND * 100))
+        (Some(OFFLINE_AFTER), Some(OFFLINE_AFTER + SECOND * 100))
     );
     let names: Vec<_> = record.participants.iter().map(|p| (p.name.as_str(), p.present)).collect();
     assert_eq!(names, [("alice", true), ("bob", true)]);
@@ -80,35 +82,41 @@ fn an_answer_settles_it_for_good_and_makes_the_call_active() {
     assert_eq!(
         harness.call.state(),
         StateName::Live,
-        "only a call that was never answered ends so"
+        "only a call that was never answered ends after its ringing"
     );
 }
 
+/// An absence below 2 s is not reported. After two minutes away, the participant has left.
 #[test]
-fn whoever_comes_back_is_marked_and_whoever_stays_away_is_declared_gone_after_two_minutes() {
+fn participants_are_reported_joined_rejoined_away_and_left() {
     let (mut harness, namespace_subscription) = ringing(|_| {});
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 5 });
     harness.advance_alive(SECOND);
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 6 });
-    assert_eq!(of_participants(&mut harness), ["joined"], "a redial is nobody's business");
+    assert_eq!(
+        participant_events(&mut harness),
+        ["joined"],
+        "a short absence, as of a redial, is not reported"
+    );
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 6 });
     harness.advance_alive(MS * 2_000);
-    assert_eq!(of_participants(&mut harness), ["away"]);
+    assert_eq!(participant_events(&mut harness), ["away"]);
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 7 });
-    assert_eq!(of_participants(&mut harness), ["rejoined"]);
+    assert_eq!(participant_events(&mut harness), ["rejoined"]);
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 7 });
     harness.advance_alive(MS * 119_999);
-    assert_eq!(of_participants(&mut harness), ["away"]);
+    assert_eq!(participant_events(&mut harness), ["away"]);
     harness.advance_alive(MS);
-    assert_eq!(of_participants(&mut harness), ["left"]);
+    assert_eq!(participant_events(&mut harness), ["left"]);
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 8 });
-    assert_eq!(of_participants(&mut harness), ["rejoined"]);
+    assert_eq!(participant_events(&mut harness), ["rejoined"]);
 }
 
+/// A call that sends frames continues, and so does one without an idle timeout.
 #[test]
-fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
-    let idle = |timeout, talk: bool| {
+fn a_call_without_media_ends_after_six_minutes() {
+    let idle = |timeout, sends: bool| {
         let mut config = Config::new("moqt://relay.example", "room", "alice");
         config.idle_timeout = timeout;
         let mut harness = CallHarness::with(config, 1);
@@ -117,7 +125,7 @@ fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
         harness.accept();
         for _ in 0..10 {
             harness.advance_alive(SECOND * 40);
-            if talk {
+            if sends {
                 harness.send();
             }
         }
@@ -126,15 +134,17 @@ fn a_call_without_media_closes_itself_after_six_minutes_unless_told_not_to() {
     let six_minutes = Config::new("moqt://relay.example", "room", "alice").idle_timeout;
     assert_eq!(six_minutes, Some(SECOND * 360));
     let harness = idle(six_minutes, false);
-    let summary = harness.call.summary().expect("over");
+    let summary = harness.call.summary().expect("the call is over");
     assert_eq!((&summary.outcome, summary.duration), (&Outcome::Idle, SECOND * 360));
     assert_eq!(summary.record.status, CallStatus::Ended);
     assert_eq!(idle(six_minutes, true).call.state(), StateName::Live);
     assert_eq!(idle(None, false).call.state(), StateName::Live);
 }
 
+/// Alerts are reported even during a recovery. The summary counts all, and retains 16 of at most
+/// 1,024 bytes each.
 #[test]
-fn a_safety_alert_is_an_event_and_in_the_summary_whenever_it_is_raised() {
+fn safety_alerts_are_events_and_part_of_the_summary() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.lose(session);
@@ -146,7 +156,7 @@ fn a_safety_alert_is_an_event_and_in_the_summary_whenever_it_is_raised() {
     let events = harness.events();
     assert_eq!(events.len(), 20);
     harness.feed(Input::Close);
-    let record = &harness.call.summary().expect("over").record;
+    let record = &harness.call.summary().expect("the call is over").record;
     assert_eq!((record.safety_alert_count, record.safety_alerts.len()), (20, 16));
     assert_eq!(record.safety_alerts[0].after, harness.now - holdline_core::Timestamp::ZERO);
     assert!(record.safety_alerts.iter().all(|alert| alert.detail.len() <= 1_024));
@@ -154,7 +164,7 @@ fn a_safety_alert_is_an_event_and_in_the_summary_whenever_it_is_raised() {
 }
 
 #[test]
-fn a_broken_device_is_a_notice_that_says_what_to_do() {
+fn a_device_error_is_reported_as_a_notice() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.out.clear();
     harness.feed(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
@@ -168,21 +178,21 @@ fn a_broken_device_is_a_notice_that_says_what_to_do() {
 }
 
 #[test]
-fn the_machine_wants_to_be_woken_for_the_answer_and_for_idleness_even_between_probes() {
+fn the_deadline_covers_ringing_and_idleness_between_probes() {
     let (mut harness, _) = ringing(|config| {
         config.answer_timeout = MS * 1_050;
         config.idle_timeout = Some(MS * 2_530);
     });
     harness.advance_alive(MS * 1_000);
-    let deadline = harness.call.deadline().expect("it is live");
+    let deadline = harness.call.deadline().expect("a live call has a deadline");
     assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 50, WakeReason::Ringing));
     harness.advance_alive(MS * 1_500);
-    let deadline = harness.call.deadline().expect("it is live");
+    let deadline = harness.call.deadline().expect("a live call has a deadline");
     assert_eq!((deadline.at, deadline.reason), (harness.now + MS * 30, WakeReason::Idle));
 }
 
 #[test]
-fn nobody_is_looked_for_elsewhere_who_is_only_a_moment_away() {
+fn a_participant_briefly_away_is_not_probed_on_other_relays() {
     let (mut harness, namespace_subscription) =
         ringing(|config| config.relays.push("moqt://other.example".into()));
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
@@ -193,5 +203,5 @@ fn nobody_is_looked_for_elsewhere_who_is_only_a_moment_away() {
     assert!(harness.dials().is_empty());
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 6 });
     harness.advance_alive(SECOND * 11);
-    assert_eq!(harness.dials().len(), 1, "away for 2 s, and then missed for 8");
+    assert_eq!(harness.dials().len(), 1, "the probe begins after 2 s until away, and 8 s more");
 }

@@ -1,4 +1,4 @@
-//! R29: the call is rated every 3 s while it is live, and says so when the rating changes.
+//! R29: a live call is rated every 3 s, and reports each change of the rating.
 
 use crate::common::{CallHarness, MS};
 use holdline_core::config::RetryPolicy;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Lets three seconds pass in which every `keep`th object of a group a second arrives.
-fn hear(
+/// Lets three seconds pass with one group a second. The objects for which `keep` is true arrive.
+fn receive(
     harness: &mut CallHarness,
     subscription: SubscriptionId,
     first_group: u64,
@@ -22,7 +22,7 @@ fn hear(
             if keep(object) {
                 harness.object(subscription, group, object);
             } else {
-                harness.said(group, object);
+                harness.bobs_object(group, object);
             }
             harness.advance_alive(MS * 20);
         }
@@ -40,31 +40,37 @@ fn changes(harness: &mut CallHarness) -> Vec<(QualityOf, Option<Rating>, Rating)
         .collect()
 }
 
+/// The statistics hold the last sample and the average of all samples.
 #[test]
-fn loss_is_rated_for_its_kind_and_for_the_session_and_averaged() {
+fn loss_is_rated_per_kind_and_for_the_session() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     let audio = QualityOf::Kind(MediaKind::Audio);
-    hear(&mut harness, subscription, 1, |_| true);
+    receive(&mut harness, subscription, 1, |_| true);
     assert!(changes(&mut harness).contains(&(audio, None, Rating::Excellent)));
-    hear(&mut harness, subscription, 4, |object| object % 25 != 7);
+    receive(&mut harness, subscription, 4, |object| object % 25 != 7);
     let worse = |from, to| [QualityOf::Session, audio].map(|of| (of, Some(from), to));
     assert_eq!(changes(&mut harness), worse(Rating::Excellent, Rating::Fair));
-    hear(&mut harness, subscription, 7, |object| object % 10 != 7);
+    receive(&mut harness, subscription, 7, |object| object % 10 != 7);
     assert_eq!(changes(&mut harness), worse(Rating::Fair, Rating::Poor));
     let quality = harness.call.stats().quality;
-    let of_audio = quality.iter().find(|quality| quality.of == audio).expect("rated");
+    let of_audio = quality.iter().find(|quality| quality.of == audio).expect("audio is rated");
     assert_eq!((of_audio.samples, of_audio.rating), (3, Rating::Poor));
     assert_eq!(of_audio.last.loss_basis_points, 1_000);
     assert!((450..=480).contains(&of_audio.average.loss_basis_points), "{of_audio:?}");
     for quality in &quality {
-        assert_eq!((quality.last.rtt, quality.average.rtt), (MS * 10, MS * 10), "of the path");
+        assert_eq!(
+            (quality.last.rtt, quality.average.rtt),
+            (MS * 10, MS * 10),
+            "both figures come from the path"
+        );
     }
     assert!(quality.iter().all(|quality| quality.of != QualityOf::Kind(MediaKind::Video)));
 }
 
+/// It is not rated while it recovers.
 #[test]
-fn a_call_without_media_is_rated_by_its_round_trip_and_not_while_it_recovers() {
+fn a_call_without_media_is_rated_by_its_rtt() {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     harness.feed(Input::Connect);
     let session = harness.accept();
@@ -78,7 +84,7 @@ fn a_call_without_media_is_rated_by_its_round_trip_and_not_while_it_recovers() {
 }
 
 #[test]
-fn a_kind_without_objects_is_not_rated_from_nothing() {
+fn a_kind_without_objects_is_not_rated() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.feed(Input::Tick);
     assert!(harness.call.stats().quality.is_empty());

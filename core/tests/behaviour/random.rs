@@ -1,8 +1,8 @@
-//! Hundreds of inputs in any order, late, doubled and nonsensical ones too, judged by the rules.
+//! Hundreds of inputs in any order, also late, repeated and nonsensical ones, judged by the rules.
 
 use std::time::Duration;
 
-use crate::rules::world::{Op, World};
+use crate::rules::judged_call::{JudgedCall, Op};
 use holdline_core::config::{DirectoryConfig, RetryPolicy};
 use holdline_core::error::CauseKind;
 use holdline_core::media::FetchEnd;
@@ -11,8 +11,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// How many histories each property is tried on: the same ones each time, so that what fails once
-/// fails for everybody. `PROPTEST_RNG_SEED` tries others.
+/// How many histories each property is tried on. They are the same in each run, so that a failure
+/// is reproducible. `PROPTEST_RNG_SEED` tries others.
 const CASES: u32 = 4_000;
 
 fn config() -> ProptestConfig {
@@ -44,12 +44,12 @@ fn fetch_end() -> impl Strategy<Value = FetchEnd> {
     ]
 }
 
-/// Of a credential, in milliseconds: for ever, hardly long enough for a dial, or for some time.
+/// How many milliseconds a credential is valid: for ever (0), hardly for a dial, or for some time.
 fn valid_for() -> impl Strategy<Value = u32> {
     prop_oneof![1 => Just(0), 2 => 1..4_000_u32, 3 => 4_000..40_000_u32]
 }
 
-/// Whether there is somebody to ask for relays, and for credentials.
+/// Whether there is a provider of relays, and one of credentials.
 fn providers() -> impl Strategy<Value = (bool, bool)> {
     prop_oneof![
         3 => Just((false, false)),
@@ -59,22 +59,22 @@ fn providers() -> impl Strategy<Value = (bool, bool)> {
     ]
 }
 
-/// Mostly one of what is there; sometimes one of the newest, there or not.
+/// The choice of an identifier: mostly one in use, sometimes one of the newest, in use or not.
 fn which() -> impl Strategy<Value = u8> {
     prop_oneof![8 => Just(0_u8), 4 => 0..8_u8, 2 => 250..=255_u8]
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        40 => (1..400_u32).prop_map(Op::Pass),
-        3 => (400..6_000_u32).prop_map(Op::Pass),
+        40 => (1..400_u32).prop_map(Op::Advance),
+        3 => (400..6_000_u32).prop_map(Op::Advance),
         6 => which().prop_map(Op::Publish),
         8 => any::<u8>().prop_map(Op::Subscribe),
         1 => any::<u8>().prop_map(Op::Unsubscribe),
         10 => any::<u8>().prop_map(Op::Send),
         1 => any::<u8>().prop_map(Op::Finish),
         1 => Just(Op::DeviceError),
-        1 => Just(Op::Alert),
+        1 => Just(Op::SafetyAlert),
         1 => Just(Op::Connect),
         2 => Just(Op::ReconnectNow),
         2 => Just(Op::NetworkChanged),
@@ -101,21 +101,21 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (which(), 0..16_u8, 0..9_u8)
             .prop_map(|(which, request, group)| Op::FetchRequested(which, request, group)),
         2 => (which(), 0..16_u8).prop_map(|(which, request)| Op::FetchCancelled(which, request)),
-        3 => any::<u8>().prop_map(Op::Relays),
+        3 => any::<u8>().prop_map(Op::RelayList),
         12 => (which(), valid_for()).prop_map(|(which, millis)| Op::Credential(which, millis)),
         2 => (which(), cause()).prop_map(|(which, cause)| Op::NoCredential(which, cause)),
         3 => which().prop_map(Op::DialRefused),
         2 => which().prop_map(Op::SessionRefused),
-        1 => any::<u8>().prop_map(Op::Unasked),
+        1 => any::<u8>().prop_map(Op::UnrequestedAnswer),
     ]
 }
 
-/// What breaks the exactness of time, for those who do not rely on it.
-fn late() -> impl Strategy<Value = Op> {
+/// All operations, and those that make ticks late or turn the clock back.
+fn op_or_clock_fault() -> impl Strategy<Value = Op> {
     prop_oneof![
         20 => op(),
-        2 => (1..20_000_u32).prop_map(Op::Stall),
-        1 => (1..20_000_u32).prop_map(Op::BackInTime),
+        2 => (1..20_000_u32).prop_map(Op::LateTick),
+        1 => (1..20_000_u32).prop_map(Op::ClockBack),
     ]
 }
 
@@ -160,52 +160,57 @@ fn call(
 proptest! {
     #![proptest_config(config())]
 
+    /// Each tick arrives exactly at the deadline, so that the rules can check bounds exactly.
     #[test]
-    fn the_rules_hold_when_ticks_come_in_time(
+    fn the_rules_hold_when_ticks_are_punctual(
         policy in policy(), relays in 1..4_usize, providers in providers(), seed in any::<u64>(),
         ops in vec(op(), 50..400),
     ) {
-        let mut world = World::new(call(policy, relays, providers, seed), true);
-        world.apply(Op::Publish(0));
-        world.apply(Op::Subscribe(0));
-        world.apply(Op::Connect);
-        ops.into_iter().for_each(|op| world.apply(op));
-        world.apply(Op::Close);
-        assert!(world.rules.ended);
+        let mut judged = JudgedCall::new(call(policy, relays, providers, seed), true);
+        judged.apply(Op::Publish(0));
+        judged.apply(Op::Subscribe(0));
+        judged.apply(Op::Connect);
+        ops.into_iter().for_each(|op| judged.apply(op));
+        judged.apply(Op::Close);
+        assert!(judged.rules.ended);
     }
 
+    /// Ticks arrive up to 20 s late, and the clock turns back by as much.
     #[test]
-    fn the_rules_hold_when_ticks_come_late_and_clocks_run_back(
+    fn the_rules_hold_with_late_ticks_and_backward_clocks(
         policy in policy(), relays in 1..4_usize, providers in providers(), seed in any::<u64>(),
-        ops in vec(late(), 50..400),
+        ops in vec(op_or_clock_fault(), 50..400),
     ) {
-        let mut world = World::new(call(policy, relays, providers, seed), false);
-        ops.into_iter().for_each(|op| world.apply(op));
-        world.apply(Op::Close);
+        let mut judged = JudgedCall::new(call(policy, relays, providers, seed), false);
+        ops.into_iter().for_each(|op| judged.apply(op));
+        judged.apply(Op::Close);
     }
 
     #[test]
     fn the_same_inputs_give_the_same_outputs(
-        policy in policy(), providers in providers(), seed in any::<u64>(), ops in vec(late(), 50..200),
+        policy in policy(), providers in providers(), seed in any::<u64>(),
+        ops in vec(op_or_clock_fault(), 50..200),
     ) {
         let run = || {
-            let mut world = World::new(call(policy.clone(), 2, providers, seed), false);
-            ops.iter().for_each(|op| world.apply(*op));
-            format!("{:?}", world.call)
+            let mut judged = JudgedCall::new(call(policy.clone(), 2, providers, seed), false);
+            ops.iter().for_each(|op| judged.apply(*op));
+            format!("{:?}", judged.call)
         };
         prop_assert_eq!(run(), run());
     }
 
+    /// After any history, time alone leads to a live or an ended call within the window and 10 s.
     #[test]
-    fn a_call_that_is_left_alone_after_any_history_ends_within_its_bound_or_is_live(
+    fn an_undisturbed_call_becomes_live_or_ends_in_time(
         policy in policy(), providers in providers(), seed in any::<u64>(), ops in vec(op(), 10..200),
     ) {
         let bound = policy.window + Duration::from_secs(10);
-        let mut world = World::new(call(policy, 2, providers, seed), true);
-        world.apply(Op::Connect);
-        ops.into_iter().for_each(|op| world.apply(op));
-        world.advance(bound);
-        let state = world.call.state();
-        assert!(matches!(state, StateName::Live) || state.is_final(), "{state} for ever");
+        let mut judged = JudgedCall::new(call(policy, 2, providers, seed), true);
+        judged.apply(Op::Connect);
+        ops.into_iter().for_each(|op| judged.apply(op));
+        judged.advance(bound);
+        let state = judged.call.state();
+        let settled = matches!(state, StateName::Live) || state.is_final();
+        assert!(settled, "the call is still {state} after {bound:?}");
     }
 }

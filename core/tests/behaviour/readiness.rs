@@ -1,6 +1,6 @@
 //! R1: the readiness gate.
 
-use crate::common::{BOB, BOBS, CallHarness, MIC, MS, publish, subscribe};
+use crate::common::{BOB, BOBS_INCARNATION, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::config::RetryPolicy;
 use holdline_core::error::{CauseKind, ErrorCode};
 use holdline_core::id::{NamespaceSubscriptionId, SubscriptionId, TrackId};
@@ -17,11 +17,11 @@ fn joining() -> (CallHarness, SubscriptionId) {
     (harness, subscription)
 }
 
-/// Which tracks were not ready in time, and why.
-fn late(harness: &mut CallHarness) -> Vec<(TrackId, String)> {
+/// The tracks that were reported as not ready in time, and the reasons.
+fn reported_late(harness: &mut CallHarness) -> Vec<(TrackId, String)> {
     let notices = harness.events().into_iter().filter_map(|event| match event {
         Event::Notice { code: ErrorCode::SubscriptionNotReady, track, detail } => {
-            Some((track.expect("about a track"), detail))
+            Some((track.expect("the notice names a track"), detail))
         }
         _ => None,
     });
@@ -29,7 +29,7 @@ fn late(harness: &mut CallHarness) -> Vec<(TrackId, String)> {
 }
 
 #[test]
-fn subscribe_ok_is_not_readiness_the_first_object_is() {
+fn the_first_object_makes_a_track_ready_not_subscribe_ok() {
     let (mut harness, subscription) = joining();
     harness.feed(Input::SubscriptionAccepted { subscription });
     assert!(harness.out.is_empty() && harness.call.state() == StateName::Joining);
@@ -43,8 +43,9 @@ fn subscribe_ok_is_not_readiness_the_first_object_is() {
     assert_eq!(harness.delivered(), [Location::new(1, 0)]);
 }
 
+/// It must also stay alive for these 300 ms.
 #[test]
-fn a_quiet_track_is_ready_once_it_was_accepted_and_stayed_alive_for_300_ms() {
+fn a_quiet_track_is_ready_300_ms_after_its_acceptance() {
     let (mut harness, subscription) = joining();
     harness.advance_alive(MS * 20);
     harness.feed(Input::SubscriptionAccepted { subscription });
@@ -54,23 +55,24 @@ fn a_quiet_track_is_ready_once_it_was_accepted_and_stayed_alive_for_300_ms() {
     assert_eq!(harness.call.state(), StateName::Live);
     assert!(harness.events().contains(&Event::TrackReady { track: BOB, latency: MS * 320 }));
     harness.object(subscription, 1, 0);
-    assert!(harness.events().is_empty(), "ready once");
+    assert!(harness.events().is_empty(), "a track is reported ready once");
 }
 
+/// A stale namespace behaves so: the relay accepts the subscription and then ends it.
 #[test]
-fn a_stale_namespace_that_answers_ok_and_then_ends_the_track_is_not_ready() {
+fn a_track_that_ends_after_its_acceptance_is_not_ready() {
     let (mut harness, subscription) = joining();
     harness.feed(Input::SubscriptionAccepted { subscription }).advance_alive(MS * 200);
     harness.feed(Input::SubscriptionEnded { subscription });
     harness.advance_alive(SECOND);
     assert_eq!(harness.call.state(), StateName::Joining);
-    let (again, _) = harness.subscription().expect("asked for again");
+    let (again, _) = harness.subscription().expect("the track was requested again");
     harness.object(again, 1, 0);
     assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
-fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
+fn a_finished_track_does_not_hold_the_readiness_gate() {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     harness.feed(subscribe(TrackId(3), "bob", "other"));
     let retention = Retention { age: SECOND * 2, ..Retention::live() };
@@ -78,20 +80,20 @@ fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
     harness.feed(Input::subscribe(BOB, "bob", track));
     harness.feed(Input::Connect);
     let session = harness.last_dial();
-    harness.agree_on(session);
+    harness.accept_requests_on(session);
     let (subscription, _) = harness.subscription().expect("subscribed");
-    // So that no probe is due, too, when what is missing is given up.
+    // Otherwise a probe would be due at the moment when the call abandons the missing frames.
     harness.advance_alive(MS * 30);
-    harness.feed(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS, 3) });
-    // On another namespace of his, it is to be ready again; and three frames are missing before its end.
-    let namespace_subscription = harness.watching.expect("followed");
+    harness.feed(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS_INCARNATION, 3) });
+    // On a newer namespace the track must get ready again. Three frames before its end are missing.
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
     let other = harness.drain(|output| match output {
         Output::Subscribe { subscription, name, .. } if name == "other" => Some(*subscription),
         _ => None,
     });
     harness.object(other.last().expect("subscribed").1, 1, 0);
-    // Until they are given up.
+    // The call waits until it abandons these frames.
     while !harness.events().contains(&Event::TrackFinished { track: BOB }) {
         assert_eq!(harness.call.state(), StateName::Joining);
         harness.advance_alive(MS);
@@ -100,13 +102,13 @@ fn a_track_whose_end_is_reached_keeps_nobody_waiting() {
 }
 
 #[test]
-fn an_incident_is_over_when_media_comes_not_when_the_session_does() {
+fn an_incident_ends_with_the_first_object_not_the_session() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.lose(session);
     let dial = harness.last_dial();
     harness.out.clear();
-    harness.agree_on(dial);
+    harness.accept_requests_on(dial);
     harness.advance_alive(MS * 40);
     let (subscription, _) = harness.subscription().expect("subscribed");
     assert!(!harness.events().iter().any(|e| matches!(e, Event::Recovered { .. })));
@@ -118,8 +120,9 @@ fn an_incident_is_over_when_media_comes_not_when_the_session_does() {
     assert_eq!(recovered, Some(MS * 40));
 }
 
+/// The tracks of a participant that never joined are not named.
 #[test]
-fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
+fn each_late_track_is_named_with_its_reason() {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     let listen = |track, participant: &str| subscribe(TrackId(track), participant, "audio");
     let others = ["bob", "carol", "dave", "erin"];
@@ -144,7 +147,7 @@ fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
             namespace_subscription: *namespace_subscription,
         });
     }
-    // Bob's track flows, Carol's is refused, Dave's is not answered, Erin has never been here.
+    // Bob's track flows, Carol's is refused, Dave's is not answered, and Erin never joined.
     for namespace_subscription in &namespace_subscriptions[..3] {
         harness.feed(Input::NamespaceAdded {
             namespace_subscription: *namespace_subscription,
@@ -172,8 +175,12 @@ fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
     }
     assert_eq!(harness.call.state(), StateName::Joining);
     harness.advance_alive(MS * 20);
-    assert_eq!(harness.call.state(), StateName::Live, "5 s after the session was there");
-    let late = late(&mut harness);
+    assert_eq!(
+        harness.call.state(),
+        StateName::Live,
+        "the gate ends 5 s after the session connected"
+    );
+    let late = reported_late(&mut harness);
     assert_eq!(late.len(), 2, "{late:?}");
     assert_eq!(late[0].0, TrackId(11));
     assert!(late[0].1.contains("refused"), "{late:?}");
@@ -182,25 +189,25 @@ fn past_the_deadline_each_track_that_is_not_ready_is_named_with_its_reason() {
 }
 
 #[test]
-fn a_participant_that_was_here_is_waited_for_until_it_counts_as_away() {
+fn the_gate_waits_for_known_participants_until_they_are_away() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.lose(session);
     let dial = harness.last_dial();
     harness.feed(Input::Connected { session: dial });
-    let (_, epoch) = harness.namespace().expect("published again");
+    let (_, epoch) = harness.namespace().expect("the namespace was announced again");
     harness.feed(Input::NamespaceAccepted { session: dial, epoch });
-    let namespace_subscription = harness.namespace_subscription().expect("followed again");
+    let namespace_subscription = harness.namespace_subscription().expect("bob is followed again");
     harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
     harness.advance_alive(MS * 1_999);
-    assert_eq!(harness.call.state(), StateName::Joining, "it recovers too, perhaps");
+    assert_eq!(harness.call.state(), StateName::Joining, "bob may be recovering, too");
     harness.advance_alive(MS);
     assert_eq!(harness.call.state(), StateName::Live);
     assert!(harness.events().contains(&Event::ParticipantAway { participant: "bob".into() }));
 }
 
 #[test]
-fn a_track_of_a_live_call_has_its_deadline_too() {
+fn a_track_of_a_live_call_has_a_readiness_deadline() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.feed(Input::SubscriptionEnded { subscription });
@@ -210,18 +217,18 @@ fn a_track_of_a_live_call_has_its_deadline_too() {
             harness.feed(Input::SubscriptionEnded { subscription });
         }
     }
-    assert_eq!(late(&mut harness), []);
+    assert_eq!(reported_late(&mut harness), []);
     harness.advance_alive(MS * 10);
-    assert_eq!(late(&mut harness).len(), 1, "once");
+    assert_eq!(reported_late(&mut harness).len(), 1, "the late track is reported once");
     harness.advance_alive(SECOND * 10);
-    assert_eq!(late(&mut harness), []);
+    assert_eq!(reported_late(&mut harness), []);
     assert_eq!(harness.call.state(), StateName::Live);
 }
 
 #[test]
-fn a_gate_that_cannot_open_is_bounded_by_the_deadline_however_the_others_come_and_go() {
+fn returning_participants_cannot_hold_the_gate_past_its_deadline() {
     let (mut harness, _) = joining();
-    let namespace_subscription = harness.watching.expect("bob is followed");
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
     let since = harness.now;
     let mut epoch = 600;
     while harness.call.state() == StateName::Joining && harness.now - since < SECOND * 30 {
@@ -235,7 +242,7 @@ fn a_gate_that_cannot_open_is_bounded_by_the_deadline_however_the_others_come_an
 }
 
 #[test]
-fn a_path_that_goes_silent_before_the_gate_opens_is_a_failed_attempt() {
+fn a_path_silent_before_readiness_is_a_failed_attempt() {
     let (mut harness, _) = CallHarness::joining(RetryPolicy::strict(), 1);
     harness.out.clear();
     harness.pass_silent(MS * 500);
@@ -251,24 +258,28 @@ fn a_path_that_goes_silent_before_the_gate_opens_is_a_failed_attempt() {
 }
 
 #[test]
-fn nobody_there_is_no_reason_to_wait_for_longer_than_a_look() {
+fn a_call_without_subscriptions_is_live_once_accepted() {
     let config = Config::new("moqt://relay.example", "room", "alice");
     let mut harness = CallHarness::with(config, 1);
     harness.feed(publish(MIC, "audio"));
     harness.feed(Input::Connect);
     harness.accept();
-    assert_eq!(harness.call.state(), StateName::Live, "nobody is listened to");
+    assert_eq!(
+        harness.call.state(),
+        StateName::Live,
+        "a call without subscriptions waits for no track"
+    );
 }
 
 #[test]
-fn a_call_is_not_live_before_the_relay_looks_out_for_whom_we_listen_to() {
+fn a_live_call_has_its_namespace_subscriptions_accepted() {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     harness.feed(subscribe(BOB, "bob", "audio")).feed(Input::Connect);
     let session = harness.last_dial();
     harness.feed(Input::Connected { session });
     harness.advance_alive(SECOND);
     assert_eq!(harness.call.state(), StateName::Joining);
-    let namespace_subscription = harness.namespace_subscription().expect("asked");
+    let namespace_subscription = harness.namespace_subscription().expect("the call requested it");
     harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
     harness.advance_alive(MS * 300);
     assert_eq!(harness.call.state(), StateName::Live);
@@ -278,5 +289,5 @@ fn a_call_is_not_live_before_the_relay_looks_out_for_whom_we_listen_to() {
     let session = harness.last_dial();
     harness.feed(Input::Connected { session });
     harness.advance_alive(SECOND * 5);
-    assert_eq!(harness.call.state(), StateName::Connecting, "nor ever on that session");
+    assert_eq!(harness.call.state(), StateName::Connecting, "the session is abandoned");
 }

@@ -1,4 +1,4 @@
-//! R3, R6, R8, R9, R14, R18: how a call is lost and found again.
+//! R3, R6, R8, R9, R14, R18: how a call loses its session and recovers.
 
 use crate::common::{CallHarness, MIC, MS, publish};
 
@@ -13,21 +13,22 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_closed_session_is_redialled_at_once_and_published_under_the_next_epoch() {
+fn a_closed_session_is_redialled_immediately_under_the_next_epoch() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.out.clear();
     harness.lose(session);
     assert_eq!(harness.call.state(), StateName::Recovering);
     let dials = harness.dials();
     assert_eq!(dials.len(), 1);
-    assert_eq!(dials[0].at, harness.now, "without delay");
+    assert_eq!(dials[0].at, harness.now, "the dial is made without a delay");
     harness.feed(Input::Connected { session: dials[0].session });
-    let (on, epoch) = harness.namespace().expect("published again");
+    let (on, epoch) = harness.namespace().expect("the namespace was announced again");
     assert_eq!((on, epoch), (dials[0].session, 2), "the first session had epoch 1");
 }
 
+/// The report has its duration and its number of attempts.
 #[test]
-fn recovery_is_told_as_one_incident_with_its_duration_and_attempts() {
+fn a_recovery_is_reported_as_one_incident() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
     harness.advance_alive(SECOND);
     harness.out.clear();
@@ -48,17 +49,21 @@ fn recovery_is_told_as_one_incident_with_its_duration_and_attempts() {
         })
         .collect();
     assert_eq!(recovered, [(took, 2)]);
-    assert!(took >= MS * 3_800 && took <= MS * 4_001, "3 s for the first, then a pause: {took:?}");
+    assert!(
+        took >= MS * 3_800 && took <= MS * 4_001,
+        "the first attempt takes 3 s, then comes a pause: {took:?}"
+    );
 }
 
+/// The call does not close a silent session while it dials another one.
 #[test]
-fn a_silent_path_is_lost_without_being_closed_and_wins_if_it_speaks_first() {
+fn a_silent_session_that_answers_first_wins_the_race() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.out.clear();
     harness.pass_silent(MS * 700);
     assert_eq!(harness.call.state(), StateName::Suspect);
-    assert!(harness.closed_sessions().is_empty(), "the old session may still come back");
+    assert!(harness.closed_sessions().is_empty(), "the old session may still answer");
     let dial = harness.last_dial();
     harness.feed(Input::PathReport {
         session,
@@ -69,12 +74,12 @@ fn a_silent_path_is_lost_without_being_closed_and_wins_if_it_speaks_first() {
     assert_eq!(harness.call.state(), StateName::Live);
     assert_eq!(harness.closed_sessions(), [dial], "the race is over");
     assert!(harness.events().iter().any(|e| matches!(e, Event::Recovered { attempts: 0, .. })));
-    assert!(harness.subscription().is_none(), "nothing had been lost on the old session");
+    assert!(harness.subscription().is_none(), "the old session lost no subscription");
     assert_eq!(harness.send().sent().len(), 1);
 }
 
 #[test]
-fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_back() {
+fn requests_made_during_silence_are_sent_when_it_ends() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.pass_silent(MS * 400);
@@ -87,18 +92,18 @@ fn what_was_asked_for_while_the_path_was_silent_is_asked_of_it_when_it_comes_bac
         acknowledged: u64::MAX,
         rtt_micros: 10_000,
     });
-    let asked = harness.drain(|o| match o {
+    let requests = harness.drain(|o| match o {
         Output::PublishTrack { name, .. } => Some(name.clone()),
         Output::SendEndOfTrack { .. } => Some("end".into()),
         _ => None,
     });
-    let mut asked: Vec<String> = asked.into_iter().map(|(_, what)| what).collect();
-    asked.sort();
-    assert_eq!(asked, ["end", "screen"]);
+    let mut requests: Vec<String> = requests.into_iter().map(|(_, what)| what).collect();
+    requests.sort();
+    assert_eq!(requests, ["end", "screen"]);
 }
 
 #[test]
-fn a_silent_path_is_not_fed() {
+fn no_frames_are_sent_on_a_silent_path() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     assert_eq!(harness.send().sent().len(), 1);
@@ -108,6 +113,7 @@ fn a_silent_path_is_not_fed() {
     assert_eq!((counters.accepted, counters.sent, counters.kept_back), (3, 1, 2));
 }
 
+/// The dials that lost the race are closed, too.
 #[test]
 fn the_old_session_is_closed_when_another_wins() {
     let (mut harness, old) = CallHarness::live(RetryPolicy::interactive(), 1);
@@ -116,7 +122,7 @@ fn the_old_session_is_closed_when_another_wins() {
     harness.pass_silent(MS * 400);
     harness.advance(SECOND);
     let dials = harness.dials();
-    assert!(dials.len() >= 2, "attempts race");
+    assert!(dials.len() >= 2, "two attempts race");
     harness.feed(Input::Connected { session: dials[0].session });
     let mut closed = harness.closed_sessions();
     closed.sort();
@@ -129,7 +135,7 @@ fn the_old_session_is_closed_when_another_wins() {
 #[test]
 fn an_outdated_identifier_changes_nothing() {
     let (mut harness, old) = CallHarness::live(RetryPolicy::interactive(), 1);
-    let (subscription, _) = harness.subscription().expect("subscribed to bob");
+    let (subscription, _) = harness.subscription().expect("bob's track is subscribed to");
     harness.lose(old);
     let current = harness.accept();
     let before = format!("{:?}", harness.call);
@@ -161,16 +167,17 @@ fn an_outdated_identifier_changes_nothing() {
         },
         Input::Connect,
     ] {
-        let told = format!("{stale:?}");
+        let name = format!("{stale:?}");
         harness.out.clear();
         harness.feed(stale);
-        assert!(harness.out.is_empty(), "{told} brought {:?}", harness.out);
-        assert_eq!(format!("{:?}", harness.call), before, "{told}");
+        assert!(harness.out.is_empty(), "{name} emitted {:?}", harness.out);
+        assert_eq!(format!("{:?}", harness.call), before, "{name} changed the state");
     }
 }
 
+/// A relay that drops each new session uses the budget up.
 #[test]
-fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
+fn only_stable_uptime_restores_the_retry_budget() {
     let (mut harness, mut session) = CallHarness::live(RetryPolicy::strict(), 1);
     harness.advance_alive(SECOND * 11);
     harness.dials();
@@ -187,7 +194,7 @@ fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
         session = dial.session;
         harness.advance_alive(SECOND * 2);
     }
-    assert_eq!(pauses.len(), 5, "five attempts, although each of them connected");
+    assert_eq!(pauses.len(), 5, "the call makes five attempts, although each one connects");
     assert_eq!(pauses[0], Duration::ZERO);
     for (pause, bound) in pauses[1..].iter().zip([1, 2, 4, 8]) {
         assert!(*pause >= SECOND * bound * 8 / 10 && *pause <= SECOND * bound, "{pauses:?}");
@@ -199,11 +206,11 @@ fn connect_then_drop_uses_up_the_budget_and_only_stable_uptime_gives_it_back() {
     let session = harness.accept();
     harness.advance_alive(SECOND * 11).out.clear();
     harness.lose(session);
-    assert_eq!(harness.dials()[0].at, harness.now, "a stable call has its whole budget");
+    assert_eq!(harness.dials()[0].at, harness.now, "a stable call has its whole retry budget");
 }
 
 #[test]
-fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
+fn a_session_that_never_accepts_is_a_failed_attempt() {
     let mut harness = CallHarness::new(RetryPolicy::strict(), 1);
     harness.feed(publish(MIC, "audio"));
     harness.feed(Input::Connect);
@@ -219,24 +226,25 @@ fn a_relay_that_answers_but_never_accepts_us_counts_as_a_failed_attempt() {
 }
 
 #[test]
-fn a_refused_namespace_is_asked_for_again_under_the_next_epoch() {
+fn a_refused_namespace_is_announced_again_under_the_next_epoch() {
     let mut harness = CallHarness::new(RetryPolicy::strict(), 1);
     harness.feed(publish(MIC, "audio"));
     harness.feed(Input::Connect);
     let session = harness.last_dial();
     harness.feed(Input::Connected { session });
-    let (_, first) = harness.namespace().expect("published");
+    let (_, first) = harness.namespace().expect("the namespace was announced");
     harness.feed(Input::NamespaceRefused { session, epoch: first });
-    assert_eq!(harness.namespace(), None, "not at once");
+    assert_eq!(harness.namespace(), None, "the request is not repeated at once");
     harness.advance(MS * 100);
-    let (_, second) = harness.namespace().expect("published again");
+    let (_, second) = harness.namespace().expect("the namespace was announced again");
     assert_eq!(second, first + 1);
     harness.feed(Input::NamespaceAccepted { session, epoch: second });
     assert_eq!(harness.call.state(), StateName::Live);
 }
 
+/// The new request is sent as soon as for a namespace that was never accepted.
 #[test]
-fn a_namespace_that_is_refused_later_is_asked_for_again_as_soon() {
+fn a_namespace_refused_while_live_is_announced_again() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.feed(Input::NamespaceRefused { session, epoch: 1 });
     harness.advance_alive(MS * 100);
@@ -244,7 +252,7 @@ fn a_namespace_that_is_refused_later_is_asked_for_again_as_soon() {
 }
 
 #[test]
-fn a_final_answer_ends_the_call_at_once() {
+fn a_final_cause_ends_the_call_at_once() {
     for (kind, code) in [
         (CauseKind::CertificateUntrusted, ErrorCode::TlsUntrusted),
         (CauseKind::VersionMismatch, ErrorCode::SetupRejected),
@@ -260,7 +268,7 @@ fn a_final_answer_ends_the_call_at_once() {
         harness.dials();
         harness.feed(Input::SessionClosed { session, cause: Cause::new(kind) });
         assert_eq!(harness.error().code, code);
-        assert!(harness.dials().is_empty(), "no attempt after a final answer");
+        assert!(harness.dials().is_empty(), "no attempt follows a final cause");
     }
 }
 
@@ -280,20 +288,22 @@ fn relays_are_tried_in_turn() {
     assert_eq!(relays, ["one", "two", "one", "two", "one"]);
 }
 
+/// It is the attempt that was planned next.
 #[test]
-fn reconnect_now_takes_the_planned_attempt_and_asking_often_makes_no_more() {
+fn repeated_reconnect_now_makes_one_attempt() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::patient(), 1);
     harness.dials();
     harness.lose(session);
-    assert!(harness.dials().is_empty(), "patient waits a second");
+    assert!(harness.dials().is_empty(), "the policy patient waits a second");
     for _ in 0..10 {
         harness.feed(Input::ReconnectNow);
     }
     assert_eq!(harness.dials().len(), 1);
 }
 
+/// The call closes its sessions, reports its end last, and emits nothing afterwards.
 #[test]
-fn close_is_clean_in_every_state_and_final() {
+fn close_ends_the_call_in_every_state() {
     let idle = CallHarness::new(RetryPolicy::interactive(), 1);
     let mut connecting = CallHarness::new(RetryPolicy::interactive(), 1);
     connecting.feed(Input::Connect);
@@ -324,12 +334,13 @@ fn close_is_clean_in_every_state_and_final() {
         assert_eq!(harness.call.deadline(), None);
         harness.out.clear();
         harness.feed(Input::Connect).feed(Input::ReconnectNow).feed(Input::Close).send();
-        assert!(harness.out.is_empty(), "nothing after the end: {:?}", harness.out);
+        assert!(harness.out.is_empty(), "an ended call emits nothing: {:?}", harness.out);
     }
 }
 
+/// One input may change the state twice.
 #[test]
-fn every_state_is_announced_in_order_even_when_one_input_passes_through_two() {
+fn every_state_change_is_reported_in_order() {
     let (mut harness, session) =
         CallHarness::live(RetryPolicy { attempts: 1, ..RetryPolicy::strict() }, 1);
     harness.advance_alive(SECOND);
@@ -347,17 +358,17 @@ fn every_state_is_announced_in_order_even_when_one_input_passes_through_two() {
 }
 
 #[test]
-fn time_never_runs_back() {
+fn a_tick_from_the_past_does_not_move_time_back() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
     harness.advance_alive(SECOND * 5);
     harness.call.handle(holdline_core::Timestamp::ZERO, Input::Tick);
-    assert!(harness.call.deadline().expect("live").at > harness.now);
+    assert!(harness.call.deadline().expect("a live call has a deadline").at > harness.now);
     harness.lose(session);
     harness.accept();
 }
 
 #[test]
-fn one_seed_and_one_script_give_the_same_outputs() {
+fn the_same_seed_and_inputs_give_the_same_outputs() {
     let run = |seed| {
         let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), seed);
         harness.lose(session);
@@ -368,8 +379,8 @@ fn one_seed_and_one_script_give_the_same_outputs() {
     assert_ne!(run(9), run(10));
 }
 
-/// A call whose two attempts that may race are both in flight.
-fn crowded() -> (CallHarness, Vec<SessionId>) {
+/// A recovering call whose two racing attempts are both in flight, as many as its policy allows.
+fn with_two_attempts() -> (CallHarness, Vec<SessionId>) {
     let mut policy = RetryPolicy::interactive();
     (policy.racing, policy.initial, policy.max, policy.jitter_percent) = (2, MS * 100, MS * 100, 0);
     let (mut harness, session) = CallHarness::live(policy, 1);
@@ -382,21 +393,25 @@ fn crowded() -> (CallHarness, Vec<SessionId>) {
 }
 
 #[test]
-fn an_attempt_has_its_whole_time_even_when_others_wait_for_it() {
-    let (mut harness, dials) = crowded();
+fn an_attempt_keeps_its_whole_timeout_while_others_wait() {
+    let (mut harness, dials) = with_two_attempts();
     assert_eq!(dials.len(), 2);
-    assert!(harness.closed_sessions().is_empty(), "nobody is given up to make room");
+    assert!(harness.closed_sessions().is_empty(), "no attempt is abandoned for the next one");
     harness.feed(Input::DialFailed { session: dials[1], cause: Cause::new(CauseKind::Reset) });
-    assert_eq!(harness.dials().len(), 1, "the one that waited goes at once");
+    assert_eq!(harness.dials().len(), 1, "the waiting attempt begins at once");
     let since = harness.now;
     let next = harness.next_dial();
-    assert_eq!(next.at - since, SECOND * 2, "when the first one's 3 s are over");
+    assert_eq!(
+        next.at - since,
+        SECOND * 2,
+        "the next attempt begins when the first one's 3 s are over"
+    );
     assert_eq!(harness.closed_sessions(), [dials[0]]);
 }
 
 #[test]
-fn a_final_answer_makes_no_room_for_another_attempt() {
-    let (mut harness, dials) = crowded();
+fn a_final_cause_starts_no_waiting_attempt() {
+    let (mut harness, dials) = with_two_attempts();
     let cause = Cause::new(CauseKind::CertificateUntrusted);
     harness.feed(Input::DialFailed { session: dials[1], cause });
     assert_eq!(harness.error().code, ErrorCode::TlsUntrusted);
@@ -405,16 +420,17 @@ fn a_final_answer_makes_no_room_for_another_attempt() {
 }
 
 #[test]
-fn a_tick_that_comes_after_the_window_makes_no_attempt() {
-    let (mut harness, _) = crowded();
+fn a_tick_after_the_window_makes_no_attempt() {
+    let (mut harness, _) = with_two_attempts();
     harness.now = harness.now + SECOND * 60;
     harness.feed(Input::Tick);
     assert_eq!(harness.error().code, ErrorCode::RecoveryExhausted);
     assert!(harness.dials().is_empty());
 }
 
+/// A flapping relay has used up all attempts, although each one connected.
 #[test]
-fn a_call_whose_attempts_are_used_up_by_flapping_fails_at_once_when_it_drops_again() {
+fn a_drop_after_the_last_attempt_fails_the_call() {
     let (mut harness, mut session) = CallHarness::live(RetryPolicy::strict(), 1);
     for _ in 0..RetryPolicy::strict().attempts {
         harness.dials();
@@ -428,17 +444,18 @@ fn a_call_whose_attempts_are_used_up_by_flapping_fails_at_once_when_it_drops_aga
 }
 
 #[test]
-fn no_attempt_is_made_at_the_very_end_of_the_window() {
-    // Two dials of 3 s each, again and again: the tenth pair is over when the window is.
-    let (mut harness, _) = crowded();
+fn no_attempt_begins_at_the_very_end_of_the_window() {
+    // Two dials of 3 s each race again and again. The tenth pair ends with the window.
+    let (mut harness, _) = with_two_attempts();
     harness.advance(SECOND * 60);
     assert_eq!(harness.error().after, SECOND * 30);
-    let last = harness.dials().pop().expect("some").at;
-    assert!(harness.now - last > SECOND * 32, "the last began 3 s before the end");
+    let last = harness.dials().pop().expect("a dial was made").at;
+    assert!(harness.now - last > SECOND * 32, "the last attempt began 3 s before the end");
 }
 
+/// The call does not wait for a pause that leaves no time for an attempt.
 #[test]
-fn a_pause_that_would_end_with_the_window_is_not_waited_for() {
+fn a_pause_as_long_as_the_window_ends_the_call() {
     let mut policy = RetryPolicy::strict();
     (policy.initial, policy.max, policy.window, policy.jitter_percent) =
         (SECOND, SECOND, SECOND, 0);

@@ -1,4 +1,4 @@
-//! R18: a session that is to be replaced although nothing is wrong with it.
+//! R18: the replacement of a session that still works.
 
 use crate::common::{CallHarness, MS};
 use holdline_core::config::RetryPolicy;
@@ -9,7 +9,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one() {
+fn reconnect_now_connects_a_new_session_before_closing_the_old() {
     let (mut harness, old) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.feed(Input::ReconnectNow);
@@ -20,13 +20,17 @@ fn reconnect_now_on_a_live_call_makes_a_new_session_before_it_closes_the_old_one
         acknowledged: u64::MAX,
         rtt_micros: 1,
     });
-    assert_eq!(harness.call.state(), StateName::Recovering, "the application wants a new one");
+    assert_eq!(
+        harness.call.state(),
+        StateName::Recovering,
+        "the application requested a new session"
+    );
     harness.accept();
     assert_eq!(harness.closed_sessions(), [old]);
 }
 
 #[test]
-fn what_is_said_while_a_session_is_being_replaced_goes_out_on_it_as_long_as_it_is_alive() {
+fn frames_are_sent_on_the_old_session_while_it_lives() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.feed(Input::ReconnectNow);
@@ -34,36 +38,40 @@ fn what_is_said_while_a_session_is_being_replaced_goes_out_on_it_as_long_as_it_i
     assert_eq!(harness.send().sent().len(), 1);
     harness.pass_silent(SECOND * 2);
     assert_eq!(harness.call.state(), StateName::Recovering);
-    assert_eq!(harness.send().sent().len(), 0, "a silent path is not fed");
+    assert_eq!(harness.send().sent().len(), 0, "no frames are sent on a silent path");
 }
 
 #[test]
-fn nothing_of_a_session_that_was_closed_while_it_was_being_replaced_is_heard_any_more() {
+fn objects_of_a_session_closed_during_replacement_are_not_delivered() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.feed(Input::ReconnectNow);
     harness.object(subscription, 7, 0);
-    assert_eq!(harness.delivered().len(), 1, "it is heard for as long as it lives");
+    assert_eq!(
+        harness.delivered().len(),
+        1,
+        "objects of the old session are delivered while it is connected"
+    );
     harness.lose(session);
     harness.object(subscription, 7, 1);
     assert!(harness.delivered().is_empty());
 }
 
 #[test]
-fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_alive() {
+fn a_failed_replacement_keeps_the_old_session_if_it_lives() {
     for (alive, for_seconds) in [(true, 30), (false, 30), (false, 28)] {
         let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
         harness.feed(Input::Connect);
         let session = harness.accept();
         harness.feed(Input::ReconnectNow);
-        // As long as the window, and nobody answers.
+        // The whole window passes, and no relay answers.
         if alive {
             harness.advance_alive(SECOND * 30);
             assert_eq!(harness.call.state(), StateName::Live);
             assert!(!harness.closed_sessions().contains(&session));
             harness.out.clear();
             harness.lose(session);
-            assert!(!harness.dials().is_empty(), "there was a session all the time");
+            assert!(!harness.dials().is_empty(), "the lost session was the call's session");
         } else {
             harness.advance_alive(SECOND * (30 - for_seconds));
             harness.pass_silent(SECOND * for_seconds);
@@ -72,8 +80,10 @@ fn a_session_that_was_to_be_replaced_is_kept_if_no_other_can_be_had_and_it_is_al
     }
 }
 
+/// The window ends after 400 ms without an acknowledgement. That is silence at an RTT of 10 ms, but
+/// not at 200 ms.
 #[test]
-fn a_session_that_was_to_be_replaced_counts_as_alive_as_long_as_its_round_trip_can_explain() {
+fn a_long_round_trip_explains_silence_of_the_old_session() {
     for (rtt_micros, state) in [(200_000, StateName::Live), (10_000, StateName::Failed)] {
         let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
         harness.feed(Input::Connect);
@@ -89,6 +99,6 @@ fn a_session_that_was_to_be_replaced_counts_as_alive_as_long_as_its_round_trip_c
             report(&mut harness);
         }
         harness.advance(MS * 100);
-        assert_eq!(harness.call.state(), state, "{rtt_micros}");
+        assert_eq!(harness.call.state(), state, "RTT {rtt_micros} µs");
     }
 }

@@ -1,4 +1,4 @@
-//! R2, R9, R10: a silent path is suspected, moved and raced before anybody is told.
+//! R2, R9, R10: a silent path is suspected, migrated and raced before the user is told.
 
 use crate::common::{CallHarness, MS};
 use holdline_core::config::RetryPolicy;
@@ -32,8 +32,9 @@ fn suspected() -> (CallHarness, SessionId) {
     (harness, session)
 }
 
+/// The dial begins 250 ms after the migration.
 #[test]
-fn the_path_moves_at_once_and_a_fresh_dial_joins_the_race_a_quarter_of_a_second_later() {
+fn a_silent_path_migrates_at_once_then_a_dial_races() {
     let (mut harness, _) = suspected();
     let since = harness.now;
     assert_eq!(harness.call.state(), StateName::Suspect);
@@ -43,8 +44,9 @@ fn the_path_moves_at_once_and_a_fresh_dial_joins_the_race_a_quarter_of_a_second_
     assert_eq!(harness.dials()[0].at, since + MS * 250);
 }
 
+/// The interval is twice the RTT, and at least 500 ms.
 #[test]
-fn a_silent_path_moves_again_but_no_more_often_than_twice_its_round_trip_or_500_ms() {
+fn migrations_of_a_silent_path_keep_a_minimum_interval() {
     let (mut harness, session) = suspected();
     let first = migrations(&mut harness)[0];
     harness.pass_silent(SECOND * 2);
@@ -53,16 +55,20 @@ fn a_silent_path_moves_again_but_no_more_often_than_twice_its_round_trip_or_500_
     harness.feed(Input::PathReport { session, received: 0, acknowledged: 0, rtt_micros: 600_000 });
     harness.advance(SECOND * 3);
     let then: Vec<Duration> = migrations(&mut harness).into_iter().map(|at| at - first).collect();
-    assert_eq!(then, [3_200, 4_400].map(|ms| MS * ms), "1.2 s apart at a round trip of 600 ms");
+    assert_eq!(
+        then,
+        [3_200, 4_400].map(|ms| MS * ms),
+        "the migrations are 1.2 s apart at an RTT of 600 ms"
+    );
 }
 
 #[test]
-fn recovery_races_inside_the_grace_and_the_user_is_told_only_after_it() {
+fn recovery_races_during_the_grace_before_it_is_reported() {
     let (mut harness, _) = suspected();
     let since = harness.now;
     harness.pass_silent(MS * 2_999);
     assert_eq!(harness.call.state(), StateName::Suspect);
-    assert!(harness.dials().len() > 3, "the race did not wait");
+    assert!(harness.dials().len() > 3, "the race did not wait for the grace");
     harness.pass_silent(MS);
     assert_eq!((harness.call.state(), harness.now - since), (StateName::Recovering, SECOND * 3));
     assert_eq!(
@@ -72,11 +78,11 @@ fn recovery_races_inside_the_grace_and_the_user_is_told_only_after_it() {
 }
 
 #[test]
-fn a_call_that_recovers_within_the_grace_was_never_recovering() {
+fn a_call_that_recovers_within_the_grace_is_never_recovering() {
     let (mut harness, _) = suspected();
     harness.pass_silent(SECOND);
     harness.accept();
-    let seen: Vec<StateName> = harness
+    let states: Vec<StateName> = harness
         .events()
         .iter()
         .filter_map(|event| match event {
@@ -84,24 +90,26 @@ fn a_call_that_recovers_within_the_grace_was_never_recovering() {
             _ => None,
         })
         .collect();
-    assert_eq!(seen, [StateName::Suspect, StateName::Joining, StateName::Live]);
+    assert_eq!(states, [StateName::Suspect, StateName::Joining, StateName::Live]);
 }
 
+/// The recovery is reported at once, too. A final cause ends the call instead.
 #[test]
-fn a_suspected_session_that_is_closed_is_told_and_redialled_at_once() {
+fn a_suspected_session_that_closes_is_redialled_at_once() {
     let (mut harness, session) = suspected();
     harness.feed(Input::SessionClosed { session, cause: Cause::new(CauseKind::Reset) });
     assert_eq!(harness.call.state(), StateName::Recovering);
-    assert_eq!(harness.dials()[0].at, harness.now, "no head start for a path that is gone");
+    assert_eq!(harness.dials()[0].at, harness.now, "a closed path gets no head start");
 
     let (mut harness, session) = suspected();
     harness.feed(Input::SessionClosed { session, cause: Cause::new(CauseKind::Unauthorized) });
     assert_eq!(harness.error().code, ErrorCode::AuthRejected);
-    assert!(harness.dials().is_empty(), "no attempt after a final answer");
+    assert!(harness.dials().is_empty(), "no attempt follows a final cause");
 }
 
+/// Its incident has a cause of its own.
 #[test]
-fn one_way_silence_is_seen_told_apart_and_only_over_when_both_ways_go() {
+fn one_way_silence_is_suspected_until_both_directions_progress() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     harness.out.clear();
@@ -118,16 +126,16 @@ fn one_way_silence_is_seen_told_apart_and_only_over_when_both_ways_go() {
     });
     assert_eq!(cause, Some(CauseKind::Unacknowledged));
     report(&mut harness, session, received + 1, start);
-    assert_eq!(harness.call.state(), StateName::Suspect, "still one way only");
+    assert_eq!(harness.call.state(), StateName::Suspect, "only one direction makes progress");
     report(&mut harness, session, received + 1, start + 1);
     assert_eq!(harness.call.state(), StateName::Live);
     assert!(migrations(&mut harness).len() == 1);
     harness.advance_alive(SECOND * 2);
-    assert!(migrations(&mut harness).is_empty(), "a path that is back stays where it is");
+    assert!(migrations(&mut harness).is_empty(), "a path that answers again does not migrate");
 }
 
 #[test]
-fn a_network_change_moves_a_live_session_at_once_and_is_rate_limited() {
+fn network_changes_migrate_a_live_session_at_a_limited_rate() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.advance_alive(SECOND);
     let first = harness.now;
@@ -136,14 +144,14 @@ fn a_network_change_moves_a_live_session_at_once_and_is_rate_limited() {
     }
     assert_eq!(migrations(&mut harness), [first]);
     harness.advance_alive(SECOND * 3);
-    assert_eq!(migrations(&mut harness), [first + MS * 500], "the last change is not forgotten");
+    assert_eq!(migrations(&mut harness), [first + MS * 500], "the last change is acted upon later");
     assert_eq!(harness.call.state(), StateName::Live);
     assert_eq!(harness.call.stats().telemetry.migrations, 2);
     assert_eq!(harness.call.stats().telemetry.incidents, 0);
 }
 
 #[test]
-fn a_network_change_while_recovering_takes_the_planned_attempt() {
+fn a_network_change_in_recovery_makes_the_planned_attempt() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::patient(), 1);
     harness.lose(session);
     harness.dials();
@@ -151,8 +159,9 @@ fn a_network_change_while_recovering_takes_the_planned_attempt() {
     assert_eq!(harness.dials().len(), 1);
 }
 
+/// The call closes the old session, too.
 #[test]
-fn a_lasting_silence_ends_the_call_within_the_window_and_closes_the_old_session_too() {
+fn lasting_silence_ends_the_call_within_the_window() {
     let (mut harness, session) = suspected();
     let since = harness.now;
     harness.pass_silent(SECOND * 60);
@@ -162,10 +171,12 @@ fn a_lasting_silence_ends_the_call_within_the_window_and_closes_the_old_session_
     assert!(harness.closed_sessions().contains(&session));
 }
 
+/// Its end is not reported as an interruption.
 #[test]
-fn a_track_that_ends_on_a_silent_session_is_no_news_and_is_asked_for_again_when_it_speaks() {
+fn a_track_ended_during_silence_is_requested_after_it() {
     let (mut harness, session) = suspected();
-    let (subscription, _) = harness.asked_for.clone().expect("subscribed before");
+    let (subscription, _) =
+        harness.last_subscription.clone().expect("a subscription was requested before");
     harness.feed(Input::SubscriptionEnded { subscription });
     assert!(!harness.events().iter().any(|e| matches!(e, Event::TrackInterrupted { .. })));
     report(&mut harness, session, u64::MAX, u64::MAX);
@@ -175,7 +186,7 @@ fn a_track_that_ends_on_a_silent_session_is_no_news_and_is_asked_for_again_when_
 }
 
 #[test]
-fn the_end_of_another_session_does_not_take_a_silent_one_away() {
+fn the_end_of_an_unknown_session_keeps_the_silent_one() {
     let (mut harness, session) = suspected();
     harness.pass_silent(SECOND * 3);
     assert_eq!(harness.call.state(), StateName::Recovering);

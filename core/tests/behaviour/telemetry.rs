@@ -1,4 +1,4 @@
-//! R26, R27: what a call tells while it lives, and what it has counted.
+//! R26, R27: the events that a call reports, and what it counts.
 
 use crate::common::{BOB, CallHarness, MIC, MS};
 use holdline_core::config::RetryPolicy;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn names(harness: &mut CallHarness) -> Vec<String> {
+/// The names of the events, in their order.
+fn event_names(harness: &mut CallHarness) -> Vec<String> {
     let events = harness.events();
     let name =
         |event: &Event| format!("{event:?}").split(' ').next().unwrap_or_default().to_owned();
@@ -15,14 +16,14 @@ fn names(harness: &mut CallHarness) -> Vec<String> {
 }
 
 #[test]
-fn the_stream_tells_a_recovery_in_order() {
+fn events_report_a_recovery_in_order() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
     harness.advance_alive(SECOND);
     harness.events();
     harness.lose(session);
     harness.accept();
     assert_eq!(
-        names(&mut harness),
+        event_names(&mut harness),
         [
             "IncidentStarted",
             "StateChanged",
@@ -37,12 +38,12 @@ fn the_stream_tells_a_recovery_in_order() {
 }
 
 #[test]
-fn attempts_are_told_as_k_of_n() {
+fn attempts_are_reported_as_k_of_n() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
     harness.advance_alive(SECOND);
     harness.lose(session);
     harness.advance(SECOND * 40);
-    let told: Vec<(u32, u32)> = harness
+    let reported: Vec<(u32, u32)> = harness
         .events()
         .iter()
         .filter_map(|event| match event {
@@ -50,11 +51,12 @@ fn attempts_are_told_as_k_of_n() {
             _ => None,
         })
         .collect();
-    assert_eq!(told, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
+    assert_eq!(reported, [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]);
 }
 
+/// Consecutive disconnects are counted until the call has been up for long enough.
 #[test]
-fn recoveries_are_counted_and_timed_and_consecutive_ones_until_uptime_is_stable() {
+fn recoveries_are_counted_and_timed() {
     let (mut harness, mut session) = CallHarness::live(RetryPolicy::interactive(), 1);
     for (round, took) in [200, 700].into_iter().enumerate() {
         harness.advance_alive(SECOND);
@@ -76,13 +78,13 @@ fn recoveries_are_counted_and_timed_and_consecutive_ones_until_uptime_is_stable(
     harness.lose(session);
     harness.advance(SECOND * 40);
     assert_eq!(harness.call.telemetry().success_percent(), Some(66));
-    let stats = &harness.call.summary().expect("over").stats;
+    let stats = &harness.call.summary().expect("the call is over").stats;
     assert_eq!(stats.telemetry.incidents_failed, 1);
     assert_eq!(stats.state, StateName::Failed);
 }
 
 #[test]
-fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
+fn frames_are_counted_by_track_and_subscription_latency_is_measured() {
     let (mut harness, _) = CallHarness::joining(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.advance_alive(MS * 30);
@@ -92,14 +94,15 @@ fn frames_are_counted_by_track_and_the_latency_of_a_subscription_is_known() {
     harness.feed(Input::Finish { track: MIC });
     harness.send();
     let stats = harness.call.stats();
-    let heard = stats.subscribed.iter().find(|track| track.track == BOB).expect("listed").counters;
-    assert_eq!((heard.received, heard.delivered, heard.repeated), (3, 2, 1));
-    let said = stats.published[0].counters;
-    assert_eq!((said.accepted, said.sent, said.dropped_finished), (3, 2, 1));
+    let bob = stats.subscribed.iter().find(|track| track.track == BOB);
+    let received = bob.expect("the track is listed").counters;
+    assert_eq!((received.received, received.delivered, received.repeated), (3, 2, 1));
+    let published = stats.published[0].counters;
+    assert_eq!((published.accepted, published.sent, published.dropped_finished), (3, 2, 1));
 }
 
 #[test]
-fn the_record_names_the_call_and_when_it_was_initiated() {
+fn the_call_record_has_its_identifier_and_start_time() {
     let id = |call_id: &str| {
         let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
         (config.call_id, config.initiated_at) = (call_id.into(), 1_800_000_000_000);

@@ -1,6 +1,6 @@
-//! R1, R4, R17: the lives of publications and subscriptions, apart from the session's.
+//! R1, R4, R17: publications and subscriptions, which begin and end apart from the session.
 
-use crate::common::{BOB, BOBS, CallHarness, MIC, MS, publish, subscribe};
+use crate::common::{BOB, BOBS_INCARNATION, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::config::RetryPolicy;
 use holdline_core::id::{PublicationId, SubscriptionId, TrackId};
 use holdline_core::media::{FrameNumber, Location, Retention, Track};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn what_is_asked_for_before_there_is_a_session_is_carried_out_once_there_is_one() {
+fn requests_made_before_a_session_are_sent_once_it_exists() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let published = harness.drain(|o| match o {
         Output::PublishTrack { name, .. } => Some(name.clone()),
@@ -22,7 +22,7 @@ fn what_is_asked_for_before_there_is_a_session_is_carried_out_once_there_is_one(
 }
 
 #[test]
-fn live_speech_goes_before_everything_else_and_nothing_else_does() {
+fn only_live_speech_is_expedited() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     harness.out.clear();
     let budget = Duration::from_millis(300);
@@ -48,15 +48,15 @@ fn live_speech_goes_before_everything_else_and_nothing_else_does() {
 }
 
 #[test]
-fn a_track_that_ends_while_the_session_is_healthy_is_asked_for_again_without_reconnecting() {
+fn a_track_that_ends_is_requested_again_on_its_session() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (first, _) = harness.subscription().expect("subscribed");
     harness.object(first, 1, 0).out.clear();
     harness.feed(Input::SubscriptionEnded { subscription: first });
     assert_eq!(harness.events(), [Event::TrackInterrupted { track: BOB }]);
-    assert!(harness.subscription().is_none(), "not at once");
+    assert!(harness.subscription().is_none(), "the request is not repeated at once");
     harness.advance_alive(MS * 100);
-    let (second, namespace) = harness.subscription().expect("asked for again");
+    let (second, namespace) = harness.subscription().expect("the track was requested again");
     assert_ne!(first, second);
     assert_eq!(namespace, ["room", "bob", "500"]);
     assert_eq!(harness.call.state(), StateName::Live);
@@ -64,8 +64,9 @@ fn a_track_that_ends_while_the_session_is_healthy_is_asked_for_again_without_rec
     assert_eq!(harness.call.stats().subscribed[0].counters.resubscribed, 1);
 }
 
+/// The call never abandons it. The pause grows to 2 s.
 #[test]
-fn a_track_that_is_not_found_is_retried_ever_more_slowly_and_never_given_up() {
+fn a_missing_track_is_requested_ever_more_slowly() {
     let (mut harness, _) = CallHarness::joining(RetryPolicy::interactive(), 1);
     let mut last = harness.now;
     let mut pauses = Vec::new();
@@ -84,42 +85,45 @@ fn a_track_that_is_not_found_is_retried_ever_more_slowly_and_never_given_up() {
 }
 
 #[test]
-fn a_request_that_is_not_answered_is_given_up_and_made_again() {
+fn an_unanswered_request_is_abandoned_and_repeated() {
     let (mut harness, _) = CallHarness::joining(RetryPolicy::interactive(), 1);
     let (first, _) = harness.subscription().expect("subscribed");
     harness.advance_alive(MS * 2_000);
-    let given_up = harness.drain(|o| match o {
+    let abandoned = harness.drain(|o| match o {
         Output::Unsubscribe { subscription } => Some(*subscription),
         _ => None,
     });
-    assert_eq!(given_up.len(), 1);
-    assert_eq!(given_up[0].1, first);
+    assert_eq!(abandoned.len(), 1);
+    assert_eq!(abandoned[0].1, first);
     harness.advance_alive(MS * 100);
     assert!(harness.subscription().is_some());
 }
 
 #[test]
-fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
+fn a_listener_follows_the_newest_epoch_within_its_session() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
-    let namespace_subscription = harness.watching.expect("bob is followed");
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
     let (old, _) = harness.subscription().expect("subscribed");
     harness.object(old, 1, 0).out.clear();
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 499 });
-    assert!(harness.out.is_empty(), "an older one changes nothing");
+    assert!(harness.out.is_empty(), "an older epoch changes nothing");
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
     let left = harness.drain(|o| match o {
         Output::Unsubscribe { subscription } => Some(*subscription),
         _ => None,
     });
     assert_eq!(left[0].1, old);
-    let (new, namespace) = harness.subscription().expect("subscribed anew");
+    let (new, namespace) = harness.subscription().expect("the track was subscribed to again");
     assert_eq!(namespace, ["room", "bob", "501"]);
     harness.object(old, 1, 1);
-    assert!(harness.delivered().is_empty(), "the old subscription is no more");
+    assert!(harness.delivered().is_empty(), "the old subscription delivers nothing");
     harness.object(new, 1, 1).object(new, 2, 0);
     assert_eq!(harness.delivered(), [Location::new(1, 1), Location::new(2, 0)]);
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 501 });
-    assert_eq!(harness.subscription().expect("back to what is left").1, ["room", "bob", "500"]);
+    assert_eq!(
+        harness.subscription().expect("the subscription follows the remaining epoch").1,
+        ["room", "bob", "500"]
+    );
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 500 });
     harness.out.clear();
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 499 });
@@ -128,13 +132,13 @@ fn a_listener_follows_the_newest_epoch_without_touching_its_session() {
 }
 
 #[test]
-fn an_object_is_delivered_once_however_often_it_arrives() {
+fn an_object_that_arrives_repeatedly_is_delivered_once() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (first, _) = harness.subscription().expect("subscribed");
     harness.object(first, 5, 0).object(first, 5, 1);
     harness.feed(Input::SubscriptionEnded { subscription: first });
     harness.advance_alive(MS * 100);
-    let (second, _) = harness.subscription().expect("asked for again");
+    let (second, _) = harness.subscription().expect("the track was requested again");
     harness.object(second, 5, 0).object(second, 5, 1).object(second, 5, 2);
     assert_eq!(harness.delivered(), [(5, 0), (5, 1), (5, 2)].map(|(g, o)| Location::new(g, o)));
     let counters = harness.call.stats().subscribed[0].counters;
@@ -142,7 +146,7 @@ fn an_object_is_delivered_once_however_often_it_arrives() {
 }
 
 #[test]
-fn groups_last_a_second_and_rise_over_every_session() {
+fn groups_last_a_second_and_rise_over_all_sessions() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     for _ in 0..60 {
         harness.send().advance_alive(MS * 20);
@@ -156,11 +160,15 @@ fn groups_last_a_second_and_rise_over_every_session() {
     harness.send();
     harness.accept();
     harness.send();
-    assert_eq!(harness.sent(), [Location::new(5, 0)], "what is kept back has a group of its own");
+    assert_eq!(
+        harness.sent(),
+        [Location::new(5, 0)],
+        "a frame without a session has a group of its own"
+    );
 }
 
 #[test]
-fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_groups() {
+fn a_restarted_participant_continues_above_its_former_groups() {
     let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
     config.first_epoch = 1_800_000_000_000;
     let mut harness = CallHarness::with(config, 1);
@@ -170,16 +178,17 @@ fn a_participant_that_comes_back_as_a_new_process_goes_on_above_its_former_group
     assert!(harness.sent()[0].group > 1_800_000_000_000);
 }
 
+/// Two processes that begin in the same millisecond differ, too.
 #[test]
-fn the_first_epoch_rises_with_the_clock_and_tells_processes_of_one_millisecond_apart() {
+fn first_epochs_rise_with_the_clock_and_differ_between_processes() {
     let at = holdline_core::Config::epoch_at;
     assert_eq!((at(7, 0), at(7, 999), at(8, 0)), (7_000, 7_999, 8_000));
     assert_eq!(at(7, 41_003), 7_003);
-    assert_eq!(at(u64::MAX, 5), u64::MAX, "an absurd clock is only a number");
+    assert_eq!(at(u64::MAX, 5), u64::MAX, "an absurd clock does not overflow");
 }
 
 #[test]
-fn a_publication_that_ends_on_a_healthy_session_is_offered_again() {
+fn a_publication_that_ends_is_offered_again_on_its_session() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     let offered = |harness: &mut CallHarness| {
         harness.drain(|o| match o {
@@ -198,8 +207,9 @@ fn a_publication_that_ends_on_a_healthy_session_is_offered_again() {
     assert_eq!(harness.send().sent().len(), 1);
 }
 
+/// Frames after the end are dropped and counted.
 #[test]
-fn the_end_of_a_track_is_told_again_on_a_new_session_and_frames_after_it_are_dropped() {
+fn the_end_of_a_track_is_sent_on_each_session() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     let ends = |harness: &mut CallHarness| {
         harness
@@ -220,11 +230,11 @@ fn the_end_of_a_track_is_told_again_on_a_new_session_and_frames_after_it_are_dro
 }
 
 #[test]
-fn a_finished_track_closes_its_stream_and_is_not_asked_for_again() {
+fn a_finished_track_closes_and_is_not_requested_again() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.object(subscription, 1, 0).out.clear();
-    let number = FrameNumber::new(BOBS, harness.said.len() as u64);
+    let number = FrameNumber::new(BOBS_INCARNATION, harness.sent_by_bob.len() as u64);
     harness.feed(Input::EndOfTrack { subscription, number });
     assert_eq!(harness.events(), [Event::TrackFinished { track: BOB }]);
     assert_eq!(
@@ -240,8 +250,9 @@ fn a_finished_track_closes_its_stream_and_is_not_asked_for_again() {
     assert!(harness.subscription().is_none());
 }
 
+/// The call continues.
 #[test]
-fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
+fn an_invalid_track_is_refused_with_its_reason() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let mut refused = |input| {
         harness.out.clear();
@@ -269,8 +280,9 @@ fn a_track_that_cannot_be_is_refused_with_the_reason_and_the_call_goes_on() {
     assert_eq!(harness.call.stats().published.len(), 64);
 }
 
+/// Only subscribed tracks have a stream to close.
 #[test]
-fn the_stream_of_a_refused_track_is_closed_unless_its_handle_is_in_use() {
+fn a_refused_track_closes_unless_its_handle_is_in_use() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let mut closed = |input| {
         harness.out.clear();
@@ -292,8 +304,9 @@ fn the_stream_of_a_refused_track_is_closed_unless_its_handle_is_in_use() {
     assert_eq!(closed(Input::subscribe(TrackId(9), "bob", never)), [TrackId(9)]);
 }
 
+/// A new session does not request the track again.
 #[test]
-fn an_unsubscribed_track_is_left_and_its_stream_closed() {
+fn unsubscribe_ends_the_subscription_for_good() {
     let (mut harness, session) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.out.clear();
@@ -310,7 +323,7 @@ fn an_unsubscribed_track_is_left_and_its_stream_closed() {
 }
 
 #[test]
-fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_anew() {
+fn an_ended_track_stays_in_the_summary_and_may_return() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     let (subscription, _) = harness.subscription().expect("subscribed");
     harness.object(subscription, 1, 0);
@@ -318,14 +331,14 @@ fn a_track_that_is_over_stays_in_the_summary_and_makes_room_for_the_same_one_ane
     assert_eq!(harness.call.stats().subscribed[0].counters.delivered, 2);
     for id in 100..300 {
         harness.feed(subscribe(TrackId(id), "bob", "audio"));
-        assert!(harness.subscription().is_some(), "asked for anew, {id}");
+        assert!(harness.subscription().is_some(), "track {id} was requested again");
         harness.feed(Input::Unsubscribe { track: TrackId(id) });
     }
-    assert_eq!(harness.call.stats().subscribed.len(), 64, "bounded all the same");
+    assert_eq!(harness.call.stats().subscribed.len(), 64, "the summary is bounded");
 }
 
 #[test]
-fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
+fn participants_and_their_known_namespaces_are_bounded() {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     for number in 0..300 {
         let track = TrackId(number);
@@ -340,10 +353,10 @@ fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
     assert_eq!(refused.len(), 300 - 256);
     assert!(refused[0].contains("256 participants"), "{}", refused[0]);
 
-    // A relay that tells of ever newer namespaces, and ends each watch.
+    // This relay reports ever newer namespaces, and ends each namespace subscription.
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
     for epoch in 0..10_000 {
-        let namespace_subscription = harness.watching.expect("bob is followed");
+        let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
         harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 1_000 + epoch });
         if epoch % 30 == 29 {
             harness
@@ -352,19 +365,19 @@ fn whom_a_call_listens_to_and_what_it_knows_of_them_is_bounded() {
             harness.out.clear();
         }
     }
-    let shown = format!("{:?}", harness.call);
-    assert!(shown.len() < 16 * 1024, "{} bytes", shown.len());
+    let text = format!("{:?}", harness.call);
+    assert!(text.len() < 16 * 1024, "the call has {} bytes", text.len());
 }
 
-/// A live call that is woken for nothing but its tracks.
-fn undisturbed() -> (CallHarness, SubscriptionId, PublicationId) {
+/// A live call whose deadlines concern only its tracks.
+fn with_long_intervals() -> (CallHarness, SubscriptionId, PublicationId) {
     let mut config = holdline_core::Config::new("moqt://relay.example", "room", "alice");
     (config.probe_interval, config.quality_interval) = (SECOND * 999, SECOND * 999);
     let mut harness = CallHarness::with(config, 1);
     harness.feed(publish(MIC, "audio")).feed(subscribe(BOB, "bob", "audio")).feed(Input::Connect);
     harness.accept();
     let (subscription, _) = harness.subscription().expect("subscribed");
-    let publication = offered(&mut harness).expect("offered");
+    let publication = offered(&mut harness).expect("the track is offered");
     harness.out.clear();
     (harness, subscription, publication)
 }
@@ -377,24 +390,26 @@ fn offered(harness: &mut CallHarness) -> Option<PublicationId> {
     offered.last().map(|(_, publication)| *publication)
 }
 
+/// No other deadline of the call has to wake it.
 #[test]
-fn what_was_refused_or_ended_is_asked_for_again_within_100_ms_even_if_nothing_else_happens() {
-    let (mut harness, subscription, publication) = undisturbed();
-    let namespace_subscription = harness.watching.expect("followed");
+fn ended_requests_are_repeated_within_100_ms() {
+    let (mut harness, subscription, publication) = with_long_intervals();
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
     harness.feed(Input::NamespaceSubscriptionEnded { namespace_subscription }).advance(MS * 100);
-    assert!(harness.namespace_subscription().is_some_and(|anew| anew != namespace_subscription));
+    assert!(harness.namespace_subscription().is_some_and(|new| new != namespace_subscription));
     harness.feed(Input::SubscriptionEnded { subscription }).advance(MS * 100);
     assert!(harness.subscription().is_some());
     harness.feed(Input::PublicationEnded { publication }).advance(MS * 100);
     assert!(offered(&mut harness).is_some());
 }
 
+/// They hold until the new namespace subscription had time to report them.
 #[test]
-fn what_an_earlier_watch_knew_holds_until_the_new_one_had_time_to_tell() {
-    let (mut harness, ..) = undisturbed();
-    let namespace_subscription = harness.watching.expect("followed");
+fn known_namespaces_outlast_their_subscription_by_300_ms() {
+    let (mut harness, ..) = with_long_intervals();
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
     harness.feed(Input::NamespaceSubscriptionEnded { namespace_subscription }).advance(MS * 100);
-    let namespace_subscription = harness.namespace_subscription().expect("followed again");
+    let namespace_subscription = harness.namespace_subscription().expect("bob is followed again");
     harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
     let left = |harness: &mut CallHarness| {
         harness.drain(|output| matches!(output, Output::Unsubscribe { .. }).then_some(())).len()
@@ -402,14 +417,15 @@ fn what_an_earlier_watch_knew_holds_until_the_new_one_had_time_to_tell() {
     harness.advance(MS * 299);
     assert_eq!(left(&mut harness), 0);
     harness.advance(MS);
-    assert_eq!(left(&mut harness), 1, "it is not told of: it is not there");
+    assert_eq!(left(&mut harness), 1, "a namespace that was not reported again is gone");
 }
 
 #[test]
-fn the_32_newest_namespaces_of_a_participant_are_known_and_no_more() {
+fn only_the_32_newest_namespaces_of_a_participant_are_retained() {
     let known = |epochs: u64, ended: bool| {
-        let (mut harness, ..) = undisturbed();
-        let mut namespace_subscription = harness.watching.expect("followed");
+        let (mut harness, ..) = with_long_intervals();
+        let mut namespace_subscription =
+            harness.last_namespace_subscription.expect("bob is followed");
         harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 500 });
         for epoch in 1..=epochs {
             harness.feed(Input::NamespaceAdded { namespace_subscription, epoch });
@@ -418,7 +434,8 @@ fn the_32_newest_namespaces_of_a_participant_are_known_and_no_more() {
             harness
                 .feed(Input::NamespaceSubscriptionEnded { namespace_subscription })
                 .advance(MS * 100);
-            namespace_subscription = harness.namespace_subscription().expect("followed again");
+            namespace_subscription =
+                harness.namespace_subscription().expect("bob is followed again");
         }
         for epoch in (2..=epochs).rev() {
             harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch });

@@ -1,16 +1,17 @@
-//! When two calls are the same: what they will do from here on is, whatever came before.
+//! When two calls are the same state: they will do the same from here on, whatever happened before.
 //!
-//! A call is compared by what `Debug` shows of it, without its counters, with identifiers numbered
-//! in the order in which they appear, and with times as so many steps from now.
+//! Calls are compared by their `Debug` text, without counters, with identifiers numbered in the
+//! order in which they appear, and with times as steps from now.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use holdline_core::{Supervisor, Timestamp};
 
-/// What counts, measures and reports, and decides nothing here: pauses of the small configuration do
-/// not grow. (Where the next frame goes rises for ever; what was said is not asked for here.)
-const LEFT_OUT: [&str; 22] = [
+/// Fields that count, measure or report, and decide nothing here: the pauses of the small
+/// configuration do not grow. (The next location rises for ever, and no input is a FETCH request.)
+const LEFT_OUT: [&str; 21] = [
     "config",
     "rng",
     "now",
@@ -28,27 +29,44 @@ const LEFT_OUT: [&str; 22] = [
     "history",
     "out",
     "failures",
-    "refusals",
     "pauses",
     "first_failure",
     "last_failure",
     "cause",
 ];
 
-/// What happened longer ago than this decides nothing any more: no bound of the small configuration
-/// is longer.
+/// Which of these fields were met, one bit a field. A field that was renamed in the core would come
+/// into the keys unnoticed, and the search would find fewer states that are the same.
+static MET: AtomicU32 = AtomicU32::new(0);
+
+/// The fields that no key has left out so far.
+pub(crate) fn fields_not_met() -> Vec<&'static str> {
+    let met = MET.load(Ordering::Relaxed);
+    let fields = LEFT_OUT.iter().enumerate();
+    fields.filter(|(bit, _)| met & (1 << bit) == 0).map(|(_, field)| *field).collect()
+}
+
+/// A time that is more steps ago than this decides nothing any more: no bound of the small
+/// configuration is longer.
 const LONG_AGO: i64 = 32;
 
-/// Makes keys of calls. Kept, because its buffers are.
+/// Makes the keys of calls. One value is reused for many calls, because of its buffers.
 #[derive(Default)]
 pub(crate) struct Canon {
     text: String,
     key: String,
     known: Vec<(u8, u64)>,
+    met: u32,
+}
+
+impl Drop for Canon {
+    fn drop(&mut self) {
+        MET.fetch_or(self.met, Ordering::Relaxed);
+    }
 }
 
 impl Canon {
-    /// The key of a call, at a time.
+    /// The key of `call` at the time `now`, with times counted in `step`s.
     pub(crate) fn key(&mut self, call: &Supervisor, now: Timestamp, step: Duration) -> u128 {
         self.text.clear();
         write!(self.text, "{call:?}").expect("memory");
@@ -56,33 +74,37 @@ impl Canon {
         self.known.clear();
         let text = std::mem::take(&mut self.text);
         let mut rest = text.as_str();
-        // Bytes: the texts are long, and there are millions of them.
+        // The search is over bytes, because there are millions of long texts.
         while let Some(start) = rest.bytes().position(|c| c.is_ascii_alphabetic()) {
             self.key.push_str(&rest[..start]);
             rest = &rest[start..];
             let end = rest.bytes().position(|c| !c.is_ascii_alphanumeric() && c != b'_');
             let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
             rest = after;
-            if rest.starts_with(": ") && LEFT_OUT.contains(&word) {
+            let left_out = LEFT_OUT.iter().position(|field| *field == word);
+            if let Some(bit) = left_out.filter(|_| rest.starts_with(": ")) {
+                self.met |= 1 << bit;
                 rest = after_value(&rest[2..]);
             } else if word == "unchanged" {
-                // More than three reports say no more than three.
+                // After three reports without a change, further ones decide nothing.
                 let after = after_value(&rest[2..]);
                 let value = &rest[2..rest.len() - after.len()];
                 let unchanged = value.parse::<u32>().unwrap_or(3).min(3);
                 write!(self.key, "{unchanged}").expect("memory");
                 rest = after_value(&rest[2..]);
             } else if word == "namespace" {
-                // Our own epochs rise for ever; which one it is decides nothing.
-                let name = rest[2..].find([' ', ',']).map_or(rest, |end| &rest[..end + 2]);
-                self.key.push_str(name);
+                // The epochs of the call rise for ever. What counts is how far the request got.
+                let value = &rest[2..];
+                let value = value.strip_prefix("Request { state: ").unwrap_or(value);
+                let end = value.find([' ', ',', '(']).unwrap_or(value.len());
+                self.key.push_str(&value[..end]);
                 rest = after_value(&rest[2..]);
             } else if let Some((number, after)) = wrapped(rest) {
                 rest = after;
                 match word {
                     "Timestamp" => self.time(number, now, step),
-                    // Of credentials it matters only which are the same: the one that is held is the newest.
-                    "Issue" => self.identifier(word, number),
+                    // Only the equality of two versions counts: the held one is the newest.
+                    "CredentialVersion" => self.identifier(word, number),
                     _ if word.ends_with("Id") && word != "TrackId" => self.identifier(word, number),
                     _ => write!(self.key, "{word}{number}").expect("memory"),
                 }
@@ -98,7 +120,7 @@ impl Canon {
     fn time(&mut self, micros: u64, now: Timestamp, step: Duration) {
         let step = i64::try_from(step.as_micros()).expect("a short step");
         let from_now = micros as i64 - now.as_micros() as i64;
-        // What is due between two steps is due at the next one.
+        // A deadline between two steps is due at the next one.
         let steps = from_now.div_euclid(step) + i64::from(from_now.rem_euclid(step) != 0);
         write!(self.key, "@{}", steps.max(-LONG_AGO)).expect("memory");
     }
@@ -114,14 +136,14 @@ impl Canon {
     }
 }
 
-/// `(7)` and what follows it.
+/// The number in parentheses at the start of the text, and the text after them.
 fn wrapped(text: &str) -> Option<(u64, &str)> {
     let inner = text.strip_prefix('(')?;
     let end = inner.find(')')?;
     Some((inner[..end].parse().ok()?, &inner[end + 1..]))
 }
 
-/// What follows a value, from its comma or closing brace.
+/// The text after a value, from its comma or closing brace on.
 fn after_value(text: &str) -> &str {
     let mut depth = 0_u32;
     for (index, c) in text.bytes().enumerate() {
@@ -136,8 +158,8 @@ fn after_value(text: &str) -> &str {
     ""
 }
 
-/// 128 bits: two different calls in a million have the same one with a chance of 1e-27. Eight bytes at a time are
-/// multiplied in (by the multiplier of PCG's 128-bit generator) and folded.
+/// A hash of 128 bits: among a million calls, two have the same one with a chance of 1e-27. Eight
+/// bytes at a time are multiplied in (by the multiplier of PCG's 128-bit generator) and folded.
 fn hash(bytes: &[u8]) -> u128 {
     bytes.chunks(8).fold(bytes.len() as u128, |hash, chunk| {
         let mut word = [0; 8];

@@ -1,5 +1,5 @@
-//! R14: every order of every input, from six beginnings: a breadth-first search over the real
-//! `Supervisor`, with the rules judging each step.
+//! R14: every order of every input, from six starting states: a breadth-first search over the real
+//! `Supervisor`. The rules judge each step.
 
 mod canon;
 #[path = "../behaviour/rules/mod.rs"]
@@ -15,18 +15,18 @@ use holdline_core::config::RetryPolicy;
 use holdline_core::error::CauseKind;
 use holdline_core::media::FetchEnd;
 use holdline_core::{Config, StateName, Supervisor, Timestamp};
-use rules::world::{Op, UP, World};
+use rules::judged_call::{GO_LIVE, JudgedCall, Op};
 
-/// How far time moves at once. Every bound of the configuration is a multiple of it.
+/// How far time moves in one step. Every bound of the configuration is a multiple of it.
 const STEP: Duration = Duration::from_millis(250);
-/// How many states must be seen, at least.
+/// How many states the search must see, at least.
 const STATES: usize = 1_000_000;
 const THREADS: usize = 2;
 const SHARDS: usize = 64;
 
-/// What may happen next, in any state.
+/// The operations that are tried in each state.
 const OPS: [Op; 34] = [
-    Op::Pass(250),
+    Op::Advance(250),
     Op::Connected(0),
     Op::Connected(1),
     Op::DialFailed(0, CauseKind::TimedOut),
@@ -62,7 +62,8 @@ const OPS: [Op; 34] = [
     Op::Close,
 ];
 
-/// And if relays want to be shown credentials: for ever, for longer than a dial may take, for less.
+/// The operations of calls with credentials. A credential is valid for ever, for longer than a dial
+/// may take, or for less.
 const CREDENTIALS: [Op; 5] = [
     Op::Credential(0, 0),
     Op::Credential(0, 1_500),
@@ -71,7 +72,8 @@ const CREDENTIALS: [Op; 5] = [
     Op::DialRefused(0),
 ];
 
-/// What concerns what was minted lately, and may be there no more: then it must change nothing.
+/// Operations on recently minted identifiers. If an identifier is outdated, its input must change
+/// nothing.
 const OUTDATED: [fn(u8) -> Op; 8] = [
     Op::Connected,
     |which| Op::DialFailed(which, CauseKind::Unauthorized),
@@ -83,12 +85,12 @@ const OUTDATED: [fn(u8) -> Op; 8] = [
     |which| Op::Object(which, 1, 5),
 ];
 
-/// A call that connects, with a configuration in which everything is short.
-fn small(relays: usize) -> World {
+/// A call that connects, with a configuration whose bounds are all short.
+fn small(relays: usize) -> JudgedCall {
     small_with(relays, false)
 }
 
-fn small_with(relays: usize, credentials: bool) -> World {
+fn small_with(relays: usize, credentials: bool) -> JudgedCall {
     let mut config = Config::new("north", "room", "carol");
     if relays > 1 {
         config.relays.push("south".into());
@@ -113,14 +115,14 @@ fn small_with(relays: usize, credentials: bool) -> World {
     config.rejoin_timeout = STEP * 24;
     config.idle_timeout = None;
     let call = Supervisor::new(config, 1, Timestamp::ZERO).expect("valid");
-    let mut world = World::new(call, true);
+    let mut judged = JudgedCall::new(call, true);
     for op in [Op::Publish(0), Op::Subscribe(0), Op::Connect] {
-        world.apply(op);
+        judged.apply(op);
     }
-    world
+    judged
 }
 
-/// The states that were seen, by key.
+/// The keys of the states that the search has seen.
 struct Seen(Vec<Mutex<BTreeSet<u128>>>);
 
 impl Seen {
@@ -138,6 +140,7 @@ impl Seen {
     }
 }
 
+/// What a search has seen.
 struct Searched {
     states: usize,
     steps: usize,
@@ -145,8 +148,8 @@ struct Searched {
     by_state: [usize; 8],
 }
 
-/// Searches level by level until `most` states were seen, or all of them.
-fn search(start: World, most: usize) -> Searched {
+/// Searches level by level until it has seen `most` states, or all of them.
+fn search(start: JudgedCall, most: usize) -> Searched {
     let credentials = start.call.config().directory.credentials;
     let more = if credentials { CREDENTIALS.as_slice() } else { &[] };
     let seen = Seen::new();
@@ -157,22 +160,22 @@ fn search(start: World, most: usize) -> Searched {
     let mut depth = 0;
     while !level.is_empty() && found.load(Ordering::Relaxed) < most {
         let next_up = AtomicUsize::new(0);
-        let next: Vec<World> = std::thread::scope(|scope| {
+        let next: Vec<JudgedCall> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..THREADS)
                 .map(|_| {
                     scope.spawn(|| {
                         let (mut canon, mut next) = (Canon::default(), Vec::new());
                         loop {
                             let index = next_up.fetch_add(1, Ordering::Relaxed);
-                            let Some(world) = level.get(index) else { return next };
+                            let Some(judged) = level.get(index) else { return next };
                             if found.load(Ordering::Relaxed) >= most {
                                 return next;
                             }
                             if index.is_multiple_of(8) {
-                                check_outdated(world, &mut canon);
+                                check_outdated(judged, &mut canon);
                             }
                             for op in OPS.iter().chain(more) {
-                                let mut after = world.clone();
+                                let mut after = judged.clone();
                                 after.apply(*op);
                                 steps.fetch_add(1, Ordering::Relaxed);
                                 let key = canon.key(&after.call, after.now, STEP);
@@ -189,7 +192,10 @@ fn search(start: World, most: usize) -> Searched {
                     })
                 })
                 .collect();
-            workers.into_iter().flat_map(|worker| worker.join().expect("the rules hold")).collect()
+            workers
+                .into_iter()
+                .flat_map(|worker| worker.join().expect("the rules hold in every state"))
+                .collect()
         });
         level = next;
         depth += 1;
@@ -202,23 +208,27 @@ fn search(start: World, most: usize) -> Searched {
     }
 }
 
-/// Each of the newest identifiers, in the mouth of each input. The rules know which are outdated, and
-/// allow those to bring no output; nor may they leave a trace.
-fn check_outdated(world: &World, canon: &mut Canon) {
-    let before = canon.key(&world.call, world.now, STEP);
+/// Feeds each input of [`OUTDATED`] with each of the two newest identifiers. The rules know which
+/// ones are outdated, and forbid any output; the state must not change, either.
+fn check_outdated(judged: &JudgedCall, canon: &mut Canon) {
+    let before = canon.key(&judged.call, judged.now, STEP);
     for op in OUTDATED {
         for which in 250..252 {
-            let mut after = world.clone();
+            let mut after = judged.clone();
             after.apply(op(which));
             let changed = canon.key(&after.call, after.now, STEP) != before;
-            assert!(after.rules.heard || !changed, "{:?} changed something", op(which));
+            assert!(
+                after.rules.input_is_current || !changed,
+                "{:?} is outdated, but changed the state",
+                op(which)
+            );
         }
     }
 }
 
 fn report(what: &str, searched: &Searched) {
     println!(
-        "{what}: {} states by {} steps, {} inputs deep",
+        "{what}: {} states in {} steps, {} inputs deep",
         searched.states, searched.steps, searched.depth
     );
     for (state, count) in StateName::ALL.into_iter().zip(searched.by_state) {
@@ -226,87 +236,89 @@ fn report(what: &str, searched: &Searched) {
     }
 }
 
-/// A call that is live, and hears Bob.
-fn live(relays: usize) -> World {
-    let mut world = small(relays);
-    UP.into_iter().for_each(|op| world.apply(op));
-    assert_eq!(world.call.state(), StateName::Live);
-    world
+/// A live call that receives Bob's track.
+fn live(relays: usize) -> JudgedCall {
+    let mut judged = small(relays);
+    GO_LIVE.into_iter().for_each(|op| judged.apply(op));
+    assert_eq!(judged.call.state(), StateName::Live);
+    judged
 }
 
-/// Time, with a path that answers.
-fn alive(world: &mut World, steps: usize) {
+/// Lets time pass with a path that answers.
+fn alive(judged: &mut JudgedCall, steps: usize) {
     for _ in 0..steps {
-        world.apply(Op::Pass(250));
-        world.apply(Op::Report(0, true, true, 10));
+        judged.apply(Op::Advance(250));
+        judged.apply(Op::Report(0, true, true, 10));
     }
 }
 
 /// A live call whose path has gone silent.
-fn suspect() -> World {
-    let mut world = live(1);
-    alive(&mut world, 5);
+fn suspect() -> JudgedCall {
+    let mut judged = live(1);
+    alive(&mut judged, 5);
     for _ in 0..4 {
-        world.apply(Op::Pass(250));
-        world.apply(Op::Report(0, false, false, 10));
+        judged.apply(Op::Advance(250));
+        judged.apply(Op::Report(0, false, false, 10));
     }
-    assert_eq!(world.call.state(), StateName::Suspect);
-    world
+    assert_eq!(judged.call.state(), StateName::Suspect);
+    judged
 }
 
 /// A call that has just lost its relay for the second time in a row.
-fn flapping() -> World {
-    let mut world = live(1);
-    world.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
+fn flapping() -> JudgedCall {
+    let mut judged = live(1);
+    judged.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
     for op in [Op::Connected(0), Op::NamespaceAccepted(0), Op::NamespaceSubscriptionAccepted(0)] {
-        world.apply(op);
+        judged.apply(op);
     }
     for op in [Op::NamespaceAdded(0, 2), Op::Object(0, 0, 1)] {
-        world.apply(op);
+        judged.apply(op);
     }
-    assert_eq!(world.call.state(), StateName::Live);
-    world.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
-    assert_eq!(world.call.state(), StateName::Recovering);
-    world
+    assert_eq!(judged.call.state(), StateName::Live);
+    judged.apply(Op::SessionClosed(0, CauseKind::ClosedByRelay));
+    assert_eq!(judged.call.state(), StateName::Recovering);
+    judged
 }
 
-/// A call that misses Bob, and looks for him on its other relay.
-fn searching() -> World {
-    let mut world = live(2);
-    world.apply(Op::NamespaceRemoved(0, 1));
+/// A live call that misses Bob, and has dialled a probe for him on its other relay.
+fn probing() -> JudgedCall {
+    let mut judged = live(2);
+    judged.apply(Op::NamespaceRemoved(0, 1));
     for _ in 0..100 {
-        if world.rules.dials.is_empty() {
-            alive(&mut world, 1);
+        if judged.rules.dials.is_empty() {
+            alive(&mut judged, 1);
         }
     }
-    assert_eq!(world.rules.dials.len(), 1);
-    assert_eq!(world.call.state(), StateName::Live);
-    world
+    assert_eq!(judged.rules.dials.len(), 1);
+    assert_eq!(judged.call.state(), StateName::Live);
+    judged
 }
 
-/// A call that is live with what was shown, for a second and a half.
-fn shown() -> World {
-    let mut world = small_with(2, true);
-    world.apply(Op::Credential(0, 1_500));
-    UP.into_iter().for_each(|op| world.apply(op));
-    assert_eq!(world.call.state(), StateName::Live);
-    world
+/// A call that is live with a credential that is valid for a second and a half.
+fn with_credential() -> JudgedCall {
+    let mut judged = small_with(2, true);
+    judged.apply(Op::Credential(0, 1_500));
+    GO_LIVE.into_iter().for_each(|op| judged.apply(op));
+    assert_eq!(judged.call.state(), StateName::Live);
+    judged
 }
 
 #[test]
-fn a_million_states_and_every_rule_holds_in_each() {
+fn every_rule_holds_in_a_million_states() {
     let starts = [
         ("from the beginning", small(1)),
         ("from a live call", live(1)),
         ("from a silent path", suspect()),
         ("from a flapping relay", flapping()),
-        ("from a search on another relay", searching()),
-        ("from a credential that expires", shown()),
+        ("from a probe on another relay", probing()),
+        ("from a credential that expires", with_credential()),
     ];
     let each = STATES.div_ceil(starts.len());
     for (what, start) in starts {
         let searched = search(start, each);
         report(what, &searched);
-        assert!(searched.states >= each, "only {} states {what}", searched.states);
+        assert!(searched.states >= each, "the search saw only {} states {what}", searched.states);
     }
+    let not_met = canon::fields_not_met();
+    assert!(not_met.is_empty(), "fields that no call has any more: {not_met:?}");
 }

@@ -1,4 +1,4 @@
-//! A call driven by hand, in virtual time.
+//! The test harness: one call in virtual time, whose test feeds every input.
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
@@ -15,24 +15,24 @@ use holdline_core::{Config, Event, Input, Output, StateName, Supervisor, Timesta
 pub const MIC: TrackId = TrackId(1);
 pub const BOB: TrackId = TrackId(2);
 pub const MS: Duration = Duration::from_millis(1);
-/// Nearly twice as many as any test takes.
+/// Nearly twice as many steps as the longest test takes.
 const MOST_STEPS: u64 = 1_000_000;
 
 pub struct CallHarness {
     pub call: Supervisor,
     pub now: Timestamp,
-    /// Everything that came out, with its time; taken by `take`.
+    /// Every output with its time. `drain` removes outputs from here.
     pub out: Vec<(Timestamp, Output)>,
-    /// The last subscription asked for, whoever took it.
-    pub asked_for: Option<(SubscriptionId, Vec<String>)>,
-    /// The last watch asked for, whoever took it.
-    pub watching: Option<NamespaceSubscriptionId>,
-    /// How many objects made tracks ready.
-    warm: u64,
-    /// How often something was given, or time passed.
+    /// The last subscription that the call requested. `drain` does not clear it.
+    pub last_subscription: Option<(SubscriptionId, Vec<String>)>,
+    /// The last namespace subscription that the call requested. `drain` does not clear it.
+    pub last_namespace_subscription: Option<NamespaceSubscriptionId>,
+    /// How many objects `first_object` has sent.
+    first_objects: u64,
+    /// How often the test fed an input or let time pass.
     steps: u64,
-    /// The locations of the objects that Bob has sent, in their order: his frames are numbered so.
-    pub said: Vec<Location>,
+    /// The Locations of the objects that Bob has sent. The index of each is its frame's number.
+    pub sent_by_bob: Vec<Location>,
 }
 
 fn subscription(output: &Output) -> Option<SubscriptionId> {
@@ -42,7 +42,7 @@ fn subscription(output: &Output) -> Option<SubscriptionId> {
     }
 }
 
-/// What came out of a dial.
+/// A dial that the call made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialed {
     pub at: Timestamp,
@@ -62,18 +62,18 @@ impl CallHarness {
             call,
             now: Timestamp::ZERO,
             out: Vec::new(),
-            asked_for: None,
-            watching: None,
-            warm: 0,
+            last_subscription: None,
+            last_namespace_subscription: None,
+            first_objects: 0,
             steps: 0,
-            said: Vec::new(),
+            sent_by_bob: Vec::new(),
         }
     }
 
-    /// A test that waits for what never comes fails instead of running for ever.
+    /// Counts a step. A test whose condition never becomes true fails instead of running for ever.
     fn step(&mut self) {
         self.steps += 1;
-        assert!(self.steps < MOST_STEPS, "this test waits for what never comes");
+        assert!(self.steps < MOST_STEPS, "the condition of this test never becomes true");
     }
 
     pub fn feed(&mut self, input: Input) -> &mut Self {
@@ -81,17 +81,17 @@ impl CallHarness {
         self.call.handle(self.now, input);
         while let Some(output) = self.call.poll_output() {
             if let Output::Subscribe { subscription, namespace, .. } = &output {
-                self.asked_for = Some((*subscription, namespace.clone()));
+                self.last_subscription = Some((*subscription, namespace.clone()));
             }
             if let Output::SubscribeNamespace { namespace_subscription, .. } = &output {
-                self.watching = Some(*namespace_subscription);
+                self.last_namespace_subscription = Some(*namespace_subscription);
             }
             self.out.push((self.now, output));
         }
         self
     }
 
-    /// Lets time pass, waking the machine exactly when it asks for it.
+    /// Lets time pass, and feeds a tick at exactly each deadline of the call.
     pub fn advance(&mut self, duration: Duration) -> &mut Self {
         self.step();
         let until = self.now + duration;
@@ -104,18 +104,18 @@ impl CallHarness {
         self
     }
 
-    /// Lets time pass with a path that answers, so that it never goes silent.
+    /// Lets time pass while the path answers every probe, so that it never goes silent.
     pub fn advance_alive(&mut self, duration: Duration) -> &mut Self {
         let received = self.now.as_micros() + 1;
         self.pass_reporting(duration, |probes| received + probes)
     }
 
-    /// Lets time pass with a path that is asked and shows nothing new.
+    /// Lets time pass on a silent path: the counters in its reports stay at 0.
     pub fn pass_silent(&mut self, duration: Duration) -> &mut Self {
         self.pass_reporting(duration, |_| 0)
     }
 
-    /// Lets time pass; `count` is what the path's counters say after so many probes.
+    /// Lets time pass. `count` maps the number of probes to the counters in the path's report.
     fn pass_reporting(&mut self, duration: Duration, count: impl Fn(u64) -> u64) -> &mut Self {
         self.step();
         let until = self.now + duration;
@@ -138,7 +138,7 @@ impl CallHarness {
         self
     }
 
-    /// Takes the outputs that `pick` wants, and leaves the others.
+    /// Removes the outputs for which `pick` returns a value, and returns these values.
     pub fn drain<T>(&mut self, pick: impl Fn(&Output) -> Option<T>) -> Vec<(Timestamp, T)> {
         let mut taken = Vec::new();
         self.out.retain(|(at, output)| match pick(output) {
@@ -172,7 +172,7 @@ impl CallHarness {
         panic!("no dial within a minute");
     }
 
-    /// When the next dial is made, within so long; it is left to be taken.
+    /// The time of the next dial, which must be made within `most`. The dial stays in `out`.
     pub fn next_dial_after(&mut self, most: Duration) -> Timestamp {
         let before = self.out.len();
         let until = self.now + most;
@@ -187,7 +187,7 @@ impl CallHarness {
     }
 
     pub fn last_dial(&mut self) -> SessionId {
-        self.dials().last().expect("a dial").session
+        self.dials().last().expect("a dial was made").session
     }
 
     pub fn closed_sessions(&mut self) -> Vec<SessionId> {
@@ -263,15 +263,15 @@ impl CallHarness {
 
     /// The error that the call ended with.
     pub fn error(&self) -> CallError {
-        match &self.call.summary().expect("an ended call").outcome {
+        match &self.call.summary().expect("the call has ended").outcome {
             Outcome::Failed(error) => error.clone(),
             ended @ (Outcome::Completed | Outcome::Idle) => {
-                panic!("the call ended well: {ended:?}")
+                panic!("the call ended without an error: {ended:?}")
             }
         }
     }
 
-    /// Answers the last dial with a session, and everything asked of it with yes.
+    /// Connects the last dial, and accepts every request that the call makes on its session.
     pub fn accept(&mut self) -> SessionId {
         let session = self.last_dial();
         self.accept_on(session);
@@ -279,18 +279,18 @@ impl CallHarness {
     }
 
     pub fn accept_on(&mut self, session: SessionId) {
-        self.agree_on(session);
-        let asked: Vec<SubscriptionId> =
+        self.accept_requests_on(session);
+        let requested: Vec<SubscriptionId> =
             self.out.iter().filter_map(|(_, o)| subscription(o)).collect();
-        if let Some(subscription) = asked.last() {
+        if let Some(subscription) = requested.last() {
             self.feed(Input::SubscriptionAccepted { subscription: *subscription });
             self.first_object(*subscription);
         }
         assert_eq!(self.call.state(), StateName::Live);
     }
 
-    /// The relay accepts the session, our namespace and whom we follow, and Bob is there.
-    pub fn agree_on(&mut self, session: SessionId) {
+    /// The relay accepts the session, our namespace and our namespace subscription. Bob is online.
+    pub fn accept_requests_on(&mut self, session: SessionId) {
         self.feed(Input::Connected { session });
         if let Some((session, epoch)) = self.namespace() {
             self.feed(Input::NamespaceAccepted { session, epoch });
@@ -301,32 +301,32 @@ impl CallHarness {
         }
     }
 
-    /// An object that makes a track ready, and that no test looks for.
+    /// Sends an object that makes a track ready, and removes its delivery from `out`.
     fn first_object(&mut self, subscription: SubscriptionId) {
-        let held = self.out.len();
-        self.warm += 1;
-        self.object(subscription, 0, self.warm);
-        let late = self.out.split_off(held);
-        self.out.extend(late.into_iter().filter(|(_, o)| !matches!(o, Output::Deliver { .. })));
+        let before = self.out.len();
+        self.first_objects += 1;
+        self.object(subscription, 0, self.first_objects);
+        let caused = self.out.split_off(before);
+        self.out.extend(caused.into_iter().filter(|(_, o)| !matches!(o, Output::Deliver { .. })));
     }
 
     /// A call that publishes a microphone, listens to Bob, and is live.
     pub fn live(policy: RetryPolicy, seed: u64) -> (Self, SessionId) {
-        let mut harness = Self::talking(policy, seed);
+        let mut harness = Self::connecting(policy, seed);
         let session = harness.accept();
         (harness, session)
     }
 
-    /// The same, with everything agreed; only Bob's track is not ready.
+    /// The same call before it is live: everything is accepted, but Bob's track is not ready.
     pub fn joining(policy: RetryPolicy, seed: u64) -> (Self, SessionId) {
-        let mut harness = Self::talking(policy, seed);
+        let mut harness = Self::connecting(policy, seed);
         let session = harness.last_dial();
-        harness.agree_on(session);
+        harness.accept_requests_on(session);
         assert_eq!(harness.call.state(), StateName::Joining);
         (harness, session)
     }
 
-    fn talking(policy: RetryPolicy, seed: u64) -> Self {
+    fn connecting(policy: RetryPolicy, seed: u64) -> Self {
         let mut harness = Self::new(policy, seed);
         harness.feed(publish(MIC, "audio"));
         harness.feed(subscribe(BOB, "bob", "audio"));
@@ -339,19 +339,19 @@ impl CallHarness {
         self.feed(Input::Send { track: MIC, frame: frame(captured_at) })
     }
 
-    /// An object that was captured just now.
+    /// Feeds Bob's object at a Location, captured now.
     pub fn object(&mut self, subscription: SubscriptionId, group: u64, object: u64) -> &mut Self {
-        let object = self.said(group, object);
+        let object = self.bobs_object(group, object);
         self.feed(Input::Object { subscription, object })
     }
 
-    /// What Bob says at a location: the next of his frames, if he has not said it before.
-    pub fn said(&mut self, group: u64, object: u64) -> Object {
+    /// Bob's object at a Location. At a new Location, this is his next frame.
+    pub fn bobs_object(&mut self, group: u64, object: u64) -> Object {
         let location = Location::new(group, object);
-        let known = self.said.iter().position(|said| *said == location);
+        let known = self.sent_by_bob.iter().position(|sent| *sent == location);
         let sequence = known.unwrap_or_else(|| {
-            self.said.push(location);
-            self.said.len() - 1
+            self.sent_by_bob.push(location);
+            self.sent_by_bob.len() - 1
         });
         numbered(location, sequence as u64, self.now.as_micros())
     }
@@ -360,8 +360,8 @@ impl CallHarness {
         self.feed(Input::SessionClosed { session, cause: Cause::new(CauseKind::ClosedByRelay) })
     }
 
-    /// Runs to the end of the call with a relay that never answers: when each attempt was made,
-    /// counted from now.
+    /// Runs the call to its end with a relay that never answers. Returns how long from now each
+    /// attempt was made.
     pub fn abandon(&mut self) -> Vec<Duration> {
         let start = self.now;
         self.advance(Duration::from_secs(600));
@@ -377,13 +377,17 @@ pub fn subscribe(track: TrackId, participant: &str, name: &str) -> Input {
     Input::subscribe(track, participant, Track::audio(name))
 }
 
-/// A frame of Bob's.
+/// An object of Bob's with the given sequence number.
 pub fn numbered(location: Location, sequence: u64, captured_at: u64) -> Object {
-    Object { location, number: FrameNumber::new(BOBS, sequence), frame: frame(captured_at) }
+    Object {
+        location,
+        number: FrameNumber::new(BOBS_INCARNATION, sequence),
+        frame: frame(captured_at),
+    }
 }
 
-/// When Bob's process began.
-pub const BOBS: u64 = 0;
+/// The incarnation of Bob's process.
+pub const BOBS_INCARNATION: u64 = 0;
 
 pub fn frame(captured_at: u64) -> Frame {
     Frame::new(captured_at, Bytes::from_static(b"sound"))

@@ -1,13 +1,13 @@
-//! What is said is heard: by who wants all of a track, by who wants the present, when a publisher says it
-//! again, has nothing to say, or is another process than before.
+//! Frames reach their listeners: on lossless and on live tracks, by retransmission, from a quiet
+//! publisher, and from a publisher whose process was restarted.
 
+mod fetch_responses;
 mod live;
 mod lossless;
 mod quiet;
-mod replay;
 mod restarted;
 
-use crate::common::{BOB, BOBS, CallHarness, MIC, MS, numbered, publish};
+use crate::common::{BOB, BOBS_INCARNATION, CallHarness, MIC, MS, numbered, publish};
 use bytes::Bytes;
 use holdline_core::config::RetryPolicy;
 use holdline_core::id::{FetchId, SessionId, SubscriptionId, TrackId};
@@ -19,30 +19,38 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A live call that listens to such a track of Bob's, of which frame 0 came, at 1/0.
+/// A live call that listens to Bob's track. Frame 0 was delivered, at Location 1/0.
 pub(super) fn listening(track: Track) -> (CallHarness, SessionId, SubscriptionId) {
     let mut harness = CallHarness::new(RetryPolicy::interactive(), 1);
     harness.feed(Input::subscribe(BOB, "bob", track)).feed(Input::Connect);
     let session = harness.last_dial();
-    harness.agree_on(session);
-    let subscription = come_back(&mut harness, 1, 0);
+    harness.accept_requests_on(session);
+    let subscription = accept_subscription(&mut harness, 1, 0);
     harness.out.clear();
     (harness, session, subscription)
 }
 
-/// Bob's track is subscribed to, and this is the first that comes of it.
-pub(super) fn come_back(harness: &mut CallHarness, group: u64, object: u64) -> SubscriptionId {
-    let (subscription, _) = harness.subscription().expect("subscribed");
+/// The relay accepts the subscription to Bob's track, and this object is the first one on it.
+pub(super) fn accept_subscription(
+    harness: &mut CallHarness,
+    group: u64,
+    object: u64,
+) -> SubscriptionId {
+    let (subscription, _) = harness.subscription().expect("a subscription");
     harness.feed(Input::SubscriptionAccepted { subscription }).object(subscription, group, object);
     subscription
 }
 
-/// Lost for so long, and up again; nothing has come yet.
-pub(super) fn lost_for(harness: &mut CallHarness, session: SessionId, away: Duration) -> SessionId {
+/// The call loses its session, and has another one after `outage`. No object has arrived on it yet.
+pub(super) fn reconnect_after(
+    harness: &mut CallHarness,
+    session: SessionId,
+    outage: Duration,
+) -> SessionId {
     harness.lose(session);
-    harness.advance(away);
+    harness.advance(outage);
     let next = harness.last_dial();
-    harness.agree_on(next);
+    harness.accept_requests_on(next);
     next
 }
 
@@ -51,38 +59,40 @@ pub(super) fn lossless() -> Track {
 }
 
 pub(super) fn fetches(harness: &mut CallHarness) -> Vec<(FetchId, Location, Location)> {
-    let asked = harness.drain(|output| match output {
+    let fetches = harness.drain(|output| match output {
         Output::Fetch { fetch, first, last, .. } => Some((*fetch, *first, *last)),
         _ => None,
     });
-    asked.into_iter().map(|(_, fetch)| fetch).collect()
+    fetches.into_iter().map(|(_, fetch)| fetch).collect()
 }
 
-pub(super) fn asked(harness: &mut CallHarness) -> (FetchId, Location, Location) {
+/// The only FETCH since the last call of this function.
+pub(super) fn only_fetch(harness: &mut CallHarness) -> (FetchId, Location, Location) {
     let fetches = fetches(harness);
-    assert_eq!(fetches.len(), 1, "one at a time");
+    assert_eq!(fetches.len(), 1, "one FETCH at a time");
     fetches[0]
 }
 
-/// The sequence numbers of what was delivered, and what was missing before each.
-pub(super) fn heard(harness: &mut CallHarness) -> Vec<(u64, Option<Gap>)> {
+/// The sequence numbers of the delivered frames, and the gap before each.
+pub(super) fn delivered(harness: &mut CallHarness) -> Vec<(u64, Option<Gap>)> {
     let delivered = harness.drain(|output| match output {
         Output::Deliver { object, gap, .. } => Some((object.number.sequence, *gap)),
         _ => None,
     });
-    delivered.into_iter().map(|(_, heard)| heard).collect()
+    delivered.into_iter().map(|(_, frame)| frame).collect()
 }
 
-pub(super) fn all(from: u64, to: u64) -> Vec<(u64, Option<Gap>)> {
+/// Frames that were delivered without a gap.
+pub(super) fn without_gaps(from: u64, to: u64) -> Vec<(u64, Option<Gap>)> {
     (from..=to).map(|sequence| (sequence, None)).collect()
 }
 
 pub(super) fn gap(at: u64, frames: u64, reason: GapReason) -> Gap {
-    Gap { at: FrameNumber::new(BOBS, at), frames, reason }
+    Gap { at: FrameNumber::new(BOBS_INCARNATION, at), frames, reason }
 }
 
 pub(super) fn fetched(harness: &mut CallHarness, fetch: FetchId, group: u64, object: u64) {
-    let object = harness.said(group, object);
+    let object = harness.bobs_object(group, object);
     harness.feed(Input::FetchedObject { fetch, object });
 }
 
@@ -90,10 +100,10 @@ pub(super) fn complete(harness: &mut CallHarness, fetch: FetchId) {
     harness.feed(Input::FetchEnded { fetch, end: FetchEnd::Complete });
 }
 
-/// Bob says so many frames from there on, and nobody hears them.
-pub(super) fn unheard(harness: &mut CallHarness, group: u64, first: u64, frames: u64) {
+/// Bob sends so many frames from this Location on, and none of them arrives.
+pub(super) fn send_unreceived(harness: &mut CallHarness, group: u64, first: u64, frames: u64) {
     for object in first..first + frames {
-        harness.said(group, object);
+        harness.bobs_object(group, object);
     }
 }
 

@@ -1,8 +1,8 @@
-//! R13: looking for somebody who is missing on another relay, step by step.
+//! R13: probing other relays for a missing participant, step by step.
 
 mod credentials;
-mod looks;
 mod moved;
+mod probes;
 mod when;
 
 use crate::common::{CallHarness, subscribe};
@@ -13,19 +13,19 @@ use holdline_core::{Config, Input, Output, StateName};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long the polite one waits before a look.
-const POLITE: Duration = SECOND;
-/// How long whoever has the smallest name does.
-const PATIENT: Duration = Duration::from_secs(8);
+/// How long a participant that misses a smaller name waits before a probe.
+const PROBE_DELAY: Duration = SECOND;
+/// How long the participant with the smallest name waits before a probe.
+const SMALLEST_NAME_PROBE_DELAY: Duration = Duration::from_secs(8);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Carol, live with two relays, who listens to Bob and Dave and misses Bob from now on. She is woken
-/// for nothing but that.
+/// Carol's live call with two relays. She listens to Bob and Dave, and misses Bob from now on. Only
+/// deadlines of the rendezvous wake her call.
 fn missing_bob(change: impl FnOnce(&mut Config)) -> (CallHarness, [NamespaceSubscriptionId; 2]) {
     missing_bob_after(change, CallHarness::last_dial)
 }
 
-/// The same, on a session that came about in some way.
+/// The same, on the session that `last_dial` returns.
 fn missing_bob_after(
     change: impl FnOnce(&mut Config),
     last_dial: impl FnOnce(&mut CallHarness) -> SessionId,
@@ -42,15 +42,15 @@ fn missing_bob_after(
     }
     harness.feed(Input::Connect);
     if credentials {
-        show(&mut harness);
+        answer_credential(&mut harness);
     }
     let session = last_dial(&mut harness);
     harness.feed(Input::Connected { session });
     if harness.call.state() != StateName::Joining {
-        // Home has a moment to answer.
+        // The home relay has a moment to answer.
         harness.advance(SECOND);
     }
-    let namespace_subscriptions = agree_to_look_out(&mut harness);
+    let namespace_subscriptions = accept_namespace_subscriptions(&mut harness);
     for namespace_subscription in namespace_subscriptions {
         harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 5 });
     }
@@ -71,7 +71,7 @@ fn missing_bob_after(
     (harness, namespace_subscriptions)
 }
 
-/// The same, and the session that she is on.
+/// The same, and the session that Carol is on.
 fn missing_bob_on(
     change: impl FnOnce(&mut Config),
 ) -> (CallHarness, SessionId, [NamespaceSubscriptionId; 2]) {
@@ -83,42 +83,43 @@ fn missing_bob_on(
     (harness, session, namespace_subscriptions)
 }
 
-/// The relay looks out for both of them from now on.
-fn agree_to_look_out(harness: &mut CallHarness) -> [NamespaceSubscriptionId; 2] {
-    let asked = harness.drain(|output| match output {
+/// The relay accepts the namespace subscriptions for Bob and Dave.
+fn accept_namespace_subscriptions(harness: &mut CallHarness) -> [NamespaceSubscriptionId; 2] {
+    let requested = harness.drain(|output| match output {
         Output::SubscribeNamespace { namespace_subscription, .. } => Some(*namespace_subscription),
         _ => None,
     });
-    let [(_, bob), (_, dave)] = asked[..] else { panic!("{asked:?}") };
+    let [(_, bob), (_, dave)] = requested[..] else { panic!("{requested:?}") };
     for namespace_subscription in [bob, dave] {
         harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
     }
     [bob, dave]
 }
 
-fn show(harness: &mut CallHarness) {
-    let asked = harness.drain(|output| match output {
-        Output::QueryCredential { query: request, .. } => Some(*request),
+/// The provider answers the open credential query.
+fn answer_credential(harness: &mut CallHarness) {
+    let queries = harness.drain(|output| match output {
+        Output::QueryCredential { query, .. } => Some(*query),
         _ => None,
     });
     let token = Token { token_type: 0, secret: Secret::new("token") };
     let credential = Credential { token, valid_for: None };
-    harness.feed(Input::CredentialAnswered { query: asked[0].1, credential });
+    harness.feed(Input::CredentialAnswered { query: queries[0].1, credential });
 }
 
-/// A session with the other relay, which has been asked to look out for Bob.
-fn looking() -> (CallHarness, [NamespaceSubscriptionId; 2], SessionId, NamespaceSubscriptionId) {
+/// Carol's call with a connected probe on the other relay, which has subscribed to Bob's namespace.
+fn probing() -> (CallHarness, [NamespaceSubscriptionId; 2], SessionId, NamespaceSubscriptionId) {
     let (mut harness, namespace_subscriptions) = missing_bob(|_| {});
-    harness.advance(POLITE);
-    let scout = harness.last_dial();
-    harness.feed(Input::Connected { session: scout });
+    harness.advance(PROBE_DELAY);
+    let probe = harness.last_dial();
+    harness.feed(Input::Connected { session: probe });
     let namespace_subscription =
-        harness.namespace_subscription().expect("the other relay looks out for bob");
+        harness.namespace_subscription().expect("the probe subscribes to bob's namespace");
     harness.out.clear();
-    (harness, namespace_subscriptions, scout, namespace_subscription)
+    (harness, namespace_subscriptions, probe, namespace_subscription)
 }
 
-/// Where the dials since the last look at them go.
+/// The dials since the last call of this function, with their relays.
 fn dialled(harness: &mut CallHarness) -> Vec<(SessionId, String)> {
     let dials = harness.drain(|output| match output {
         Output::Dial { session, relay, .. } => Some((*session, relay.clone())),

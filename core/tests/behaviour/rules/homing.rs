@@ -1,4 +1,4 @@
-//! R13: a session that is up on another relay than home gives home a moment to answer, too.
+//! R13: a session on another relay than home is held for a moment, so that home can answer, too.
 
 use std::time::Duration;
 
@@ -7,36 +7,40 @@ use holdline_core::{Input, Timestamp};
 
 use super::Rules;
 
-/// How long the moment is, at most.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long a session elsewhere is held for home, at most.
+const HOME_WAIT: Duration = Duration::from_secs(1);
 
-/// What is known of it since the call was set up, or since an incident began.
+/// What the attempts of a setup, or of an incident, have shown about home so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Homing {
-    second_best: Option<(SessionId, Timestamp)>,
-    /// Whether there was a session.
+    /// The session that is held on a fallback relay, and since when.
+    fallback_session: Option<(SessionId, Timestamp)>,
+    /// Whether an attempt has become a session.
     had_session: bool,
-    /// Whether home was dialled without a pause.
+    /// Whether an attempt at home began without a pause.
     dialled: bool,
-    /// Whether some of what waits for a credential was given up, and nobody outside can know which.
+    /// Whether the call abandoned attempts that wait for a credential. No output tells which ones.
     unsure: bool,
 }
 
 impl Rules {
-    /// Attempts begin anew.
-    pub(super) fn note_campaign(&mut self) {
+    /// A setup or an incident begins its attempts.
+    pub(super) fn note_attempts_begin(&mut self) {
         self.homing = Homing::default();
     }
 
-    /// A session is taken.
-    pub(super) fn note_taken(&mut self) {
-        self.homing = Homing { second_best: None, had_session: true, ..self.homing };
+    /// The call joins on a session.
+    pub(super) fn note_session_taken(&mut self) {
+        self.homing = Homing { fallback_session: None, had_session: true, ..self.homing };
     }
 
-    /// A session that is up is not taken.
-    pub(super) fn note_second_best(&mut self, session: SessionId) {
-        assert!(self.config.policy.racing > 1, "a session that is up is joined");
-        assert!(!self.homing.had_session, "home is waited for once");
+    /// A session connected, but the call does not join on it: it is held for home.
+    pub(super) fn note_fallback_session(&mut self, session: SessionId) {
+        assert!(
+            self.config.policy.racing > 1,
+            "without racing, the call joins on the first session"
+        );
+        assert!(!self.homing.had_session, "a session is held for home once");
         let here = self.sessions[&session].dial.relay.clone();
         self.providers.waiting.retain(|_, relay| *relay != here);
         let mut dialled: Vec<&String> = self.dials.values().map(|dial| &dial.relay).collect();
@@ -47,49 +51,54 @@ impl Rules {
         match (&dialled[..], &waiting[..]) {
             ([home], _) | ([], [home]) => {
                 let home = (*home).clone();
-                assert_ne!(home, here, "it is another relay");
-                self.note_others_given_up(&home);
+                assert_ne!(home, here, "the held session is on another relay than home");
+                self.note_other_attempts_abandoned(&home);
             }
             ([], [_, ..]) => self.homing.unsure = true,
-            _ => panic!("one relay is waited for: {dialled:?} {waiting:?}"),
+            _ => panic!("a session is held for one relay, not {dialled:?} {waiting:?}"),
         }
-        self.homing.second_best = Some((session, self.now));
+        self.homing.fallback_session = Some((session, self.now));
         self.homing.had_session = true;
     }
 
-    /// Whether an attempt may begin without a pause because a session elsewhere is up.
+    /// Whether an attempt may begin without a pause because a session elsewhere has connected.
     pub(super) fn may_dial_home(&mut self, relay: &String, input: &Input) -> bool {
         let connected = matches!(input, Input::Connected { .. });
         let may = connected && !self.homing.had_session && !self.homing.dialled;
         if may {
             self.homing.dialled = true;
-            self.note_others_given_up(relay);
+            self.note_other_attempts_abandoned(relay);
         }
         may
     }
 
-    /// Attempts elsewhere that wait for a credential are given up, which nobody is told.
-    fn note_others_given_up(&mut self, home: &String) {
+    /// The call abandons attempts elsewhere that wait for a credential. It emits no event for that.
+    fn note_other_attempts_abandoned(&mut self, home: &String) {
         self.providers.waiting.retain(|_, relay| relay == home);
     }
 
-    /// Whether it is known which attempts wait for a credential.
-    pub(super) fn knows_who_waits(&self) -> bool {
+    /// Whether the rules know which attempts wait for a credential.
+    pub(super) fn knows_waiting_attempts(&self) -> bool {
         !self.homing.unsure
     }
 
-    /// Whether that session waits for home.
-    pub(super) fn is_second_best(&self, session: SessionId) -> bool {
-        self.homing.second_best.is_some_and(|(second_best, _)| second_best == session)
+    /// Whether that session is held for home.
+    pub(super) fn is_fallback_session(&self, session: SessionId) -> bool {
+        self.homing
+            .fallback_session
+            .is_some_and(|(fallback_session, _)| fallback_session == session)
     }
 
-    /// How many sessions wait for home.
-    pub(super) fn waiting_for_home(&self) -> usize {
-        let Some((session, since)) = self.homing.second_best else { return 0 };
-        let Some(waits) = self.sessions.get(&session) else { return 0 };
-        let unused = waits.namespace_subscriptions.is_empty() && waits.publications.is_empty();
-        assert!(unused, "nothing is asked for on a session that waits for home");
-        assert!(!self.exact || self.now.since(since) < MOMENT, "since {since}");
+    /// How many sessions are held for home: none, or one.
+    pub(super) fn sessions_waiting_for_home(&self) -> usize {
+        let Some((session, since)) = self.homing.fallback_session else { return 0 };
+        let Some(held) = self.sessions.get(&session) else { return 0 };
+        let unused = held.namespace_subscriptions.is_empty() && held.publications.is_empty();
+        assert!(unused, "the call requests nothing on a session that is held for home");
+        assert!(
+            !self.exact || self.now.since(since) < HOME_WAIT,
+            "the session is held for home since {since}"
+        );
         1
     }
 }

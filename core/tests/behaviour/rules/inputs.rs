@@ -1,15 +1,15 @@
-//! What is known about an input before the call has seen it.
+//! The record of each input, taken before the call handles it.
 
 use holdline_core::media::{Delivery, Track};
 use holdline_core::{Input, StateName};
 
-use super::{Answer, Heard, Meaning, Rules, Session};
+use super::{Effect, FetchResponse, ReceivedTrack, Rules, Session};
 
 impl Rules {
-    /// What is known about an input before the call has seen it.
-    pub(super) fn note_input(&mut self, input: &Input) -> Meaning {
+    /// Records an input, and decides whether the call may react to it.
+    pub(super) fn note_input(&mut self, input: &Input) -> Effect {
         if self.ended {
-            return Meaning::Nothing;
+            return Effect::Forbidden;
         }
         let known = match input {
             Input::Connect => self.state == StateName::Idle,
@@ -30,7 +30,7 @@ impl Rules {
             Input::NamespaceAccepted { session, epoch } => {
                 let namespace = self.sessions.get_mut(session).map(|s| &mut s.namespace);
                 match namespace {
-                    Some(Some((asked, accepted))) if asked == epoch => {
+                    Some(Some((requested, accepted))) if requested == epoch => {
                         *accepted = true;
                         true
                     }
@@ -39,7 +39,9 @@ impl Rules {
             }
             Input::NamespaceRefused { session, epoch } => {
                 match self.sessions.get_mut(session).map(|s| &mut s.namespace) {
-                    Some(namespace) if namespace.is_some_and(|(asked, _)| asked == *epoch) => {
+                    Some(namespace)
+                        if namespace.is_some_and(|(requested, _)| requested == *epoch) =>
+                    {
                         *namespace = None;
                         true
                     }
@@ -93,30 +95,31 @@ impl Rules {
             | Input::EndOfTrack { subscription, .. } => self.track_of(*subscription).is_some(),
             Input::Object { subscription, object } => {
                 let of = self.track_of(*subscription).cloned();
-                of.as_ref().inspect(|of| self.note_heard(of, object)).is_some()
+                of.as_ref().inspect(|of| self.note_received(of, object)).is_some()
             }
             Input::FetchedObject { fetch, object } => {
                 let of = self.track_fetched(*fetch).cloned();
-                of.as_ref().inspect(|of| self.note_heard(of, object)).is_some()
+                of.as_ref().inspect(|of| self.note_received(of, object)).is_some()
             }
             Input::FetchEnded { fetch, .. } => {
                 self.sessions.values_mut().any(|session| session.fetches.remove(fetch).is_some())
             }
-            // Nothing was offered there.
-            Input::FetchRequested { session, .. } if self.is_second_best(*session) => false,
-            Input::FetchRequested { session, moq_request: request, name, first, last } => {
-                // Nothing is to be had on a later one, which only looks for the others.
+            // The call has offered no track on a session that is held for home.
+            Input::FetchRequested { session, .. } if self.is_fallback_session(*session) => false,
+            Input::FetchRequested { session, moq_request, name, first, last } => {
+                // Only the first session carries tracks. Later ones are probes.
                 let carries = self.sessions.first_entry().filter(|first| first.key() == session);
                 carries.is_some_and(|mut carries| {
                     let (name, first, last) = (name.clone(), *first, *last);
-                    let answer = Answer { name, first, last, accepted: false, said: None };
-                    carries.get_mut().answers.entry(*request).or_insert(answer);
+                    let response =
+                        FetchResponse { name, first, last, accepted: false, last_sent: None };
+                    carries.get_mut().fetch_responses.entry(*moq_request).or_insert(response);
                     true
                 })
             }
-            Input::FetchCancelled { session, moq_request: request } => {
+            Input::FetchCancelled { session, moq_request } => {
                 let session = self.sessions.get_mut(session);
-                session.is_some_and(|session| session.answers.remove(request).is_some())
+                session.is_some_and(|session| session.fetch_responses.remove(moq_request).is_some())
             }
             Input::Publish { track, description: Track { name, .. } } => {
                 let new = !self.published.contains_key(track)
@@ -136,26 +139,25 @@ impl Rules {
                     self.closed_tracks.remove(track);
                     self.subscribed.insert(*track, wanted);
                     let live = *delivery != Delivery::Lossless;
-                    self.heard_of.insert(*track, Heard { live, ..Heard::default() });
+                    self.received_tracks
+                        .insert(*track, ReceivedTrack { live, ..ReceivedTrack::default() });
                 }
                 true
             }
             Input::ReconnectNow | Input::NetworkChanged => {
-                self.hurried = true;
+                self.pauses_are_waived = true;
                 true
             }
-            Input::DirectoryAnswered { query: request, relays } => {
-                self.note_relays(*request, relays)
+            Input::DirectoryAnswered { query, relays } => self.note_relays(*query, relays),
+            Input::CredentialAnswered { query, credential } => {
+                self.note_credential(*query, Some(credential))
             }
-            Input::CredentialAnswered { query: request, credential } => {
-                self.note_credential(*request, Some(credential))
-            }
-            Input::CredentialFailed { query: request, .. } => self.note_credential(*request, None),
+            Input::CredentialFailed { query, .. } => self.note_credential(*query, None),
             Input::HostChecked { .. } => false,
             Input::Send { track, frame } => {
                 let name = self.published.get(track);
                 if let Some(name) = name.filter(|name| !self.finished.contains(*name)) {
-                    self.given.entry(name.clone()).or_default().push(frame.clone());
+                    self.application_frames.entry(name.clone()).or_default().push(frame.clone());
                 }
                 true
             }
@@ -169,6 +171,6 @@ impl Rules {
             | Input::SafetyAlert { .. }
             | Input::Close => true,
         };
-        if known { Meaning::Something } else { Meaning::Nothing }
+        if known { Effect::Allowed } else { Effect::Forbidden }
     }
 }

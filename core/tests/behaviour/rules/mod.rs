@@ -1,14 +1,13 @@
-//! The reference: what must hold of a call, whatever happens to it, written down from the design
-//! and not from the code. It sees what goes in and what comes out, keeps its own books, and never
-//! looks inside.
+//! The rules: laws of a call, written down from the design and not from the code. They see the
+//! inputs and the outputs, keep their own record of both, and never look inside the call.
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 mod homing;
 mod inputs;
+pub mod judged_call;
 mod outputs;
 mod providers;
-pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,23 +22,23 @@ use holdline_core::id::{
 use holdline_core::media::{Frame, FrameNumber, Location, Object};
 use holdline_core::{Config, Input, StateName, Supervisor, Timestamp};
 
-/// What the relay and we have said to each other on one session.
+/// What the relay and the call have exchanged on one session.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub dial: Dialled,
     pub up_at: Timestamp,
     pub publications: BTreeMap<PublicationId, String>,
-    /// Whether any track was ever offered on it.
+    /// Whether the call ever offered a track on this session.
     pub offered: bool,
-    /// The epoch that was asked for last, and whether the relay accepted it.
+    /// The epoch that the call requested last, and whether the relay accepted it.
     pub namespace: Option<(u64, bool)>,
     pub namespace_subscriptions: BTreeMap<NamespaceSubscriptionId, NamespaceSubscription>,
-    /// Which namespaces watches that have ended told of, by participant.
+    /// The epochs that ended namespace subscriptions had reported, by participant.
     pub remembered: BTreeMap<String, BTreeSet<u64>>,
     pub subscriptions: BTreeMap<SubscriptionId, (String, String)>,
     pub fetches: BTreeMap<FetchId, (String, String)>,
-    /// Whoever asked for what we have said, by Request ID.
-    pub answers: BTreeMap<u64, Answer>,
+    /// The FETCH requests that the call has to answer, by Request ID.
+    pub fetch_responses: BTreeMap<u64, FetchResponse>,
 }
 
 impl Session {
@@ -54,11 +53,11 @@ impl Session {
             remembered: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             fetches: BTreeMap::new(),
-            answers: BTreeMap::new(),
+            fetch_responses: BTreeMap::new(),
         }
     }
 
-    /// Whether the relay has told of that participant.
+    /// Whether the relay has reported a namespace of that participant.
     fn has(&self, participant: &String) -> bool {
         let mut namespace_subscriptions = self
             .namespace_subscriptions
@@ -69,23 +68,23 @@ impl Session {
     }
 }
 
-/// An answer to a FETCH.
+/// A response of the call to a FETCH.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct FetchResponse {
     pub name: String,
     pub first: Location,
     pub last: Location,
     pub accepted: bool,
-    pub said: Option<FrameNumber>,
+    pub last_sent: Option<FrameNumber>,
 }
 
-/// What came of a track, and what of it was delivered.
+/// What arrived on a track, and what was delivered of it.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
-    pub came: BTreeMap<FrameNumber, Object>,
+pub struct ReceivedTrack {
+    pub received: BTreeMap<FrameNumber, Object>,
     pub delivered: Option<FrameNumber>,
-    /// The publisher's processes that frames of were delivered.
-    pub lives: BTreeMap<u64, u64>,
+    /// The last delivered sequence number of each incarnation of the publisher.
+    pub incarnations: BTreeMap<u64, u64>,
     pub live: bool,
 }
 
@@ -96,9 +95,9 @@ pub struct NamespaceSubscription {
     pub epochs: BTreeSet<u64>,
 }
 
-/// The newest identifiers of each kind, newest last.
+/// The most recently minted identifiers of each kind.
 #[derive(Clone, Debug, Default)]
-pub struct Lately {
+pub struct NewestIds {
     pub sessions: Recent<SessionId>,
     pub publications: Recent<PublicationId>,
     pub namespace_subscriptions: Recent<NamespaceSubscriptionId>,
@@ -106,7 +105,7 @@ pub struct Lately {
     pub fetches: Recent<FetchId>,
 }
 
-/// The last few.
+/// The six most recent values; the newest is the last.
 #[derive(Clone, Copy, Debug)]
 pub struct Recent<T>([Option<T>; 6]);
 
@@ -122,7 +121,7 @@ impl<T: Copy> Recent<T> {
         self.0[5] = Some(new);
     }
 
-    /// The newest, the one before it, and so on.
+    /// The value that is `back` places before the newest one.
     pub fn before(&self, back: u8) -> Option<T> {
         self.0.iter().rev().flatten().nth(back.into()).copied()
     }
@@ -134,14 +133,15 @@ struct Incident {
     since: Timestamp,
     attempts: u32,
     voluntary: bool,
-    /// The relay whose session is to be renewed.
+    /// The relay whose session this incident renews.
     renews: Option<String>,
 }
 
+/// The record of one call, and the laws that judge it.
 #[derive(Clone, Debug)]
 pub struct Rules {
     config: Config,
-    /// Whether ticks come exactly when they are asked for: then bounds are exact too.
+    /// Whether each tick arrives exactly at the deadline. Then the bounds are exact, too.
     exact: bool,
     now: Timestamp,
     state: StateName,
@@ -149,39 +149,39 @@ pub struct Rules {
     pub providers: Providers,
     pub dials: BTreeMap<SessionId, Dialled>,
     pub sessions: BTreeMap<SessionId, Session>,
-    /// Tracks that the application published and listens to, by handle.
+    /// The tracks that the application publishes, and those that it subscribes to, by handle.
     pub published: BTreeMap<TrackId, String>,
     pub subscribed: BTreeMap<TrackId, (String, String)>,
     closed_tracks: BTreeSet<TrackId>,
     newest_epoch: u64,
     last_sent: BTreeMap<String, Location>,
-    /// What the application gave to each of our tracks, in order.
-    given: BTreeMap<String, Vec<Frame>>,
+    /// The frames that the application sent on each published track, in order.
+    application_frames: BTreeMap<String, Vec<Frame>>,
     finished: BTreeSet<String>,
-    heard_of: BTreeMap<TrackId, Heard>,
+    received_tracks: BTreeMap<TrackId, ReceivedTrack>,
     incident: Option<Incident>,
-    /// Attempts made since the budget was last whole.
-    spent: u32,
+    /// How many attempts were made since the retry budget was last whole.
+    attempts_used: u32,
     was_live: bool,
     live_since: Timestamp,
     last_attempt: Option<Timestamp>,
-    /// The newest identifiers, whether they are still of use or not.
-    pub lately: Lately,
-    /// The application or the host asked for haste: pauses do not count.
-    hurried: bool,
+    /// The most recently minted identifiers, whether they are still in use or not.
+    pub newest_ids: NewestIds,
+    /// Whether a ReconnectNow or NetworkChanged input lets the next attempt begin without a pause.
+    pauses_are_waived: bool,
     homing: Homing,
     pub ended: bool,
-    /// Whether the last input was of something that is there.
-    pub heard: bool,
+    /// Whether the last input concerned something that exists.
+    pub input_is_current: bool,
 }
 
-/// What an input is to a call that it reaches.
+/// Whether the call may react to an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// It must change nothing.
-    Nothing,
-    /// Whatever it does must keep the rules.
-    Something,
+enum Effect {
+    /// The input must change nothing.
+    Forbidden,
+    /// The reaction must keep the rules.
+    Allowed,
 }
 
 impl Rules {
@@ -200,23 +200,23 @@ impl Rules {
             closed_tracks: BTreeSet::new(),
             newest_epoch: 0,
             last_sent: BTreeMap::new(),
-            given: BTreeMap::new(),
+            application_frames: BTreeMap::new(),
             finished: BTreeSet::new(),
-            heard_of: BTreeMap::new(),
+            received_tracks: BTreeMap::new(),
             incident: None,
-            spent: 0,
+            attempts_used: 0,
             was_live: false,
             live_since: Timestamp::ZERO,
             last_attempt: None,
-            lately: Lately::default(),
-            hurried: false,
+            newest_ids: NewestIds::default(),
+            pauses_are_waived: false,
             homing: Homing::default(),
             ended: false,
-            heard: false,
+            input_is_current: false,
         }
     }
 
-    /// Gives the call an input, and whatever is due before it, and judges what it does.
+    /// Feeds the call a tick for everything that is due, then the input, and judges both reactions.
     pub fn feed(&mut self, call: &mut Supervisor, now: Timestamp, input: Input) {
         if input != Input::Tick {
             self.observe(call, now, &Input::Tick);
@@ -226,27 +226,30 @@ impl Rules {
 
     fn observe(&mut self, call: &mut Supervisor, now: Timestamp, input: &Input) {
         self.now = self.now.max(now);
-        let meaning = self.note_input(input);
-        self.heard = meaning == Meaning::Something;
+        let effect = self.note_input(input);
+        self.input_is_current = effect == Effect::Allowed;
         let before = (self.state, self.ended);
         call.handle(now, input.clone());
         let mut outputs = 0;
         while let Some(output) = call.poll_output() {
-            assert!(!before.1, "nothing comes after the end: {output:?}");
-            assert!(meaning == Meaning::Something, "{input:?} must change nothing: {output:?}");
-            assert!(!self.ended, "the end comes last, not before {output:?}");
+            assert!(!before.1, "an ended call emits nothing: {output:?}");
+            assert!(
+                effect == Effect::Allowed,
+                "{input:?} must change nothing, but emitted {output:?}"
+            );
+            assert!(!self.ended, "the Ended event is the last output, not before {output:?}");
             self.note_output(&output, input);
             outputs += 1;
-            assert!(outputs < 1_000, "what one input brings is bounded");
+            assert!(outputs < 1_000, "one input emits a bounded number of outputs");
         }
         if matches!(self.state, StateName::Joining | StateName::Live) {
             self.note_carrying();
         }
-        if meaning == Meaning::Something {
-            self.expect(input, before);
-            self.expect_of_credentials(input);
+        if effect == Effect::Allowed {
+            self.check_state_after(input, before);
+            self.check_credentials(input);
         }
-        self.after(call);
+        self.check_at_rest(call);
     }
 
     fn namespace_subscription(
@@ -264,24 +267,26 @@ impl Rules {
         self.sessions.values().find_map(|session| session.fetches.get(&id))
     }
 
-    /// Something came of a track, by whatever way.
-    fn note_heard(&mut self, of: &(String, String), object: &Object) {
+    /// An object of a track arrived, by subscription or by FETCH.
+    fn note_received(&mut self, of: &(String, String), object: &Object) {
         let listens = |(id, other): &(&TrackId, &(String, String))| {
             *other == of && !self.closed_tracks.contains(id)
         };
         if let Some((track, _)) = self.subscribed.iter().find(listens) {
-            let heard = self.heard_of.entry(*track).or_default();
-            heard.came.insert(object.number, object.clone());
+            let track = self.received_tracks.entry(*track).or_default();
+            track.received.insert(object.number, object.clone());
         }
     }
 
-    /// What certain inputs must lead to, whatever else holds.
-    fn expect(&mut self, input: &Input, (state, ended): (StateName, bool)) {
+    /// The states that certain inputs must lead to.
+    fn check_state_after(&mut self, input: &Input, (state, ended): (StateName, bool)) {
         if ended {
             return;
         }
         match input {
-            Input::Close => assert_eq!(self.state, StateName::Closed, "closed at any moment"),
+            Input::Close => {
+                assert_eq!(self.state, StateName::Closed, "Close closes a call in every state")
+            }
             Input::Connect => assert_ne!(self.state, StateName::Idle),
             Input::DialFailed { cause, .. } | Input::SessionClosed { cause, .. }
                 if self.ended
@@ -295,48 +300,62 @@ impl Rules {
             Input::Connected { session } if self.sessions.contains_key(session) => {
                 let up = matches!(self.state, StateName::Joining | StateName::Live);
                 if !up && state != StateName::Live {
-                    self.note_second_best(*session);
+                    self.note_fallback_session(*session);
                 }
             }
             _ => {}
         }
     }
 
-    /// What holds at rest.
-    fn after(&self, call: &Supervisor) {
-        assert_eq!(call.state(), self.state, "the public state is the machine's state");
+    /// The laws that hold between two inputs.
+    fn check_at_rest(&self, call: &Supervisor) {
+        assert_eq!(call.state(), self.state, "the public state is the last one that was reported");
         let deadline = call.deadline();
         if self.ended {
-            assert!(self.dials.is_empty() && self.sessions.is_empty(), "everything is closed");
+            assert!(
+                self.dials.is_empty() && self.sessions.is_empty(),
+                "an ended call has closed every dial and session"
+            );
             assert_eq!(deadline, None);
             return;
         }
         assert!(deadline.is_none_or(|deadline| deadline.at > self.now), "{deadline:?}");
-        assert_eq!(deadline.is_none(), self.state == StateName::Idle, "a call always ends somehow");
+        assert_eq!(
+            deadline.is_none(),
+            self.state == StateName::Idle,
+            "every call but an idle one has a deadline"
+        );
         let telemetry = call.telemetry();
         let attempts = telemetry.attempts_succeeded
             + telemetry.attempts_failed
             + telemetry.attempts_cancelled
             + telemetry.attempts_in_flight;
-        assert_eq!(telemetry.attempts, attempts, "attempts are conserved");
+        assert_eq!(
+            telemetry.attempts, attempts,
+            "every attempt succeeded, failed, was cancelled, or is in flight"
+        );
         assert_eq!(telemetry.incidents_open, u64::from(self.incident.is_some()));
         if matches!(self.state, StateName::Joining | StateName::Live) {
-            for answers in self.sessions.values().map(|session| &session.answers) {
-                let accepted = answers.values().filter(|answer| answer.accepted).count();
-                assert_eq!(accepted, answers.len().min(8), "who asks is answered, eight at a time");
+            for responses in self.sessions.values().map(|session| &session.fetch_responses) {
+                let accepted = responses.values().filter(|response| response.accepted).count();
+                assert_eq!(
+                    accepted,
+                    responses.len().min(8),
+                    "eight FETCH requests are answered at a time"
+                );
             }
         }
         let sessions = match self.state {
             StateName::Idle | StateName::Connecting => 0..=0,
             StateName::Suspect => 1..=1,
-            // Others look for whoever is missing, on one relay each.
+            // The first session carries the call. The others are probes, one for each relay.
             StateName::Joining | StateName::Live => {
                 1..=1 + usize::from(self.config.policy.racing).min(self.relays().len())
             }
             StateName::Recovering => 0..=1,
-            StateName::Failed | StateName::Closed => unreachable!("it has not ended"),
+            StateName::Failed | StateName::Closed => unreachable!("a call in this state has ended"),
         };
-        let open = self.sessions.len() - self.waiting_for_home();
+        let open = self.sessions.len() - self.sessions_waiting_for_home();
         assert!(sessions.contains(&open), "{open} sessions");
         if let Some(incident) = self.incident.as_ref().filter(|_| self.exact) {
             let bound = self.config.policy.window + self.config.ready_timeout;
@@ -346,7 +365,7 @@ impl Rules {
     }
 }
 
-/// The ways from state to state.
+/// Whether the state machine has a transition between these two states.
 fn may_follow(from: StateName, to: StateName) -> bool {
     use StateName::{Closed, Connecting, Failed, Idle, Joining, Live, Recovering, Suspect};
     match (from, to) {
@@ -356,7 +375,7 @@ fn may_follow(from: StateName, to: StateName) -> bool {
         | (Live, Suspect | Recovering | Joining)
         | (Suspect, Live | Joining | Recovering)
         | (Recovering, Live | Joining) => true,
-        // Whoever is over stays so; everybody else can be closed, or fail.
+        // A call in a final state stays there; every other call can be closed, or fail.
         (from, Closed | Failed) => !from.is_final(),
         _ => false,
     }

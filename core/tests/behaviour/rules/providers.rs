@@ -1,4 +1,5 @@
-//! R32: what whoever knows relays and credentials is asked, and what relays are shown of the answers.
+//! R32: which queries the providers of relays and credentials receive, and which credentials the
+//! relays are presented.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,185 +11,206 @@ use holdline_core::{Input, StateName, Timestamp};
 
 use super::{Rules, Session};
 
-/// A credential is asked for so long before the one that a session has expires, at most.
+/// How long before a session's credential expires the call queries another one, at most.
 const LEAD: Duration = Duration::from_secs(30);
-/// A session is replaced for a credential that is valid for so much longer, at least.
+/// How much longer a new credential must be valid for a renewal to be worth it.
 const GAIN: Duration = Duration::from_secs(5);
-/// So often the renewal of a session is tried where it is, before it is tried elsewhere.
-const STAYS: u32 = 4;
-/// How long a renewal that was in vain is not tried again, at most.
-const REST: Duration = Duration::from_secs(30);
+/// How many attempts a renewal makes at the session's own relay before it tries another one.
+const ATTEMPTS_AT_RELAY: u32 = 4;
+/// How long after a failed renewal the call may wait before the next one.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
-/// What a relay was dialled with.
+/// A dial: to which relay, why, and with which credential.
 #[derive(Clone, Debug)]
 pub struct Dialled {
     pub relay: String,
-    /// It looks for the others, and carries nothing.
-    looks: bool,
-    shown: Option<Shown>,
+    /// Whether the dial is a probe for missing participants, which carries no media.
+    is_probe: bool,
+    presented: Option<Presented>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Shown {
+struct Presented {
     token: Token,
     expires: Option<Timestamp>,
 }
 
-/// What was asked and answered.
+/// The queries to the providers, and their answers.
 #[derive(Clone, Debug, Default)]
 pub struct Providers {
-    /// The open question for relays, and when it is forgotten.
-    pub asked_for_relays: Option<(QueryId, Timestamp)>,
-    /// The newest list, and until when it is valid.
-    list: Option<(Vec<String>, Timestamp)>,
-    /// The open questions for credentials: for which relay, and when they are forgotten.
-    pub asked: BTreeMap<QueryId, (String, Timestamp)>,
+    /// The open query for relays, and when the call abandons it.
+    pub relay_query: Option<(QueryId, Timestamp)>,
+    /// The newest relay list, and until when it is valid.
+    relay_list: Option<(Vec<String>, Timestamp)>,
+    /// The open queries for credentials: for which relay, and when the call abandons them.
+    pub credential_queries: BTreeMap<QueryId, (String, Timestamp)>,
     /// The newest credential for each relay.
-    held: BTreeMap<String, Shown>,
-    /// Those that it refused.
-    unwelcome: BTreeMap<String, Vec<Token>>,
-    /// Those of them that it was shown to get the call up again, each when it was the newest.
-    refused: BTreeMap<String, Vec<Token>>,
-    /// Until when the renewal of a session may rest.
-    rests_until: Timestamp,
-    /// Attempts that have begun and wait for the credential of a relay.
+    newest_credentials: BTreeMap<String, Presented>,
+    /// The credentials that each relay refused.
+    refused_ever: BTreeMap<String, Vec<Token>>,
+    /// Those that it refused since the call was last live, each while it was the newest one.
+    /// Refusals of probes do not count.
+    refused_since_live: BTreeMap<String, Vec<Token>>,
+    /// Until when the call may wait with the next renewal.
+    no_renewal_until: Timestamp,
+    /// The attempts that have begun and wait for the credential of a relay.
     pub waiting: BTreeMap<SessionId, String>,
     dialled: BTreeSet<SessionId>,
-    /// The relay that the last input gave a credential for, or that has refused its newest one.
-    concerned: Option<String>,
+    /// The relay that the last input brought a credential for, or that refused its newest one.
+    affected_relay: Option<String>,
 }
 
 impl Rules {
     pub(super) fn relays(&self) -> &[String] {
-        self.providers.list.as_ref().map_or(&self.config.relays, |(list, _)| list)
+        self.providers.relay_list.as_ref().map_or(&self.config.relays, |(list, _)| list)
     }
 
-    /// The session that carries the call: a later one only looks for the others.
+    /// The session that carries the call. Later ones are probes.
     fn carrying(&self) -> Option<&Session> {
         self.sessions.values().next()
     }
 
-    /// The application says which relays there are; whether it was asked.
-    pub(super) fn note_relays(&mut self, request: QueryId, relays: &[String]) -> bool {
-        let asked = self.providers.asked_for_relays.is_some_and(|(asked, _)| asked == request);
-        if asked {
-            self.providers.asked_for_relays = None;
+    /// The provider returns a relay list. Returns whether there was an open query for it.
+    pub(super) fn note_relays(&mut self, query: QueryId, relays: &[String]) -> bool {
+        let is_open = self.providers.relay_query.is_some_and(|(open, _)| open == query);
+        if is_open {
+            self.providers.relay_query = None;
             if !relays.is_empty() {
                 let until = self.now + self.config.directory.lifetime;
-                self.providers.list = Some((relays.to_vec(), until));
+                self.providers.relay_list = Some((relays.to_vec(), until));
             }
         }
-        asked
+        is_open
     }
 
-    /// The application has a credential, or none; whether it was asked for one.
+    /// The provider returns a credential, or fails. Returns whether there was an open query for it.
     pub(super) fn note_credential(
         &mut self,
-        request: QueryId,
+        query: QueryId,
         credential: Option<&Credential>,
     ) -> bool {
-        self.providers.concerned = None;
-        let Some((relay, _)) = self.providers.asked.remove(&request) else { return false };
+        self.providers.affected_relay = None;
+        let Some((relay, _)) = self.providers.credential_queries.remove(&query) else {
+            return false;
+        };
         if let Some(Credential { token, valid_for }) = credential {
             let expires = valid_for.map(|valid_for| self.now + valid_for);
-            let shown = Shown { token: token.clone(), expires };
-            self.providers.concerned = Some(relay.clone());
-            self.providers.held.insert(relay, shown);
+            let presented = Presented { token: token.clone(), expires };
+            self.providers.affected_relay = Some(relay.clone());
+            self.providers.newest_credentials.insert(relay, presented);
         }
         true
     }
 
-    /// A relay that was shown this does not want us, perhaps because of it.
+    /// A relay refused this dial or closed its session, perhaps because of the credential.
     pub(super) fn note_refusal(&mut self, dial: Dialled, cause: &Cause) {
-        self.providers.concerned = None;
-        let newest = self.providers.held.get(&dial.relay);
+        self.providers.affected_relay = None;
+        let newest = self.providers.newest_credentials.get(&dial.relay);
         if is_refusal(cause)
-            && let Some(shown) = dial.shown.filter(|shown| newest == Some(shown))
+            && let Some(presented) = dial.presented.filter(|presented| newest == Some(presented))
         {
             let relay = dial.relay;
-            self.providers.concerned = Some(relay.clone());
-            self.providers.unwelcome.entry(relay.clone()).or_default().push(shown.token.clone());
-            if !dial.looks {
-                let refused = self.providers.refused.entry(relay).or_default();
-                if !refused.contains(&shown.token) {
-                    refused.push(shown.token);
+            self.providers.affected_relay = Some(relay.clone());
+            self.providers
+                .refused_ever
+                .entry(relay.clone())
+                .or_default()
+                .push(presented.token.clone());
+            if !dial.is_probe {
+                let refused = self.providers.refused_since_live.entry(relay).or_default();
+                if !refused.contains(&presented.token) {
+                    refused.push(presented.token);
                 }
             }
         }
     }
 
-    /// A session carries the call. What was refused before that does not count any more.
-    pub(super) fn note_let_in(&mut self) {
-        self.providers.refused.clear();
+    /// A session carries the call. Earlier refusals do not count any more.
+    pub(super) fn note_session_accepted(&mut self) {
+        self.providers.refused_since_live.clear();
     }
 
-    /// A session carries the call, perhaps one that has found the others.
+    /// The first session carries the call, even if it began as a probe.
     pub(super) fn note_carrying(&mut self) {
         if let Some(carrying) = self.sessions.values_mut().next() {
-            carrying.dial.looks = false;
+            carrying.dial.is_probe = false;
         }
     }
 
-    /// The session that was to be renewed is kept.
-    pub(super) fn note_kept(&mut self) {
-        self.providers.rests_until = self.now + REST;
+    /// The call keeps the session that it meant to renew.
+    pub(super) fn note_session_kept(&mut self) {
+        self.providers.no_renewal_until = self.now + RENEWAL_PAUSE;
     }
 
-    pub(super) fn note_question_for_relays(&mut self, request: QueryId) {
-        self.mint(request.0);
-        assert!(self.config.directory.provider, "there is somebody to ask");
-        let asked = self.providers.asked_for_relays;
-        assert!(asked.is_none_or(|(_, forgotten)| self.now >= forgotten), "one at a time");
+    pub(super) fn note_relay_query(&mut self, query: QueryId) {
+        self.mint(query.0);
+        assert!(self.config.directory.provider, "only a configured provider is queried");
+        let open = self.providers.relay_query;
+        let free = open.is_none_or(|(_, abandoned_at)| self.now >= abandoned_at);
+        assert!(free, "there is one open query for relays at a time");
         let valid = |(_, until): &(_, Timestamp)| self.now < *until;
-        assert!(!self.providers.list.as_ref().is_some_and(valid), "there is a list already");
-        let forgotten = self.now + self.config.directory.answer_timeout;
-        self.providers.asked_for_relays = Some((request, forgotten));
+        assert!(
+            !self.providers.relay_list.as_ref().is_some_and(valid),
+            "a valid relay list needs no query"
+        );
+        let abandoned_at = self.now + self.config.directory.answer_timeout;
+        self.providers.relay_query = Some((query, abandoned_at));
     }
 
     pub(super) fn note_remembered(&self, relays: &[String]) {
-        assert_eq!(relays, self.relays(), "what was answered is what is remembered");
+        assert_eq!(relays, self.relays(), "the remembered list is the provider's newest one");
     }
 
-    pub(super) fn note_question(&mut self, request: QueryId, relay: &String) {
-        self.mint(request.0);
-        assert!(self.config.directory.credentials, "there is somebody to ask");
-        let open = self.providers.asked.iter().find(|(_, (of, _))| of == relay);
-        if let Some((open, (_, forgotten))) = open.map(|(id, asked)| (*id, asked)) {
-            assert!(self.now >= *forgotten, "one at a time for {relay}");
-            self.providers.asked.remove(&open);
+    pub(super) fn note_credential_query(&mut self, query: QueryId, relay: &String) {
+        self.mint(query.0);
+        assert!(self.config.directory.credentials, "only a configured provider is queried");
+        let open = self.providers.credential_queries.iter().find(|(_, (of, _))| of == relay);
+        if let Some((open, (_, abandoned_at))) = open.map(|(id, query)| (*id, query)) {
+            assert!(self.now >= *abandoned_at, "{relay} has one open query at a time");
+            self.providers.credential_queries.remove(&open);
         }
-        let waited_for = self.providers.waiting.values().any(|waits| waits == relay);
+        let is_needed = self.providers.waiting.values().any(|waiting| waiting == relay);
         let carrying = self.carrying().filter(|session| session.dial.relay == *relay);
         match self.state {
             StateName::Live => {
                 carrying.inspect(|session| self.check_renewal(session));
             }
-            // To look for the others.
-            StateName::Joining => assert!(carrying.is_none(), "nobody needs one for {relay}"),
-            _ => assert!(waited_for, "nobody needs one for {relay}"),
+            // A probe needs one.
+            StateName::Joining => {
+                assert!(carrying.is_none(), "no dial needs a credential for {relay}")
+            }
+            _ => assert!(is_needed, "no dial needs a credential for {relay}"),
         }
-        let forgotten = self.now + self.config.directory.answer_timeout;
-        self.providers.asked.insert(request, (relay.clone(), forgotten));
+        let abandoned_at = self.now + self.config.directory.answer_timeout;
+        self.providers.credential_queries.insert(query, (relay.clone(), abandoned_at));
     }
 
-    /// For a session that is live another credential is asked for when it is time to, and not before.
+    /// The call queries another credential for a live session only shortly before its own expires.
     fn check_renewal(&self, session: &Session) {
-        let shown = session.dial.shown.as_ref().expect("it was shown one");
-        let expires = shown.expires.expect("what never expires needs no other");
+        let presented =
+            session.dial.presented.as_ref().expect("the relay was presented a credential");
+        let expires = presented.expires.expect("a credential that never expires needs no other");
         let up_for = self.now.since(session.up_at);
         let left = expires.since(self.now);
-        assert!(left <= LEAD.min(up_for), "{left:?} are left, and it is up for {up_for:?}");
-        assert!(left.is_zero() || up_for >= self.config.policy.stable_after, "it is not stable");
+        assert!(
+            left <= LEAD.min(up_for),
+            "the credential is valid for {left:?}, and the session is {up_for:?} old"
+        );
+        assert!(
+            left.is_zero() || up_for >= self.config.policy.stable_after,
+            "only a stable session is renewed before its credential expires"
+        );
     }
 
     pub(super) fn note_attempt(&mut self, session: SessionId, relay: &String) {
         self.mint(session.0);
-        self.lately.sessions.push(session);
-        assert!(self.relays().contains(relay), "{relay} is no relay that is known");
-        let renews = self.incident.as_ref().filter(|incident| incident.attempts < STAYS);
+        self.newest_ids.sessions.push(session);
+        assert!(self.relays().contains(relay), "{relay} is not on the relay list");
+        let renews =
+            self.incident.as_ref().filter(|incident| incident.attempts < ATTEMPTS_AT_RELAY);
         if let Some(home) = renews.and_then(|incident| incident.renews.as_ref()) {
-            let there = home == relay || !self.relays().contains(home);
-            assert!(there, "to be renewed is no reason to leave {home}");
+            let stays = home == relay || !self.relays().contains(home);
+            assert!(stays, "the first attempts of a renewal stay at {home}");
         }
         self.providers.waiting.insert(session, relay.clone());
         self.check_races();
@@ -201,94 +223,109 @@ impl Rules {
         token: Option<&Token>,
         input: &Input,
     ) {
-        assert!(self.providers.dialled.insert(session), "{session} is dialled once");
-        let waited = self.providers.waiting.remove(&session);
-        let looks = waited.is_none();
-        if let Some(waits) = waited {
-            assert_eq!(waits, *relay, "an attempt is made where it was announced");
+        assert!(self.providers.dialled.insert(session), "session {session} is dialled once");
+        let announced = self.providers.waiting.remove(&session);
+        let is_probe = announced.is_none();
+        if let Some(announced) = announced {
+            assert_eq!(announced, *relay, "an attempt dials the relay that it announced");
         } else {
             let up = matches!(self.state, StateName::Joining | StateName::Live);
-            assert!(up, "who has no session does not look for others");
-            let here = self.carrying().expect("up");
-            assert_ne!(here.dial.relay, *relay, "the others are not here");
+            assert!(up, "only a call with a session sends a probe");
+            let here = self.carrying().expect("a session that carries the call");
+            assert_ne!(here.dial.relay, *relay, "a probe dials another relay");
             let missed = self.subscribed.values().any(|(participant, _)| !here.has(participant));
-            assert!(missed, "everybody is here");
+            assert!(missed, "a probe needs a missing participant");
             self.newest_id = self.newest_id.max(session.0);
-            self.lately.sessions.push(session);
+            self.newest_ids.sessions.push(session);
         }
         assert_eq!(token.is_some(), self.config.directory.credentials);
-        let shown = token.map(|token| {
-            let held = self.providers.held.get(relay).expect("somebody was asked");
-            assert_eq!(held.token, *token, "the newest is shown");
-            let refused = self.providers.unwelcome.get(relay);
+        let presented = token.map(|token| {
+            let held = self.providers.newest_credentials.get(relay).expect("a provider answered");
+            assert_eq!(held.token, *token, "the newest credential is presented");
+            let refused = self.providers.refused_ever.get(relay);
             let refused = refused.is_some_and(|refused| refused.contains(token));
-            assert!(!refused, "what {relay} has refused is shown to it no more");
+            assert!(!refused, "{relay} is not presented a credential again that it refused");
             let until = self.now + self.config.policy.attempt_timeout;
             let fresh = matches!(input, Input::CredentialAnswered { .. });
             let lasts = held.expires.is_none_or(|at| until < at);
-            assert!(fresh || lasts, "what may expire during the dial is refreshed before it");
+            assert!(
+                fresh || lasts,
+                "a credential that may expire during the dial is refreshed before it"
+            );
             held.clone()
         });
-        self.dials.insert(session, Dialled { relay: relay.clone(), looks, shown });
+        self.dials.insert(session, Dialled { relay: relay.clone(), is_probe, presented });
         self.check_races();
     }
 
     fn check_races(&self) {
         let most = usize::from(self.config.policy.racing).max(1);
-        let waiting = if self.knows_who_waits() { self.providers.waiting.len() } else { 0 };
-        assert!(self.dials.len() + waiting <= most, "races are bounded");
+        let waiting = if self.knows_waiting_attempts() { self.providers.waiting.len() } else { 0 };
+        assert!(self.dials.len() + waiting <= most, "the number of racing attempts is bounded");
     }
 
-    /// A session is to be renewed: there must be something to renew it with. Which relay it is at.
-    pub(super) fn is_worth_renewing(&self, input: &Input) -> String {
+    /// A renewal needs a new credential that is worth it. Returns the relay of the session.
+    pub(super) fn check_worth_renewing(&self, input: &Input) -> String {
         let answered = matches!(input, Input::CredentialAnswered { .. });
-        assert!(answered && self.state == StateName::Live, "there is a credential now: {input:?}");
-        let session = self.carrying().expect("live");
-        assert!(self.gains(session), "it is worth it");
+        assert!(
+            answered && self.state == StateName::Live,
+            "a renewal of a live session begins with a credential, not {input:?}"
+        );
+        let session = self.carrying().expect("a live session");
+        assert!(self.gains(session), "the new credential is valid for longer");
         session.dial.relay.clone()
     }
 
-    /// Whether the newest credential lets a session last longer.
+    /// Whether the newest credential is valid for enough longer than the session's.
     fn gains(&self, session: &Session) -> bool {
-        let held = self.providers.held.get(&session.dial.relay).and_then(|held| held.expires);
-        let shown = session.dial.shown.as_ref().and_then(|shown| shown.expires);
-        shown.is_some_and(|shown| held.is_none_or(|held| held >= shown + GAIN))
+        let held = self
+            .providers
+            .newest_credentials
+            .get(&session.dial.relay)
+            .and_then(|held| held.expires);
+        let presented = session.dial.presented.as_ref().and_then(|presented| presented.expires);
+        presented.is_some_and(|presented| held.is_none_or(|held| held >= presented + GAIN))
     }
 
-    /// In recovery, a refused credential is final only when the relay has refused the one after it as well.
+    /// In recovery, a refusal is final only when the relay has refused the next credential, too.
     pub(super) fn check_refused(&self, code: ErrorCode, input: &Input) {
         let (Input::DialFailed { cause, .. } | Input::SessionClosed { cause, .. }) = input else {
             return;
         };
         if self.config.directory.credentials && is_refusal(cause) {
-            let twice = self.providers.refused.values().any(|refused| refused.len() > 1);
+            let twice = self.providers.refused_since_live.values().any(|refused| refused.len() > 1);
             assert!(twice || code == ErrorCode::RecoveryExhausted, "{code} after one refusal");
         }
     }
 
-    /// What must be so after an input that brought a credential, or the news that there is none.
-    pub(super) fn expect_of_credentials(&self, input: &Input) {
-        let concerned = self.providers.concerned.as_ref();
+    /// The laws after an answer of the credential provider, and after a refusal by a relay.
+    pub(super) fn check_credentials(&self, input: &Input) {
+        let affected = self.providers.affected_relay.as_ref();
         match input {
             Input::CredentialAnswered { .. } | Input::CredentialFailed { .. } => {
                 for (session, relay) in &self.providers.waiting {
-                    let asked = self.providers.asked.values().any(|(of, _)| of == relay);
-                    let known = self.knows_who_waits();
-                    assert!(asked || !known, "{session} waits for what nobody was asked for");
+                    let queried =
+                        self.providers.credential_queries.values().any(|(of, _)| of == relay);
+                    let known = self.knows_waiting_attempts();
+                    assert!(queried || !known, "{session} waits without an open query");
                 }
                 let carrying = self.carrying().filter(|_| self.state == StateName::Live);
-                let here = carrying.filter(|session| Some(&session.dial.relay) == concerned);
+                let here = carrying.filter(|session| Some(&session.dial.relay) == affected);
                 let gains = here.is_some_and(|session| self.gains(session));
-                let rests = self.now < self.providers.rests_until;
-                assert!(rests || !gains, "a live session is renewed when it can be");
+                let pauses = self.now < self.providers.no_renewal_until;
+                assert!(pauses || !gains, "a live session is renewed as soon as it can be");
             }
             Input::DialFailed { cause, .. } | Input::SessionClosed { cause, .. }
                 if is_refusal(cause) && self.state != StateName::Live =>
             {
-                let refused = concerned.and_then(|relay| self.providers.refused.get(relay));
+                let refused =
+                    affected.and_then(|relay| self.providers.refused_since_live.get(relay));
                 let twice = refused.is_some_and(|refused| refused.len() > 1);
                 let elsewhere = self.state == StateName::Joining;
-                assert!(self.ended || elsewhere || !twice, "refused twice in a row is final");
+                assert!(
+                    self.ended || elsewhere || !twice,
+                    "a second refusal in a row ends the call"
+                );
             }
             _ => {}
         }

@@ -21,7 +21,7 @@ pub struct Steady {
 const KINDS: [(&str, MediaKind); 2] = [("audio", MediaKind::Audio), ("video", MediaKind::Video)];
 
 impl Steady {
-    /// One that has talked for a minute, so that every buffer has its size.
+    /// A call that has carried frames for a minute, so that every buffer has reached its size.
     pub fn new() -> Self {
         let mut steady = Self::silent();
         for _ in 0..3_000 {
@@ -30,11 +30,11 @@ impl Steady {
         steady
     }
 
-    /// One in which nothing has been said.
+    /// A live call that has carried no frame but the empty one that makes each track ready.
     pub fn silent() -> Self {
         let config = Config::new("moqt://relay.example", "room", "alice");
         let now = Timestamp::from_millis(1);
-        let mut call = Supervisor::new(config, 1, now).expect("valid");
+        let mut call = Supervisor::new(config, 1, now).expect("a valid configuration");
         for (id, (name, kind)) in (1..).zip(KINDS) {
             let track = Track { kind, ..Track::audio(name) };
             call.handle(now, Input::publish(TrackId(id), track.clone()));
@@ -42,36 +42,36 @@ impl Steady {
         }
         let mut subscriptions = Vec::new();
         let mut next = Some(Input::Connect);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         while let Some(input) = next.take() {
             call.handle(now, input);
             while let Some(output) = call.poll_output() {
                 match output {
-                    Output::Dial { session, .. } => answers.push(Input::Connected { session }),
+                    Output::Dial { session, .. } => responses.push(Input::Connected { session }),
                     Output::PublishNamespace { session, epoch, .. } => {
-                        answers.push(Input::NamespaceAccepted { session, epoch });
+                        responses.push(Input::NamespaceAccepted { session, epoch });
                     }
                     Output::SubscribeNamespace { namespace_subscription, .. } => {
-                        answers.push(Input::NamespaceAdded { namespace_subscription, epoch: 7 });
-                        answers
+                        responses.push(Input::NamespaceAdded { namespace_subscription, epoch: 7 });
+                        responses
                             .push(Input::NamespaceSubscriptionAccepted { namespace_subscription });
                     }
                     Output::Subscribe { subscription, .. } => {
                         subscriptions.push(subscription);
                         let object = object(0, Frame::new(0, Bytes::new()));
-                        answers.push(Input::Object { subscription, object });
+                        responses.push(Input::Object { subscription, object });
                     }
                     _ => {}
                 }
             }
-            next = answers.pop();
+            next = responses.pop();
         }
         assert_eq!(call.state(), StateName::Live);
         let payload = Bytes::from_static(&[7; 160]);
         Self { call, now, subscriptions, payload, object: 0, received: 0 }
     }
 
-    /// One frame of each track each way, and whatever is due meanwhile.
+    /// Lets 20 ms pass: a tick, and one frame of each track each way.
     pub fn twenty_milliseconds(&mut self) {
         self.now = self.now + Duration::from_millis(20);
         self.tick();
@@ -108,7 +108,7 @@ impl Steady {
         assert!(self.call.deadline().is_some());
     }
 
-    /// An object of the next location.
+    /// Moves on to the next object, and so to the next Location.
     pub fn next_object(&mut self) {
         self.object += 1;
     }
@@ -124,7 +124,7 @@ impl Steady {
         assert!(self.call.deadline().is_some());
     }
 
-    /// Nothing is due.
+    /// Feeds a tick when nothing is due: the call has no output.
     pub fn idle_tick(&mut self) {
         self.call.handle(self.now, Input::Tick);
         assert!(self.call.poll_output().is_none() && self.call.deadline().is_some());

@@ -1,89 +1,90 @@
-//! What becomes of a look.
+//! How a probe ends.
 
-use super::{POLITE, SECOND, dialled, fail, looking, missing_bob};
+use super::{PROBE_DELAY, SECOND, dialled, fail, missing_bob, probing};
 use crate::common::MS;
 use holdline_core::error::{Cause, CauseKind};
 use holdline_core::id::SessionId;
 use holdline_core::{Event, Input, Output, StateName};
 
 #[test]
-fn a_look_goes_on_whatever_other_session_ends() {
-    let (mut harness, _, scout, namespace_subscription) = looking();
+fn a_probe_ends_only_with_its_own_session() {
+    let (mut harness, _, probe, namespace_subscription) = probing();
     let cause = Cause::new(CauseKind::ClosedByRelay);
     harness.feed(Input::SessionClosed { session: SessionId(u64::MAX), cause: cause.clone() });
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 9 });
-    assert_eq!(harness.call.state(), StateName::Joining, "it has moved there");
-    // And ends with its own.
-    let (mut harness, _, scout_of_this, namespace_subscription) = looking();
-    assert_eq!(scout, scout_of_this);
-    harness.feed(Input::SessionClosed { session: scout, cause });
+    assert_eq!(harness.call.state(), StateName::Joining, "the call has moved to the other relay");
+    // The end of its own session ends the probe.
+    let (mut harness, _, second_probe, namespace_subscription) = probing();
+    assert_eq!(probe, second_probe);
+    harness.feed(Input::SessionClosed { session: probe, cause });
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 9 });
-    assert_eq!(harness.call.state(), StateName::Live, "there is no look any more");
+    assert_eq!(harness.call.state(), StateName::Live, "the probe has ended");
 }
 
+/// A dial has 3 s, the answer of the relay 2 s, and the announcement of a namespace 300 ms.
 #[test]
-fn a_look_that_is_not_answered_is_given_up_and_so_is_one_that_finds_nobody() {
+fn a_probe_without_a_result_is_abandoned() {
     let (mut harness, _) = missing_bob(|_| {});
-    harness.advance(POLITE);
+    harness.advance(PROBE_DELAY);
     let unanswered = harness.last_dial();
     harness.advance(MS * 2_999);
     assert!(harness.closed_sessions().is_empty());
     harness.advance(MS);
-    assert_eq!(harness.closed_sessions(), [unanswered], "a dial has its time");
+    assert_eq!(harness.closed_sessions(), [unanswered], "a dial has 3 s");
 
-    let (mut harness, _, scout, _) = looking();
+    let (mut harness, _, probe, _) = probing();
     harness.advance(MS * 1_999);
     assert!(harness.closed_sessions().is_empty());
     harness.advance(MS);
-    assert_eq!(harness.closed_sessions(), [scout], "a relay must agree within 2 s");
+    assert_eq!(harness.closed_sessions(), [probe], "a relay must accept within 2 s");
 
-    let (mut harness, _, scout, namespace_subscription) = looking();
+    let (mut harness, _, probe, namespace_subscription) = probing();
     harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
     harness.advance(MS * 299);
     assert!(harness.closed_sessions().is_empty());
     harness.advance(MS);
-    assert_eq!(harness.closed_sessions(), [scout], "who is there is told at once");
+    assert_eq!(harness.closed_sessions(), [probe], "a relay announces present namespaces at once");
 }
 
 #[test]
-fn what_became_of_an_earlier_look_says_nothing_of_this_one() {
+fn the_failure_of_an_earlier_probe_changes_nothing() {
     let (mut harness, _) = missing_bob(|_| {});
-    harness.advance(POLITE);
+    harness.advance(PROBE_DELAY);
     let earlier = harness.last_dial();
     harness.advance(SECOND * 3);
     let session = harness.last_dial();
-    assert_eq!(harness.closed_sessions(), [earlier], "its relay is dialled anew");
+    assert_eq!(harness.closed_sessions(), [earlier], "the call dials its relay again");
     fail(&mut harness, earlier);
     harness.feed(Input::Connected { session });
-    assert!(harness.namespace_subscription().is_some(), "it is there, and looks");
+    assert!(harness.namespace_subscription().is_some(), "the second probe subscribes");
 }
 
 #[test]
-fn a_look_whose_session_ends_is_followed_by_another() {
-    let (mut harness, _, scout, _) = looking();
+fn a_probe_whose_session_ends_is_followed_by_another() {
+    let (mut harness, _, probe, _) = probing();
     let ended = harness.now;
     let cause = Cause::new(CauseKind::ClosedByRelay);
-    harness.feed(Input::SessionClosed { session: scout, cause });
+    harness.feed(Input::SessionClosed { session: probe, cause });
     let pause = harness.next_dial_after(SECOND * 2) - ended;
     assert!(pause <= SECOND, "{pause:?}");
-    assert!(harness.closed_sessions().is_empty(), "it had ended by itself");
+    assert!(harness.closed_sessions().is_empty(), "the session had ended by itself");
 }
 
 #[test]
-fn who_comes_back_by_themselves_is_looked_for_no_more() {
-    let (mut harness, namespace_subscriptions, scout, _) = looking();
+fn a_participant_that_returns_ends_the_probe() {
+    let (mut harness, namespace_subscriptions, probe, _) = probing();
     harness.feed(Input::NamespaceAdded {
         namespace_subscription: namespace_subscriptions[0],
         epoch: 6,
     });
     harness.advance(SECOND * 3);
-    assert_eq!(harness.closed_sessions(), [scout]);
+    assert_eq!(harness.closed_sessions(), [probe]);
     assert!(harness.dials().is_empty());
 }
 
 #[test]
-fn only_who_was_looked_for_moves_the_call() {
-    let (mut harness, namespace_subscriptions, scout, namespace_subscription) = looking();
+fn only_the_probed_participant_moves_the_call() {
+    let (mut harness, namespace_subscriptions, probe, namespace_subscription) = probing();
     harness.feed(Input::NamespaceAdded {
         namespace_subscription: namespace_subscriptions[1],
         epoch: 6,
@@ -99,23 +100,27 @@ fn only_who_was_looked_for_moves_the_call() {
     let causes: Vec<CauseKind> = harness.events().iter().filter_map(moved).collect();
     assert_eq!(causes, [CauseKind::PeerElsewhere]);
     assert_eq!(harness.call.state(), StateName::Joining);
-    assert!(!harness.closed_sessions().contains(&scout));
-    let asked = harness.drain(|output| match output {
+    assert!(!harness.closed_sessions().contains(&probe));
+    let requested = harness.drain(|output| match output {
         Output::SubscribeNamespace { session, prefix, .. } => Some((*session, prefix[1].clone())),
         _ => None,
     });
-    let asked: Vec<_> = asked.into_iter().map(|(_, asked)| asked).collect();
-    assert_eq!(asked, [(scout, "dave".into())], "it looks out for bob already");
+    let requested: Vec<_> = requested.into_iter().map(|(_, requested)| requested).collect();
+    assert_eq!(
+        requested,
+        [(probe, "dave".into())],
+        "the probe has subscribed to bob's namespace already"
+    );
 }
 
-/// R12: each says for itself that it is there, and once.
+/// R12: a probe subscribes when its own session is connected, and not before.
 #[test]
-fn what_connects_of_two_looks_is_asked_once_and_the_other_one_is_not() {
+fn each_of_two_probes_subscribes_once_when_it_connects() {
     let (mut harness, _) = missing_bob(|config| config.relays.push("west".into()));
-    harness.advance(POLITE);
-    let looks = dialled(&mut harness);
-    let [(south, _), (west, _)] = looks[..] else { panic!("{looks:?}") };
-    let mut asked_on = |session| {
+    harness.advance(PROBE_DELAY);
+    let probes = dialled(&mut harness);
+    let [(south, _), (west, _)] = probes[..] else { panic!("{probes:?}") };
+    let mut subscribes_on = |session| {
         harness.out.clear();
         harness.feed(Input::Connected { session });
         let namespace_subscriptions = harness.drain(|output| match output {
@@ -124,8 +129,8 @@ fn what_connects_of_two_looks_is_asked_once_and_the_other_one_is_not() {
         });
         namespace_subscriptions.into_iter().map(|(_, session)| session).collect::<Vec<_>>()
     };
-    assert_eq!(asked_on(SessionId(u64::MAX)), []);
-    assert_eq!(asked_on(west), [west]);
-    assert_eq!(asked_on(west), []);
-    assert_eq!(asked_on(south), [south]);
+    assert_eq!(subscribes_on(SessionId(u64::MAX)), []);
+    assert_eq!(subscribes_on(west), [west]);
+    assert_eq!(subscribes_on(west), []);
+    assert_eq!(subscribes_on(south), [south]);
 }

@@ -1,5 +1,5 @@
-//! What can happen to a call: inputs with identifiers that make sense, that are outdated, and that
-//! never were.
+//! A call under the rules, and the operations that drive it: inputs with valid, outdated and
+//! unknown identifiers.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use holdline_core::{Input, Supervisor, Timestamp};
 
 use super::Rules;
 
-/// One thing that happens.
+/// One input, or a step of time. The first number chooses the identifier or track of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     Connect,
@@ -27,11 +27,11 @@ pub enum Op {
     Send(u8),
     Finish(u8),
     DeviceError,
-    Alert,
+    SafetyAlert,
     Connected(u8),
     DialFailed(u8, CauseKind),
     SessionClosed(u8, CauseKind),
-    /// Whether something was received, whether something was acknowledged, the round trip.
+    /// Whether the counters of received and of acknowledged packets rise, and the RTT in ms.
     Report(u8, bool, bool, u32),
     NamespaceAccepted(u8),
     NamespaceRefused(u8),
@@ -42,33 +42,33 @@ pub enum Op {
     NamespaceRemoved(u8, u8),
     SubscriptionAccepted(u8),
     SubscriptionEnded(u8),
-    /// Frame `object` of group `group`, which began a second after the one before it.
+    /// The subscription, the group, and the object in the group. A group lasts a second.
     Object(u8, u8, u8),
     EndOfTrack(u8),
     Fetched(u8, u8, u8),
     FetchEnded(u8, FetchEnd),
     FetchRequested(u8, u8, u8),
     FetchCancelled(u8, u8),
-    /// Which relays there are: none, or one of a few lists.
-    Relays(u8),
-    /// A credential, and for how many milliseconds it is valid; 0 for ever.
+    /// The provider returns an empty relay list, or one of three others.
+    RelayList(u8),
+    /// The provider returns a credential, valid for so many milliseconds; 0 means for ever.
     Credential(u8, u32),
     NoCredential(u8, CauseKind),
-    /// A relay that wants to see a credential does not like the one that it was shown.
+    /// A relay refuses the credential that the call presented to it.
     DialRefused(u8),
     SessionRefused(u8),
-    /// Answers to questions that nobody asked.
-    Unasked(u8),
-    /// Time passes, in milliseconds; ticks come when they are asked for.
-    Pass(u32),
-    /// Time passes and no tick comes before its end.
-    Stall(u32),
-    /// Time runs back.
-    BackInTime(u32),
+    /// The provider answers a query that the call never made.
+    UnrequestedAnswer(u8),
+    /// So many milliseconds pass; each tick arrives at the deadline.
+    Advance(u32),
+    /// So many milliseconds pass; one tick arrives at their end.
+    LateTick(u32),
+    /// A tick arrives with a time so many milliseconds ago.
+    ClockBack(u32),
 }
 
-/// What makes a call that has published and subscribed, and connects, a live one that hears Bob.
-pub const UP: [Op; 6] = [
+/// The operations that bring a connecting call to live, with Bob's track ready.
+pub const GO_LIVE: [Op; 6] = [
     Op::Connected(0),
     Op::NamespaceAccepted(0),
     Op::NamespaceSubscriptionAccepted(0),
@@ -77,27 +77,29 @@ pub const UP: [Op; 6] = [
     Op::Object(0, 0, 0),
 ];
 
-/// A call, its rules, and what it is told.
+/// A call, and the rules that judge each of its inputs and outputs.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct JudgedCall {
     pub call: Supervisor,
     pub rules: Rules,
     pub now: Timestamp,
+    /// The latest value of the path's counters.
     pub received: u64,
-    /// How many credentials were handed out: no two are the same.
+    /// How many credentials the provider has issued; no two are the same.
     issued: u32,
 }
 
-/// How late a live track may be, and how long what came waits for what is missing.
-const LIVE: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How late a frame of a live track may be delivered.
+const LIVE_BUDGET: Duration = Duration::from_millis(500);
+/// How long frames are retained, and wait for missing ones.
+const RETENTION_AGE: Duration = Duration::from_secs(2);
 
 const REFUSED: CauseKind = CauseKind::Unauthorized;
 
 const PEERS: [&str; 2] = ["bob", "carol"];
 const TRACKS: [&str; 2] = ["audio", "video"];
 
-impl World {
+impl JudgedCall {
     pub fn new(call: Supervisor, exact: bool) -> Self {
         let rules = Rules::new(call.config(), exact);
         Self { call, rules, now: Timestamp::ZERO, received: 0, issued: 0 }
@@ -107,7 +109,7 @@ impl World {
         self.rules.feed(&mut self.call, self.now, input);
     }
 
-    /// Lets time pass; ticks come when they are asked for.
+    /// Lets time pass; each tick arrives at the deadline.
     pub fn advance(&mut self, duration: Duration) {
         let until = self.now + duration;
         while let Some(deadline) = self.call.deadline().filter(|deadline| deadline.at <= until) {
@@ -117,15 +119,15 @@ impl World {
         self.now = until;
     }
 
-    /// Makes it happen.
+    /// Feeds the call the operation's input, or lets time pass.
     pub fn apply(&mut self, op: Op) {
         let input = match op {
-            Op::Pass(millis) => return self.advance(Duration::from_millis(millis.into())),
-            Op::Stall(millis) => {
+            Op::Advance(millis) => return self.advance(Duration::from_millis(millis.into())),
+            Op::LateTick(millis) => {
                 self.now = self.now + Duration::from_millis(millis.into());
                 Input::Tick
             }
-            Op::BackInTime(millis) => {
+            Op::ClockBack(millis) => {
                 let earlier = self.now.as_micros().saturating_sub(u64::from(millis) * 1_000);
                 return self.rules.feed(
                     &mut self.call,
@@ -138,7 +140,7 @@ impl World {
             Op::ReconnectNow => Input::ReconnectNow,
             Op::NetworkChanged => Input::NetworkChanged,
             Op::Publish(which) => {
-                // Little is kept, so that it is let go of as well.
+                // Few frames are retained, so that evictions happen, too.
                 let retention = Retention { frames: 4, ..Retention::live() };
                 let track = Track::audio(TRACKS[usize::from(which) % 2]).retaining(retention);
                 Input::publish(TrackId(u64::from(which % 3)), track)
@@ -146,8 +148,8 @@ impl World {
             Op::Subscribe(which) => {
                 let track = Track::video(TRACKS[usize::from(which) % 2]);
                 let live = (which / 4) % 2 == 1;
-                let track = if live { track.live(LIVE) } else { track.lossless() };
-                let track = track.retaining(Retention { frames: 3, bytes: 30, age: PATIENCE });
+                let track = if live { track.live(LIVE_BUDGET) } else { track.lossless() };
+                let track = track.retaining(Retention { frames: 3, bytes: 30, age: RETENTION_AGE });
                 let peer = PEERS[usize::from(which / 2) % 2];
                 Input::subscribe(TrackId(10 + u64::from(which % 5)), peer, track)
             }
@@ -164,7 +166,7 @@ impl World {
             Op::DeviceError => {
                 Input::MediaDeviceError { track: TrackId(0), detail: "unplugged".into() }
             }
-            Op::Alert => Input::SafetyAlert { detail: "help".into() },
+            Op::SafetyAlert => Input::SafetyAlert { detail: "help".into() },
             Op::Connected(which) => Input::Connected { session: self.dial(which) },
             Op::DialFailed(which, kind) => {
                 Input::DialFailed { session: self.dial(which), cause: Cause::new(kind) }
@@ -212,16 +214,17 @@ impl World {
                 Input::SubscriptionEnded { subscription: self.subscription(which) }
             }
             Op::Object(which, group, object) => {
-                let object = said(group, object);
+                let object = bobs_object(group, object);
                 Input::Object { subscription: self.subscription(which), object }
             }
             Op::EndOfTrack(which) => {
-                let number = said(3, 0).number;
+                let number = bobs_object(3, 0).number;
                 Input::EndOfTrack { subscription: self.subscription(which), number }
             }
-            Op::Fetched(which, group, object) => {
-                Input::FetchedObject { fetch: self.fetch(which), object: said(group, object) }
-            }
+            Op::Fetched(which, group, object) => Input::FetchedObject {
+                fetch: self.fetch(which),
+                object: bobs_object(group, object),
+            },
             Op::FetchEnded(which, end) => Input::FetchEnded { fetch: self.fetch(which), end },
             Op::FetchRequested(which, request, group) => Input::FetchRequested {
                 session: self.session(which),
@@ -233,13 +236,13 @@ impl World {
             Op::FetchCancelled(which, request) => {
                 Input::FetchCancelled { session: self.session(which), moq_request: request.into() }
             }
-            Op::Relays(which) => {
-                let request = self.rules.providers.asked_for_relays.map(|(request, _)| request);
+            Op::RelayList(which) => {
+                let query = self.rules.providers.relay_query.map(|(query, _)| query);
                 let lists: [&[&str]; 4] =
                     [&[], &["north", "relay-1"], &["relay-9", "north", "relay-2"], &["relay-8"]];
                 let relays = lists[usize::from(which) % 4].iter().map(ToString::to_string);
-                let request = request.unwrap_or(QueryId(u64::MAX));
-                Input::DirectoryAnswered { query: request, relays: relays.collect() }
+                let query = query.unwrap_or(QueryId(u64::MAX));
+                Input::DirectoryAnswered { query, relays: relays.collect() }
             }
             Op::Credential(which, millis) => {
                 self.issued += 1;
@@ -247,11 +250,12 @@ impl World {
                 let token = Token { token_type: 0, secret };
                 let valid_for = (millis > 0).then(|| Duration::from_millis(millis.into()));
                 let credential = Credential { token, valid_for };
-                Input::CredentialAnswered { query: self.question(which), credential }
+                Input::CredentialAnswered { query: self.credential_query(which), credential }
             }
-            Op::NoCredential(which, kind) => {
-                Input::CredentialFailed { query: self.question(which), cause: Cause::new(kind) }
-            }
+            Op::NoCredential(which, kind) => Input::CredentialFailed {
+                query: self.credential_query(which),
+                cause: Cause::new(kind),
+            },
             Op::DialRefused(_) | Op::SessionRefused(_)
                 if !self.call.config().directory.credentials =>
             {
@@ -259,13 +263,13 @@ impl World {
             }
             Op::DialRefused(which) => return self.apply(Op::DialFailed(which, REFUSED)),
             Op::SessionRefused(which) => return self.apply(Op::SessionClosed(which, REFUSED)),
-            Op::Unasked(which) => {
-                let request = QueryId(which.into());
+            Op::UnrequestedAnswer(which) => {
+                let query = QueryId(which.into());
                 match which % 3 {
-                    0 => Input::DirectoryAnswered { query: request, relays: vec!["evil".into()] },
+                    0 => Input::DirectoryAnswered { query, relays: vec!["evil".into()] },
                     1 => {
                         let cause = Cause::new(CauseKind::SignedOut);
-                        Input::CredentialFailed { query: request, cause }
+                        Input::CredentialFailed { query, cause }
                     }
                     _ => Input::HostChecked {
                         host: holdline_core::pre_call::HostReport {
@@ -281,55 +285,57 @@ impl World {
     }
 
     pub fn dial(&self, which: u8) -> SessionId {
-        let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
-        lately.or(pick(self.rules.dials.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
+        let recent = steps_back(which).and_then(|back| self.rules.newest_ids.sessions.before(back));
+        recent.or(pick(self.rules.dials.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
     pub fn session(&self, which: u8) -> SessionId {
-        let lately = lately(which).and_then(|back| self.rules.lately.sessions.before(back));
-        lately.or(pick(self.rules.sessions.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
+        let recent = steps_back(which).and_then(|back| self.rules.newest_ids.sessions.before(back));
+        recent.or(pick(self.rules.sessions.keys().copied(), which)).unwrap_or(SessionId(u64::MAX))
     }
 
     pub fn namespace(&self, which: u8) -> (SessionId, u64) {
-        let asked = self.rules.sessions.iter();
-        let asked = asked.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
-        pick(asked, which).unwrap_or((self.session(which), 1))
+        let requested = self.rules.sessions.iter();
+        let requested = requested.filter_map(|(id, session)| Some((*id, session.namespace?.0)));
+        pick(requested, which).unwrap_or((self.session(which), 1))
     }
 
-    fn question(&self, which: u8) -> QueryId {
-        let asked = self.rules.providers.asked.keys().copied();
-        pick(asked, which).unwrap_or(QueryId(u64::MAX))
+    fn credential_query(&self, which: u8) -> QueryId {
+        let open = self.rules.providers.credential_queries.keys().copied();
+        pick(open, which).unwrap_or(QueryId(u64::MAX))
     }
 
     pub fn publication(&self, which: u8) -> PublicationId {
-        let lately = lately(which).and_then(|back| self.rules.lately.publications.before(back));
+        let recent =
+            steps_back(which).and_then(|back| self.rules.newest_ids.publications.before(back));
         let known = self.rules.sessions.values().flat_map(|s| s.publications.keys());
-        lately.or(pick(known.copied(), which)).unwrap_or(PublicationId(u64::MAX))
+        recent.or(pick(known.copied(), which)).unwrap_or(PublicationId(u64::MAX))
     }
 
     pub fn namespace_subscription(&self, which: u8) -> NamespaceSubscriptionId {
-        let lately =
-            lately(which).and_then(|back| self.rules.lately.namespace_subscriptions.before(back));
+        let recent = steps_back(which)
+            .and_then(|back| self.rules.newest_ids.namespace_subscriptions.before(back));
         let known =
             self.rules.sessions.values().flat_map(|session| session.namespace_subscriptions.keys());
-        lately.or(pick(known.copied(), which)).unwrap_or(NamespaceSubscriptionId(u64::MAX))
+        recent.or(pick(known.copied(), which)).unwrap_or(NamespaceSubscriptionId(u64::MAX))
     }
 
     pub fn fetch(&self, which: u8) -> FetchId {
-        let lately = lately(which).and_then(|back| self.rules.lately.fetches.before(back));
+        let recent = steps_back(which).and_then(|back| self.rules.newest_ids.fetches.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.fetches.keys());
-        lately.or(pick(known.copied(), which)).unwrap_or(FetchId(u64::MAX))
+        recent.or(pick(known.copied(), which)).unwrap_or(FetchId(u64::MAX))
     }
 
     pub fn subscription(&self, which: u8) -> SubscriptionId {
-        let lately = lately(which).and_then(|back| self.rules.lately.subscriptions.before(back));
+        let recent =
+            steps_back(which).and_then(|back| self.rules.newest_ids.subscriptions.before(back));
         let known = self.rules.sessions.values().flat_map(|session| session.subscriptions.keys());
-        lately.or(pick(known.copied(), which)).unwrap_or(SubscriptionId(u64::MAX))
+        recent.or(pick(known.copied(), which)).unwrap_or(SubscriptionId(u64::MAX))
     }
 }
 
-/// What a publisher says: six frames a group. From group 4 on it is another process.
-pub fn said(group: u8, object: u8) -> Object {
+/// An object of Bob's track, which has six frames in a group. Group 4 begins a new incarnation.
+pub fn bobs_object(group: u8, object: u8) -> Object {
     let (incarnation, since) = if group < 4 { (0, 0) } else { (4, 4) };
     let captured_at = u64::from(group) * 1_000_000 + u64::from(object) * 20_000;
     let payload = Bytes::copy_from_slice(&[b'0' + group, b'0' + object, 0, 0, 0, 0, 0, 0]);
@@ -340,16 +346,16 @@ pub fn said(group: u8, object: u8) -> Object {
     }
 }
 
-/// The greatest choices are of what was minted lately, whether it is still of use or not: 250 is
-/// the newest, 251 the one before it.
-fn lately(which: u8) -> Option<u8> {
+/// The choices from 250 on are the most recently minted identifiers, in use or not: 250 is the
+/// newest one, 251 the one before it.
+fn steps_back(which: u8) -> Option<u8> {
     which.checked_sub(250)
 }
 
-/// One of those that are known.
+/// One of the known identifiers; none for a choice of a recently minted one.
 fn pick<T>(known: impl Iterator<Item = T>, which: u8) -> Option<T> {
     let mut known: Vec<T> = known.collect();
-    if known.is_empty() || lately(which).is_some() {
+    if known.is_empty() || steps_back(which).is_some() {
         return None;
     }
     Some(known.swap_remove(usize::from(which) % known.len()))
