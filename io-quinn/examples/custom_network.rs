@@ -17,9 +17,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use futures::StreamExt as _;
-use holdline_core::Timestamp;
 use holdline_quinn::{
-    Call, CallConfig, Event, Events, HostNetwork, Network, StateName, Track, Trust,
+    Call, CallConfig, Event, Events, HostNetwork, Network, StateName, Timestamp, Track, Trust,
 };
 
 const USAGE: &str = "usage: custom_network RELAY CERTIFICATE LOCAL_ADDRESS";

@@ -101,7 +101,8 @@ impl CallConfig {
         self
     }
 
-    /// Sets how often and for how long the call retries. The default is [`RetryPolicy::interactive`].
+    /// Sets how often and for how long the call retries. The default is
+    /// [`RetryPolicy::interactive`].
     #[must_use]
     pub fn policy(mut self, policy: RetryPolicy) -> Self {
         self.config.policy = policy;

@@ -65,20 +65,20 @@ impl Providers {
         })
     }
 
-    pub(crate) async fn query_credential(self, request: QueryId, relay: String) -> Input {
+    pub(crate) async fn query_credential(self, query: QueryId, relay: String) -> Input {
         let answer = match self.credentials {
             Some(provider) => provider.credential(&relay).await,
             None => Err(NoCredential::Unavailable("nobody can be asked".into())),
         };
         match answer {
-            Ok(credential) => Input::CredentialAnswered { query: request, credential },
+            Ok(credential) => Input::CredentialAnswered { query, credential },
             Err(error) => {
                 let kind = match error {
                     NoCredential::SignedOut => CauseKind::SignedOut,
                     NoCredential::Unavailable(_) => CauseKind::CredentialUnavailable,
                 };
                 Input::CredentialFailed {
-                    query: request,
+                    query,
                     cause: Cause::with_detail(kind, error.to_string()),
                 }
             }

@@ -1,4 +1,5 @@
-//! Campaigns reach every cell of the transition matrix, unless `docs/testing/transition-coverage.md` gives a reason.
+//! Campaigns reach every cell of the transition matrix, unless
+//! `docs/testing/transition-coverage.md` gives a reason.
 
 use std::collections::BTreeSet;
 

@@ -157,9 +157,9 @@ impl Driver {
     fn on_arrival(&mut self, arrival: Arrival, io: &mut Io) {
         match arrival {
             Arrival::Dialed(session, dialed) => io.on_dialed(session, dialed),
-            Arrival::Relays(request, relays) => {
+            Arrival::Relays(query, relays) => {
                 let relays = self.relays.insert_usable(relays);
-                io.pending_inputs.push_back(Input::DirectoryAnswered { query: request, relays });
+                io.pending_inputs.push_back(Input::DirectoryAnswered { query, relays });
             }
             Arrival::Fetch(fetch) => {
                 let requested = io.on_session(fetch.session, |it| it.on_fetch_requested(*fetch));
@@ -171,11 +171,9 @@ impl Driver {
     fn carry_out(&mut self, output: Output, io: &mut Io) {
         match output {
             Output::Dial { session, relay, token } => self.dial(session, &relay, token, io),
-            Output::QueryDirectory { query: request } => self.query_relays(request, io),
+            Output::QueryDirectory { query } => self.query_relays(query, io),
             Output::RememberDirectory { relays } => self.remember_relays(relays),
-            Output::QueryCredential { query: request, relay } => {
-                self.query_credential(request, relay, io)
-            }
+            Output::QueryCredential { query, relay } => self.query_credential(query, relay, io),
             Output::CheckHost => self.check_host(io),
             Output::CloseSession { session } => io.close(session),
             Output::ProbePath { session } => {
@@ -201,8 +199,10 @@ impl Driver {
             Output::SendEndOfTrack { publication, location, number } => {
                 io.on_publication(publication, |it| it.send_end_of_track(location, number));
             }
-            Output::SubscribeNamespace { session, namespace_subscription: watch, prefix } => {
-                io.on_session(session, |it| it.subscribe_namespace(watch, &prefix));
+            Output::SubscribeNamespace { session, namespace_subscription, prefix } => {
+                io.on_session(session, |it| {
+                    it.subscribe_namespace(namespace_subscription, &prefix)
+                });
             }
             Output::Subscribe { session, subscription, namespace, name } => {
                 io.on_session(session, |it| it.subscribe(subscription, &namespace, name));
@@ -216,17 +216,17 @@ impl Driver {
             Output::CancelFetch { fetch } => {
                 io.sessions.values_mut().for_each(|it| it.cancel_fetch(fetch));
             }
-            Output::AcceptFetch { session, moq_request: request, last } => {
-                io.on_session(session, |it| it.accept_fetch(request, last));
+            Output::AcceptFetch { session, moq_request, last } => {
+                io.on_session(session, |it| it.accept_fetch(moq_request, last));
             }
-            Output::FetchObject { session, moq_request: request, object } => {
-                io.on_session(session, |it| it.send_fetched_object(request, object));
+            Output::FetchObject { session, moq_request, object } => {
+                io.on_session(session, |it| it.send_fetched_object(moq_request, object));
             }
-            Output::EndFetch { session, moq_request: request } => {
-                io.on_session(session, |it| it.end_fetch(request));
+            Output::EndFetch { session, moq_request } => {
+                io.on_session(session, |it| it.end_fetch(moq_request));
             }
-            Output::RefuseFetch { session, moq_request: request } => {
-                io.on_session(session, |it| it.refuse_fetch(request));
+            Output::RefuseFetch { session, moq_request } => {
+                io.on_session(session, |it| it.refuse_fetch(moq_request));
             }
             Output::Deliver { track, object, gap } => {
                 if let Some(queue) = io.frame_queues.get(&track) {
@@ -252,11 +252,11 @@ impl Driver {
         io.dials.insert(session, dial);
     }
 
-    fn query_relays(&self, request: QueryId, io: &mut Io) {
+    fn query_relays(&self, query: QueryId, io: &mut Io) {
         let (providers, arrivals) = (self.providers.clone(), io.arrivals.clone());
         io.query(async move {
             let relays = providers.query_relays().await;
-            let _ = arrivals.send(Arrival::Relays(request, relays)).await;
+            let _ = arrivals.send(Arrival::Relays(query, relays)).await;
         });
     }
 
@@ -268,10 +268,10 @@ impl Driver {
         }
     }
 
-    fn query_credential(&self, request: QueryId, relay: String, io: &mut Io) {
+    fn query_credential(&self, query: QueryId, relay: String, io: &mut Io) {
         let (providers, inputs) = (self.providers.clone(), io.inputs.clone());
         io.query(async move {
-            let _ = inputs.send(providers.query_credential(request, relay).await).await;
+            let _ = inputs.send(providers.query_credential(query, relay).await).await;
         });
     }
 

@@ -18,7 +18,7 @@ use crate::session::extension_headers;
 pub(crate) async fn subscribe_namespace(
     mut subscriber: Subscriber,
     prefix: TrackNamespacePrefix,
-    watch: NamespaceSubscriptionId,
+    namespace_subscription: NamespaceSubscriptionId,
     inputs: mpsc::Sender<Input>,
 ) {
     let fields = prefix.fields.len();
@@ -26,16 +26,16 @@ pub(crate) async fn subscribe_namespace(
     if let Ok(namespaces) = request
         && namespaces.ok().await.is_ok()
         && inputs
-            .send(Input::NamespaceSubscriptionAccepted { namespace_subscription: watch })
+            .send(Input::NamespaceSubscriptionAccepted { namespace_subscription })
             .await
             .is_ok()
     {
         while let Ok(Some(event)) = namespaces.next().await {
             let input = match event {
                 NamespaceEvent::Added(namespace) => epoch(&namespace, fields)
-                    .map(|epoch| Input::NamespaceAdded { namespace_subscription: watch, epoch }),
+                    .map(|epoch| Input::NamespaceAdded { namespace_subscription, epoch }),
                 NamespaceEvent::Removed(namespace) => epoch(&namespace, fields)
-                    .map(|epoch| Input::NamespaceRemoved { namespace_subscription: watch, epoch }),
+                    .map(|epoch| Input::NamespaceRemoved { namespace_subscription, epoch }),
             };
             if let Some(input) = input
                 && inputs.send(input).await.is_err()
@@ -44,7 +44,7 @@ pub(crate) async fn subscribe_namespace(
             }
         }
     }
-    let _ = inputs.send(Input::NamespaceSubscriptionEnded { namespace_subscription: watch }).await;
+    let _ = inputs.send(Input::NamespaceSubscriptionEnded { namespace_subscription }).await;
 }
 
 /// The epoch in the last field of a namespace; `None` if it is not a namespace of Holdline.

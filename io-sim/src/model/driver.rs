@@ -56,13 +56,13 @@ impl Process {
                 let admits_until = token.as_ref().map_or(u64::MAX, admits_until);
                 network.dial(who, session, &relay, admits_until);
             }
-            Output::QueryDirectory { query: request } => {
+            Output::QueryDirectory { query } => {
                 let conditions = &network.script.conditions;
                 let at = conditions.directory_answers_at(who, network.now.as_micros());
-                network.schedule(at, SimEvent::DirectoryAnswers(who, self.call_index, request));
+                network.schedule(at, SimEvent::DirectoryAnswers(who, self.call_index, query));
             }
-            Output::QueryCredential { query: request, .. } => {
-                return Some(issue_token(who, request, network));
+            Output::QueryCredential { query, .. } => {
+                return Some(issue_token(who, query, network));
             }
             Output::CloseSession { session } => network.close(who, session),
             Output::ProbePath { session } => return network.probe(who, session),
@@ -71,11 +71,16 @@ impl Process {
                 self.publications.insert(publication, (session, track));
             }
             Output::PublishNamespace { session, namespace, epoch } => {
-                let request = Request::PublishNamespace { namespace, epoch };
-                network.send(who, session, CONTROL, request);
+                let query = Request::PublishNamespace { namespace, epoch };
+                network.send(who, session, CONTROL, query);
             }
-            Output::SubscribeNamespace { session, namespace_subscription: watch, prefix } => {
-                network.send(who, session, CONTROL, Request::Watch { watch, prefix });
+            Output::SubscribeNamespace { session, namespace_subscription, prefix } => {
+                network.send(
+                    who,
+                    session,
+                    CONTROL,
+                    Request::SubscribeNamespace { namespace_subscription, prefix },
+                );
             }
             Output::Subscribe { session, subscription, namespace, name } => {
                 let track = track_index(&network.script, &name);
@@ -128,17 +133,17 @@ impl Process {
 }
 
 /// The token issuer's answer, which comes at once.
-fn issue_token(who: usize, request: QueryId, network: &Network) -> Input {
+fn issue_token(who: usize, query: QueryId, network: &Network) -> Input {
     let now = network.now.as_micros();
     let Some(token) = network.script.conditions.token(who, now) else {
         let cause = Cause::new(CauseKind::CredentialUnavailable);
-        return Input::CredentialFailed { query: request, cause };
+        return Input::CredentialFailed { query, cause };
     };
     let until = token.expires.unwrap_or(u64::MAX).to_be_bytes();
     let secret = Secret::new(until.to_vec());
     let valid_for = token.valid_for(now);
     let credential = Credential { token: Token { token_type: 0, secret }, valid_for };
-    Input::CredentialAnswered { query: request, credential }
+    Input::CredentialAnswered { query, credential }
 }
 
 /// The expiry time that a token carries: relays accept it until then.
@@ -157,6 +162,6 @@ fn group_stream(track: TrackIndex, group: u64) -> u64 {
 }
 
 /// The stream of a FETCH response: each response has its own.
-fn fetch_stream(request: u64) -> u64 {
-    (1 << 62) | request
+fn fetch_stream(query: u64) -> u64 {
+    (1 << 62) | query
 }

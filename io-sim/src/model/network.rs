@@ -310,17 +310,17 @@ impl Network {
         let input = match reply {
             Reply::NamespaceAccepted { epoch } => Input::NamespaceAccepted { session, epoch },
             Reply::NamespaceRefused { epoch } => Input::NamespaceRefused { session, epoch },
-            Reply::NamespaceSubscriptionAccepted { namespace_subscription: watch } => {
-                Input::NamespaceSubscriptionAccepted { namespace_subscription: watch }
+            Reply::NamespaceSubscriptionAccepted { namespace_subscription } => {
+                Input::NamespaceSubscriptionAccepted { namespace_subscription }
             }
-            Reply::NamespaceSubscriptionEnded { namespace_subscription: watch } => {
-                Input::NamespaceSubscriptionEnded { namespace_subscription: watch }
+            Reply::NamespaceSubscriptionEnded { namespace_subscription } => {
+                Input::NamespaceSubscriptionEnded { namespace_subscription }
             }
-            Reply::NamespaceAdded { namespace_subscription: watch, epoch } => {
-                Input::NamespaceAdded { namespace_subscription: watch, epoch }
+            Reply::NamespaceAdded { namespace_subscription, epoch } => {
+                Input::NamespaceAdded { namespace_subscription, epoch }
             }
-            Reply::NamespaceRemoved { namespace_subscription: watch, epoch } => {
-                Input::NamespaceRemoved { namespace_subscription: watch, epoch }
+            Reply::NamespaceRemoved { namespace_subscription, epoch } => {
+                Input::NamespaceRemoved { namespace_subscription, epoch }
             }
             Reply::SubscriptionAccepted { subscription } => {
                 Input::SubscriptionAccepted { subscription }

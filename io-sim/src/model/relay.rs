@@ -16,7 +16,7 @@ pub(super) struct TrackIndex(pub(super) usize);
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     PublishNamespace { namespace: Vec<String>, epoch: u64 },
-    Watch { watch: NamespaceSubscriptionId, prefix: Vec<String> },
+    SubscribeNamespace { namespace_subscription: NamespaceSubscriptionId, prefix: Vec<String> },
     Subscribe { subscription: SubscriptionId, namespace: Vec<String>, track: TrackIndex },
     Unsubscribe { subscription: SubscriptionId },
     Object { track: TrackIndex, object: Object },
@@ -93,7 +93,7 @@ pub(super) struct Relay {
     namespaces: BTreeMap<Vec<String>, Namespace>,
     /// The current group of each track, as far as the publisher has sent it.
     groups: BTreeMap<(ConnId, TrackIndex), Vec<GroupPart>>,
-    watches: Vec<(ConnId, NamespaceSubscriptionId, Vec<String>)>,
+    namespace_subscriptions: Vec<(ConnId, NamespaceSubscriptionId, Vec<String>)>,
     subscribers: Vec<Subscriber>,
     fetches: Vec<Fetch>,
     next_request: u64,
@@ -121,30 +121,31 @@ impl Relay {
                 }
                 send(conn, CONTROL, Reply::NamespaceAccepted { epoch });
                 let prefix = namespace[..2].to_vec();
-                for (watcher, watch, _) in self.watches.iter().filter(|(.., p)| *p == prefix) {
+                for (watcher, namespace_subscription, _) in
+                    self.namespace_subscriptions.iter().filter(|(.., p)| *p == prefix)
+                {
                     send(
                         *watcher,
                         CONTROL,
-                        Reply::NamespaceAdded { namespace_subscription: *watch, epoch },
+                        Reply::NamespaceAdded {
+                            namespace_subscription: *namespace_subscription,
+                            epoch,
+                        },
                     );
                 }
                 self.namespaces.insert(namespace, Namespace { conn, prefix, epoch });
             }
-            Request::Watch { watch, prefix } => {
+            Request::SubscribeNamespace { namespace_subscription, prefix } => {
                 send(
                     conn,
                     CONTROL,
-                    Reply::NamespaceSubscriptionAccepted { namespace_subscription: watch },
+                    Reply::NamespaceSubscriptionAccepted { namespace_subscription },
                 );
                 for namespace in self.namespaces.values().filter(|n| n.prefix == prefix) {
                     let epoch = namespace.epoch;
-                    send(
-                        conn,
-                        CONTROL,
-                        Reply::NamespaceAdded { namespace_subscription: watch, epoch },
-                    );
+                    send(conn, CONTROL, Reply::NamespaceAdded { namespace_subscription, epoch });
                 }
-                self.watches.push((conn, watch, prefix));
+                self.namespace_subscriptions.push((conn, namespace_subscription, prefix));
             }
             Request::Subscribe { subscription, namespace, track } => {
                 let Some(known) = self.namespaces.get(&namespace) else {
@@ -229,14 +230,16 @@ impl Relay {
     /// Drops everything of a connection that has closed or timed out.
     pub(super) fn connection_closed(&mut self, conn: ConnId) -> Vec<Transmission> {
         let mut transmissions = Vec::new();
-        self.watches.retain(|(other, ..)| *other != conn);
+        self.namespace_subscriptions.retain(|(other, ..)| *other != conn);
         self.groups.retain(|(of, _), _| *of != conn);
         self.subscribers.retain(|subscriber| subscriber.conn != conn);
         let left = self.namespaces.extract_if(.., |_, namespace| namespace.conn == conn);
         for (_, namespace) in left {
-            for (to, watch, _) in self.watches.iter().filter(|(.., p)| *p == namespace.prefix) {
+            for (to, namespace_subscription, _) in
+                self.namespace_subscriptions.iter().filter(|(.., p)| *p == namespace.prefix)
+            {
                 let reply = Reply::NamespaceRemoved {
-                    namespace_subscription: *watch,
+                    namespace_subscription: *namespace_subscription,
                     epoch: namespace.epoch,
                 };
                 transmissions.push(Transmission { to: *to, stream: CONTROL, reply, via: None });
@@ -268,8 +271,8 @@ impl Request {
     pub(super) fn refusal(&self) -> Option<Reply> {
         match *self {
             Self::PublishNamespace { epoch, .. } => Some(Reply::NamespaceRefused { epoch }),
-            Self::Watch { watch, .. } => {
-                Some(Reply::NamespaceSubscriptionEnded { namespace_subscription: watch })
+            Self::SubscribeNamespace { namespace_subscription, .. } => {
+                Some(Reply::NamespaceSubscriptionEnded { namespace_subscription })
             }
             Self::Subscribe { subscription, .. } => Some(Reply::SubscriptionEnded { subscription }),
             Self::Fetch { fetch, .. } => Some(Reply::FetchEnded { fetch, complete: false }),
