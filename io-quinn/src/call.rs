@@ -63,7 +63,7 @@ impl Call {
     /// - [`ConnectError::Journal`]: the thread that writes the journal cannot be started.
     ///
     /// A relay that cannot be reached is not an error of this function: the call retries by its
-    /// [`RetryPolicy`](crate::RetryPolicy), and reports the attempts as events.
+    /// [`RetryPolicy`](crate::config::RetryPolicy), and reports the attempts as events.
     ///
     /// # Panics
     ///
@@ -147,7 +147,7 @@ impl Call {
     /// itself, and measures the path. It takes 5 s at most. Other participants of the room see a
     /// participant that joins and leaves.
     ///
-    /// [`Summary::outcome`] is [`Outcome::Completed`](crate::Outcome::Completed) if a call would
+    /// [`Summary::outcome`] is [`Outcome::Completed`](crate::stats::Outcome::Completed) if a call would
     /// work; [`Summary::pre_call`] holds the measurements.
     ///
     /// # Errors
@@ -269,7 +269,7 @@ impl Call {
     }
 
     /// Raises a safety alert: the call emits it as [`Event::SafetyAlert`] and keeps it in its
-    /// record ([`CallRecord`](crate::CallRecord)).
+    /// record ([`CallRecord`](crate::stats::CallRecord)).
     ///
     /// # Errors
     ///

@@ -36,7 +36,7 @@ impl PublishedTrack {
     ///
     /// [`Frame::captured_at`] must come from one running clock, in microseconds: subscribers judge
     /// by it how late a frame is. While the call has no connection, the frame is retained and sent
-    /// later, within the bounds of the track's [`Retention`](crate::Retention).
+    /// later, within the bounds of the track's [`Retention`](crate::media::Retention).
     ///
     /// # Errors
     ///
