@@ -147,7 +147,7 @@ impl Call {
     /// itself, and measures the path. It takes 5 s at most. Other participants of the room see a
     /// participant that joins and leaves.
     ///
-    /// [`Summary::outcome`] is [`Outcome::Completed`](crate::stats::Outcome::Completed) if a call would
+    /// [`Summary::outcome`] is [`Completed`](crate::stats::Outcome::Completed) if a call would
     /// work; [`Summary::pre_call`] holds the measurements.
     ///
     /// # Errors

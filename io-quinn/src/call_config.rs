@@ -37,7 +37,8 @@ impl CallConfig {
     /// A call in `room` as `participant` through `relay`, with the default for every other field.
     ///
     /// `relay` is an address in the form `moqt://host[:port][/path][?query]`, see [`RelayUrl`].
-    /// `room` and `participant` are names as [`validate_name`](crate::config::validate_name) accepts them:
+    /// `room` and `participant` are names that
+    /// [`validate_name`](crate::config::validate_name) accepts:
     /// 1 to 128 bytes without `/` and without control characters. [`Call::connect`] checks all
     /// three.
     ///

@@ -25,50 +25,51 @@ impl Failures {
 
 /// A request that is sent once per session and repeated there, after a pause, if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Request<Id> {
-    state: State<Id>,
-    failures: Failures,
-}
+pub(crate) struct Request<Id>(State<Id>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State<Id> {
     /// Not sent on this session yet.
     Unsent,
-    Sent(Id),
+    Sent {
+        id: Id,
+        failures: Failures,
+    },
     Accepted(Id),
     Failed {
         retry_at: Timestamp,
+        failures: Failures,
     },
 }
 
 impl<Id> Default for Request<Id> {
     fn default() -> Self {
-        Self { state: State::Unsent, failures: Failures::default() }
+        Self(State::Unsent)
     }
 }
 
 impl<Id: Copy + Eq> Request<Id> {
     pub(crate) fn is_unsent(&self) -> bool {
-        self.state == State::Unsent
+        self.0 == State::Unsent
     }
 
     pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.state, State::Accepted(_))
+        matches!(self.0, State::Accepted(_))
     }
 
     /// The identifier that the request has on this session, if it has not failed there.
     pub(crate) fn id(&self) -> Option<Id> {
-        match self.state {
-            State::Sent(id) | State::Accepted(id) => Some(id),
+        match self.0 {
+            State::Sent { id, .. } | State::Accepted(id) => Some(id),
             State::Unsent | State::Failed { .. } => None,
         }
     }
 
     /// When to repeat a failed request.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        match self.state {
-            State::Failed { retry_at } => Some(retry_at),
-            State::Unsent | State::Sent(_) | State::Accepted(_) => None,
+        match self.0 {
+            State::Failed { retry_at, .. } => Some(retry_at),
+            State::Unsent | State::Sent { .. } | State::Accepted(_) => None,
         }
     }
 
@@ -78,15 +79,14 @@ impl<Id: Copy + Eq> Request<Id> {
     }
 
     pub(crate) fn sent(&mut self, id: Id) {
-        self.state = State::Sent(id);
+        self.0 = State::Sent { id, failures: self.failures() };
     }
 
     /// The relay accepted `id`; returns whether that request waited for an answer.
     pub(crate) fn accepted(&mut self, id: Id) -> bool {
-        let answered = self.state == State::Sent(id);
+        let answered = matches!(self.0, State::Sent { id: sent, .. } if sent == id);
         if answered {
-            self.state = State::Accepted(id);
-            self.failures.clear();
+            self.0 = State::Accepted(id);
         }
         answered
     }
@@ -94,7 +94,16 @@ impl<Id: Copy + Eq> Request<Id> {
     /// The relay refused `id`, or ended it after accepting it. An outdated `id` changes nothing.
     pub(crate) fn failed(&mut self, id: Id, cx: &mut Context<'_>) {
         if self.id() == Some(id) {
-            self.state = State::Failed { retry_at: self.failures.next_try(cx) };
+            let mut failures = self.failures();
+            self.0 = State::Failed { retry_at: failures.next_try(cx), failures };
+        }
+    }
+
+    /// The failures in a row before the present try. A request that was accepted begins anew.
+    fn failures(&self) -> Failures {
+        match self.0 {
+            State::Sent { failures, .. } | State::Failed { failures, .. } => failures,
+            State::Unsent | State::Accepted(_) => Failures::default(),
         }
     }
 }

@@ -5,7 +5,11 @@ use crate::api::time::Timestamp;
 
 /// The soonest of several deadlines, where `None` means never.
 pub(crate) fn soonest<const N: usize>(deadlines: [Option<Timestamp>; N]) -> Option<Timestamp> {
-    deadlines.into_iter().flatten().min()
+    let earlier = |a: Option<Timestamp>, b| match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    deadlines.into_iter().fold(None, earlier)
 }
 
 /// The soonest of several deadlines, and its reason. Of two at one moment, the first one counts.

@@ -21,8 +21,11 @@ impl Supervisor {
     /// The next deadline, and its reason.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
         let State::Live { session, .. } = &self.state else { return self.next_deadline };
-        let path = Soonest::default().or(WakeReason::Session, session.path_deadline());
-        self.next_deadline.map_or(path, |(at, reason)| path.or(reason, at)).get()
+        let path = (session.path_deadline(), WakeReason::Session);
+        match self.next_deadline {
+            Some(next) if next.0 < path.0 => Some(next),
+            Some(_) | None => Some(path),
+        }
     }
 
     /// The next deadline, without that of a live session's path.

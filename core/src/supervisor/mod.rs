@@ -123,7 +123,7 @@ impl Supervisor {
         self.now = self.now.max(now);
         self.fire_deadlines();
         // A tick carries only the time, and that has had its effect.
-        if !self.state.name().is_final() && !matches!(input, Input::Tick) {
+        if !matches!(input, Input::Tick) && !self.state.name().is_final() {
             let reports_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
             self.dispatch(input);
             // A report on a path that stays alive changes nothing else.

@@ -95,8 +95,8 @@ impl Canon {
             } else if word == "namespace" {
                 // The epochs of the call rise for ever. What counts is how far the request got.
                 let value = &rest[2..];
-                let value = value.strip_prefix("Request { state: ").unwrap_or(value);
-                let end = value.find([' ', ',', '(']).unwrap_or(value.len());
+                let value = value.strip_prefix("Request(").unwrap_or(value);
+                let end = value.find([' ', ',', '(', ')']).unwrap_or(value.len());
                 self.key.push_str(&value[..end]);
                 rest = after_value(&rest[2..]);
             } else if let Some((number, after)) = wrapped(rest) {

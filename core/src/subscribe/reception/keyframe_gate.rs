@@ -1,34 +1,40 @@
-//! The keyframe gate: after a gap, video frames that need the missing ones are not delivered.
+//! The keyframe gate of a video track: after a gap, no frame is delivered that may need the missing
+//! ones, until the next keyframe or a time-out.
 
 use core::time::Duration;
 
 use crate::api::time::Timestamp;
 
-/// How long a track waits for a keyframe after a gap; then it delivers what arrives.
+/// How long a track waits for a keyframe after a gap.
 const KEYFRAME_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A gap closes the gate; the next keyframe or the timeout opens it.
+/// Closed by a gap, opened by the next keyframe or by time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KeyframeGate {
-    /// Whether a keyframe was ever seen. The gate of a track without keyframes never closes.
-    seen: bool,
-    closed_until: Option<Timestamp>,
+pub(super) enum KeyframeGate {
+    /// The track has sent no keyframe yet. Perhaps it has none, so a gap does not close the gate.
+    #[default]
+    NoKeyframes,
+    Open,
+    ClosedUntil(Timestamp),
 }
 
 impl KeyframeGate {
-    /// Frames are missing at this point of the track.
+    /// Frames are missing from here on.
     pub(super) fn close(&mut self, now: Timestamp) {
-        if self.seen {
-            self.closed_until.get_or_insert(now + KEYFRAME_TIMEOUT);
+        match self {
+            Self::Open => *self = Self::ClosedUntil(now + KEYFRAME_TIMEOUT),
+            Self::NoKeyframes | Self::ClosedUntil(_) => {}
         }
     }
 
-    /// Whether the next frame in order may be delivered.
+    /// Whether a frame that arrived may be delivered.
     pub(super) fn admits(&mut self, keyframe: bool, now: Timestamp) -> bool {
-        self.seen |= keyframe;
-        if keyframe || self.closed_until.is_some_and(|until| now >= until) {
-            self.closed_until = None;
+        match self {
+            _ if keyframe => *self = Self::Open,
+            Self::ClosedUntil(until) if now >= *until => *self = Self::Open,
+            Self::ClosedUntil(_) => return false,
+            Self::NoKeyframes | Self::Open => {}
         }
-        self.closed_until.is_none()
+        true
     }
 }
