@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{FrameSender, Site, receive, wait_for};
-use holdline_quinn::journal::{ReplayError, Replayed, replay};
+use holdline_quinn::journal::{ReplayError, Replayed, VERSION, replay};
 use holdline_quinn::{Call, CallConfig, Event, Frame, Track};
 
 /// A file in memory that is as slow as one on a busy disk.
@@ -102,13 +102,16 @@ fn a_journal_of_another_version_or_invalid_configuration_is_refused() {
     let header = |version: u32, config: &str| {
         format!(r#"{{"holdline_journal":{version},"config":{config},"seed":1,"now":0}}"#) + "\n"
     };
-    assert!(replay(header(1, &config).as_bytes()).is_ok());
+    assert!(replay(header(VERSION, &config).as_bytes()).is_ok());
     let unreadable = |journal: String| match replay(journal.as_bytes()) {
         Err(error @ ReplayError::Unreadable { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    assert!(unreadable(header(2, &config)).contains("version 2"));
+    for other in [VERSION - 1, VERSION + 1] {
+        let named = format!("has version {other} of the format");
+        assert!(unreadable(header(other, &config)).contains(&named));
+    }
     let nobody = config.replace("\"alice\"", "\"\"");
-    assert!(unreadable(header(1, &nobody)).contains("participant must not be empty"));
-    assert!(unreadable(header(1, &config) + "{}\n").contains("line 2: not an entry"));
+    assert!(unreadable(header(VERSION, &nobody)).contains("participant must not be empty"));
+    assert!(unreadable(header(VERSION, &config) + "{}\n").contains("line 2: not an entry"));
 }

@@ -59,9 +59,10 @@ pub fn replay(journal: impl BufRead) -> Result<Replayed, ReplayError> {
         .map_err(|error| lines.unreadable(&format!("not the header of a journal ({error})")))?;
     if header.holdline_journal != VERSION {
         let version = header.holdline_journal;
-        return Err(
-            lines.unreadable(&format!("version {version} of the format; this is {VERSION}"))
-        );
+        return Err(lines.unreadable(&format!(
+            "the journal has version {version} of the format, and this release reads version \
+             {VERSION} only"
+        )));
     }
     let mut call = Supervisor::new(header.config, header.seed, header.now)
         .map_err(|error| lines.unreadable(&error.to_string()))?;
