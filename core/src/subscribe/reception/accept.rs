@@ -1,8 +1,8 @@
 //! Arrival: objects from the subscription and from FETCH. Each frame number is accepted once, and a
 //! former process of the publisher only after proof that it is alive.
 
-use super::Reception;
 use super::incarnations::FormerProcess;
+use super::{REORDERING, Reception};
 use crate::api::media::{Delivery, FetchEnd, FrameNumber, GapReason, Location, Object};
 use crate::api::time::Timestamp;
 use crate::context::Context;
@@ -18,6 +18,9 @@ impl Reception {
         }
         let silence = self.stall_detector.received(cx.now);
         self.emit_resumed(silence, cx);
+        // A publisher whose own path was cut kept its subscription here, and sent nothing on it.
+        self.continuous &= cx.now - self.last_arrival <= REORDERING;
+        self.last_arrival = cx.now;
         let captured_at = object.frame.captured_at;
         let new = self.accept(object, cx);
         self.lateness.arrived(cx.now, captured_at);

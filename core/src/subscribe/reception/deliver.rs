@@ -2,16 +2,15 @@
 
 use core::time::Duration;
 
-use super::{OpenHole, Reception};
+use super::{OpenHole, REORDERING, Reception};
 use crate::api::event::Event;
 use crate::api::media::{Delivery, FrameNumber, Gap, GapReason, MediaKind, Object};
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::context::Context;
 
-/// How long missing frames may still be on their way on the same subscription: each group is a
-/// stream of its own, and one stream waits for its lost packet while the next one continues.
-const REORDERING: Duration = Duration::from_millis(250);
+/// How long a live track without an outage waits for frames that are probably too late.
+const STRAGGLERS: Duration = Duration::from_millis(60);
 
 impl Reception {
     /// Delivers the held frames that are in order now, and updates the deadlines of the next hole.
@@ -72,13 +71,19 @@ impl Reception {
             // The frames are not on their way, and cannot be requested.
             _ if !self.continuous && self.repair.is_unsupported() => Duration::ZERO,
             Delivery::Lossless => self.retention.age,
-            Delivery::Live { .. } if !self.continuous && !self.is_worth_repairing(now) => {
-                Duration::ZERO
-            }
             Delivery::Live { budget } => {
-                let held = self.buffer.first_held();
-                let late = held.map(|held| self.lateness.of(now, held.frame.captured_at));
-                budget.saturating_sub(late.unwrap_or_default())
+                let too_late = !self.is_worth_repairing(now);
+                match self.last_captured {
+                    // The present never waits for frames that are too late already.
+                    _ if too_late && !self.continuous => Duration::ZERO,
+                    // Where no outage explains them, that is an estimate: they have a moment.
+                    Some(_) if too_late => STRAGGLERS,
+                    Some(_) | None => {
+                        let held = self.buffer.first_held();
+                        let late = held.map(|held| self.lateness.of(now, held.frame.captured_at));
+                        budget.saturating_sub(late.unwrap_or_default())
+                    }
+                }
             }
         }
     }

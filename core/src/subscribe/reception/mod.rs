@@ -19,6 +19,8 @@ mod deliver;
 mod incarnations;
 mod keyframe_gate;
 
+use core::time::Duration;
+
 use self::incarnations::Incarnations;
 use self::keyframe_gate::KeyframeGate;
 use crate::api::id::{FetchId, TrackId};
@@ -49,6 +51,10 @@ struct OpenHole {
     repaired: u64,
 }
 
+/// How long missing frames may still be on their way on the same subscription: each group is a
+/// stream of its own, and one stream waits for its lost packet while the next one continues.
+const REORDERING: Duration = Duration::from_millis(250);
+
 /// The reception of one track.
 #[derive(Clone, Debug)]
 pub(crate) struct Reception {
@@ -67,9 +73,11 @@ pub(crate) struct Reception {
     frames_of_former: u64,
     /// When the last delivered frame was captured, by its publisher's clock.
     last_captured: Option<u64>,
-    /// Whether a frame was delivered since the subscription was last interrupted. Only then can a
-    /// missing frame still be on its way.
+    /// Whether a frame was delivered since the subscription was last interrupted, or silent for
+    /// longer than reordering lasts. Only then can a missing frame still be on its way.
     continuous: bool,
+    /// When an object last arrived on the subscription.
+    last_arrival: Timestamp,
     /// Whether missing frames were sent before we subscribed: until the first frame is delivered.
     joined_midway: bool,
     keyframe_gate: KeyframeGate,
@@ -98,6 +106,7 @@ impl Reception {
             frames_of_former: 0,
             last_captured: None,
             continuous: false,
+            last_arrival: Timestamp::ZERO,
             joined_midway: false,
             keyframe_gate: KeyframeGate::default(),
             counters: SubscribedCounters::default(),

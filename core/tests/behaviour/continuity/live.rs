@@ -79,6 +79,45 @@ fn a_live_track_abandons_holes_before_held_frames_are_late() {
     assert_eq!(delivered(&mut harness), [(2, Some(gap(1, 1, GapReason::TooLate)))]);
 }
 
+/// Bob's path was cut and came back by itself: his subscription here never changed. What he could
+/// have sent meanwhile is later than the budget, so the present does not wait for it.
+#[test]
+fn the_first_frame_after_a_publishers_outage_waits_for_nothing() {
+    for outage in [MS * 600, SECOND * 2, SECOND * 8] {
+        let (mut harness, _, subscription) = listening(live());
+        for object in 1..=50 {
+            harness.advance_alive(MS * 20);
+            let now = harness.now - holdline_core::Timestamp::ZERO;
+            let object = captured(&mut harness, 1, object, now);
+            harness.feed(Input::Object { subscription, object });
+        }
+        assert_eq!(delivered(&mut harness).len(), 50);
+        harness.advance_alive(outage);
+        send_unreceived(&mut harness, 1, 51, 100);
+        let now = harness.now - holdline_core::Timestamp::ZERO;
+        let object = captured(&mut harness, 2, 0, now);
+        harness.feed(Input::Object { subscription, object });
+        let skipped = gap(51, 100, GapReason::TooLate);
+        assert_eq!(delivered(&mut harness), [(151, Some(skipped))], "after {outage:?}");
+    }
+}
+
+/// A silence that is shorter than the budget: the missing frames can still be in time. They cannot
+/// be on their way any more, so they are requested at once.
+#[test]
+fn frames_missed_in_a_short_outage_are_fetched_at_once() {
+    let (mut harness, _, subscription) = listening(live());
+    harness.advance_alive(MS * 100);
+    send_unreceived(&mut harness, 1, 1, 10);
+    harness.advance_alive(MS * 200).object(subscription, 2, 0);
+    let (fetch, first, last) = only_fetch(&mut harness);
+    assert_eq!((first, last), (Location::new(1, 1), Location::new(1, u64::MAX)));
+    for object in 1..=10 {
+        fetched(&mut harness, fetch, 1, object);
+    }
+    assert_eq!(delivered(&mut harness), without_gaps(1, 11));
+}
+
 #[test]
 fn a_late_frame_does_not_delay_the_next_one() {
     let (mut harness, _, subscription) = listening(live());

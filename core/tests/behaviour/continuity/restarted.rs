@@ -304,8 +304,8 @@ fn the_clock_of_a_former_process_makes_no_frame_late() {
 #[test]
 fn a_gap_precedes_the_next_frame_of_its_process() {
     let (mut harness, _, subscription) = listening(Track::audio("audio").live(SECOND * 2));
-    harness.advance_alive(SECOND * 3);
-    let sent = harness.bobs_object(1, 1);
+    harness.advance_alive(SECOND * 3).object(subscription, 1, 1).advance_alive(MS * 100);
+    let sent = harness.bobs_object(1, 2);
     let frame = Frame::new(sent.frame.captured_at - 2_100_000, sent.frame.payload.clone());
     harness.feed(Input::Object { subscription, object: Object { frame, ..sent } });
     assert_eq!(
@@ -317,5 +317,6 @@ fn a_gap_precedes_the_next_frame_of_its_process() {
     // The call does not believe the first of these.
     harness.object(subscription, 2, 0).advance_alive(SECOND);
     harness.object(subscription, 3, 0).advance_alive(SECOND * 2);
-    assert_eq!(delivered(&mut harness), [(3, Some(gap(2, 2, GapReason::PublisherRestarted)))]);
+    let restarted = gap(3, 2, GapReason::PublisherRestarted);
+    assert_eq!(delivered(&mut harness), [(1, None), (4, Some(restarted))]);
 }
