@@ -39,17 +39,18 @@ pub struct RetryPolicy {
     /// The random share of a pause, in percent (0 to 100). A pause is drawn evenly from
     /// `bound × (100 − jitter_percent) / 100 ..= bound`, where [`RetryPolicy::bound`] is the bound.
     pub jitter_percent: u8,
-    /// How many attempts an incident may use, with those since the last stable session.
+    /// How many attempts an incident may use, with those of earlier incidents that no uptime has
+    /// earned back since (see `stable_after`).
     pub attempts: u32,
-    /// How long the recovery of an incident may take in all, until the call is live again, with
-    /// recoveries since the last stable session.
+    /// How long the recovery of one incident may take in all, until the call is live again.
     pub window: Duration,
     /// How many attempts may be in flight at once, 1 to 16.
     pub racing: u8,
     /// How long one attempt may take, from the query for its credential to MoQ SETUP.
     pub attempt_timeout: Duration,
-    /// How long a session must have been live to be stable. Then the retry budget is whole again
-    /// (requirement R8).
+    /// How long a session must have been live to be stable (requirement R8). Then all attempts are
+    /// available again. A session that ends sooner gives back the share of them that it carried
+    /// media in both directions of this time.
     pub stable_after: Duration,
 }
 

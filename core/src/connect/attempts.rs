@@ -81,7 +81,6 @@ impl ConnectAttempts {
         cx: &mut Context<'_>,
     ) -> Self {
         let policy = &cx.config.policy;
-        let left = policy.window.saturating_sub(resources.retry_budget.spent);
         let mut attempts = Self {
             incident,
             started: cx.now,
@@ -89,7 +88,7 @@ impl ConnectAttempts {
             made: 0,
             first_failure: None,
             last_failure: None,
-            window_ends: cx.now + left,
+            window_ends: cx.now + policy.window,
             next_attempt: None,
             without_head_start: None,
             waits_for_slot: false,
@@ -359,7 +358,7 @@ impl ConnectAttempts {
     /// Plans the next attempt, unless the budget is used up or the window would be over by then.
     fn schedule(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
-        let at_once = resources.retry_budget.attempts == 0
+        let at_once = resources.retry_budget.is_whole()
             && (policy.immediate_first || self.incident.is_none());
         let at =
             if at_once { cx.now } else { cx.now + resources.retry_budget.pause(policy, cx.rng) };

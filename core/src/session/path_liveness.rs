@@ -101,6 +101,11 @@ impl PathLiveness {
         (now >= self.since + rtt + suspect_after(rtt)).then_some(silence)
     }
 
+    /// Until when packets are known to have passed in both directions.
+    pub(crate) fn carried_until(&self) -> Timestamp {
+        self.receiving.last_change.min(self.sending.last_change)
+    }
+
     /// The path is suspected from now on: `is_back` counts from here.
     pub(crate) fn suspect(&mut self) {
         self.receiving.is_back = false;

@@ -69,7 +69,6 @@ impl Supervisor {
     }
 
     pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
-        self.resources.retry_budget.spent += self.now - attempts.started;
         if attempts.incident.is_none() {
             // Setting up the call is no recovery: the first incident has the whole retry budget.
             self.resources.retry_budget = RetryBudget::default();

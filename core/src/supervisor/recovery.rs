@@ -51,6 +51,7 @@ impl Supervisor {
             self.final_code_for(&cause, &relay, credential_version)
         });
         self.stop_rendezvous();
+        self.earn_retry_budget();
         let Some((session, attempts)) = self.state.take_session() else { return };
         let state = match attempts {
             None => {
@@ -102,6 +103,7 @@ impl Supervisor {
     /// not carry the call now. Its tracks stay attached, because the session is not closed.
     pub(super) fn suspect(&mut self, kind: CauseKind) {
         self.stop_rendezvous();
+        self.earn_retry_budget();
         let Some(mut session) = self.state.take_live() else {
             // A session that never carried the call is not worth waiting for.
             return self.abandon_session(Cause::new(kind));
@@ -158,6 +160,7 @@ impl Supervisor {
     /// and for good if no attempt succeeds.
     pub(super) fn replace_session(&mut self, reason: CauseKind) {
         self.stop_rendezvous();
+        self.earn_retry_budget();
         let Some(session) = self.state.take_live() else { return };
         let incident = self.new_incident(Cause::new(reason));
         let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
@@ -194,6 +197,16 @@ impl Supervisor {
         // No attempt waits for the answer: it serves the attempts after it.
         self.refresh_directory();
         ConnectAttempts::start(Some(incident), head_start, &mut self.resources, cx!(self))
+    }
+
+    /// The session is about to be left: the time in which it carried media in both directions earns
+    /// the retry budget back in proportion (R8). A session that is stable has earned all of it.
+    pub(super) fn earn_retry_budget(&mut self) {
+        let State::Live { session, stable_at: Some(stable_at) } = &self.state else { return };
+        let policy = &self.config.policy;
+        let missing = *stable_at - session.path_liveness.carried_until();
+        let carried = policy.stable_after.saturating_sub(missing);
+        self.resources.retry_budget.earn(carried, policy);
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {

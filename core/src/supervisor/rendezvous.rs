@@ -93,6 +93,7 @@ impl Supervisor {
 
     /// The others were found on another relay: the call continues there.
     pub(super) fn move_to_peers(&mut self, dial: Dial, subscriptions: Vec<NamespaceSubscription>) {
+        self.earn_retry_budget();
         let Some((left, attempts)) = self.state.take_session() else { return };
         let attempts = attempts.unwrap_or_else(|| {
             let incident = self.new_incident(Cause::new(CauseKind::PeerElsewhere));

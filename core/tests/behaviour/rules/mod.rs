@@ -160,8 +160,10 @@ pub struct Rules {
     finished: BTreeSet<String>,
     received_tracks: BTreeMap<TrackId, ReceivedTrack>,
     incident: Option<Incident>,
-    /// How many attempts were made since the retry budget was last whole.
+    /// How many attempts of the retry budget are used at most, and how many of them the time that
+    /// sessions were live may have earned back since the last attempt.
     attempts_used: u32,
+    attempts_earned: u32,
     was_live: bool,
     live_since: Timestamp,
     last_attempt: Option<Timestamp>,
@@ -205,6 +207,7 @@ impl Rules {
             received_tracks: BTreeMap::new(),
             incident: None,
             attempts_used: 0,
+            attempts_earned: 0,
             was_live: false,
             live_since: Timestamp::ZERO,
             last_attempt: None,

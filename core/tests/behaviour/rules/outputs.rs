@@ -249,8 +249,13 @@ impl Rules {
                 assert!(self.incident.is_none(), "at most one incident at a time");
                 self.note_attempts_begin();
                 self.mint(incident.0);
-                if self.now.since(self.live_since) >= self.config.policy.stable_after {
-                    self.attempts_used = 0;
+                let (policy, up) = (&self.config.policy, self.now.since(self.live_since));
+                if up >= policy.stable_after {
+                    (self.attempts_used, self.attempts_earned) = (0, 0);
+                } else {
+                    let share = u128::from(policy.attempts) * up.as_micros();
+                    let earned = share / policy.stable_after.as_micros();
+                    self.attempts_earned += u32::try_from(earned).expect("a share of the attempts");
                 }
                 let (id, since) = (*incident, self.now);
                 let renews = (cause.kind == CauseKind::CredentialRenewed)
@@ -266,12 +271,13 @@ impl Rules {
                 assert_eq!(*incident, open, "an attempt belongs to the open incident");
                 assert_eq!(*of, self.config.policy.attempts);
                 assert!((1..=*of).contains(attempt), "attempt {attempt} of {of}");
-                assert_eq!(
-                    *attempt,
-                    self.attempts_used + 1,
-                    "attempts are counted until uptime is stable"
+                let most = self.attempts_used + 1;
+                let least = most.saturating_sub(self.attempts_earned).max(1);
+                assert!(
+                    (least..=most).contains(attempt),
+                    "only uptime earns attempts back: attempt {attempt}, not {least} to {most}"
                 );
-                self.attempts_used += 1;
+                (self.attempts_used, self.attempts_earned) = (*attempt, 0);
                 self.last_attempt = Some(self.now);
                 if let Some(incident) = &mut self.incident {
                     incident.attempts += 1;
@@ -323,7 +329,11 @@ impl Rules {
         let shortest = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
         let pauses_are_waived = std::mem::take(&mut self.pauses_are_waived);
         let begun = self.incident.as_ref().filter(|i| i.attempts == 0).map(|i| i.since);
-        let at_once = policy.immediate_first && self.attempts_used == 0 && begun.is_some();
+        // A session that was up for as long as a pause stands for one.
+        let earned = self.attempts_used <= self.attempts_earned
+            && begun.is_some_and(|begun| begun.since(self.live_since) >= shortest);
+        let whole = self.attempts_used == 0 || earned;
+        let at_once = policy.immediate_first && whole && begun.is_some();
         let set_up = self.incident.is_none() && self.last_attempt.is_none();
         if pauses_are_waived || at_once || set_up || answered_elsewhere {
             return;
