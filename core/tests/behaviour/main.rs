@@ -4,6 +4,7 @@
 mod common;
 mod continuity;
 mod cost;
+mod credential_renewal;
 mod credentials;
 mod directory;
 mod errors;
@@ -20,6 +21,7 @@ mod readiness;
 mod recovery;
 mod rendezvous;
 mod replacement;
+mod retry_budget;
 mod rules;
 mod steady;
 mod suspicion;
