@@ -1,11 +1,13 @@
 //! The law of the retry budget (R8): a call that drops soon after a recovery keeps counting its
 //! attempts. Only uptime earns attempts back, in proportion. Attempts to replace a session that was
-//! kept in the end do not count.
+//! kept in the end do not count. A call fails only in an incident that uses up the attempts or a
+//! whole window: many short outages end no call.
 
 use std::time::Duration;
 
 use holdline_core::config::RetryPolicy;
-use holdline_core::error::CauseKind;
+use holdline_core::error::{CauseKind, ErrorCode};
+use holdline_core::stats::Outcome;
 use holdline_core::{Event, Timestamp};
 use holdline_sim::{FaultPlan, RunLog};
 
@@ -33,6 +35,11 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
                         let requested = [CauseKind::Requested, CauseKind::CredentialRenewed];
                         voluntary = requested.contains(&cause.kind);
                     }
+                    Event::Ended { summary } => {
+                        if let Some(problem) = ended_too_early(&summary.outcome, used) {
+                            return Err(format!("p{who}: at {at}, {problem}"));
+                        }
+                    }
                     Event::Recovered { attempts, .. } => {
                         recovered = Some(*at);
                         if voluntary && *attempts == 0 {
@@ -45,6 +52,19 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a recovery was abandoned before its attempts or its window were used up.
+fn ended_too_early(outcome: &Outcome, used: u32) -> Option<String> {
+    let Outcome::Failed(error) = outcome else { return None };
+    let policy = RetryPolicy::interactive();
+    // No attempt begins after a pause that would outlast the window.
+    let whole_window = error.after + policy.max >= policy.window;
+    let exhausted = used >= policy.attempts || whole_window;
+    (error.code == ErrorCode::RecoveryExhausted && !exhausted).then(|| {
+        let (after, of) = (error.after, policy.attempts);
+        format!("recovery was abandoned after {after:?}, with {used} of {of} attempts used")
+    })
 }
 
 /// How many attempts a session earns back in `uptime` at most: if all of it carried media.
