@@ -6,13 +6,14 @@
 //! - **hole**: frames that are missing in front of a frame that arrived, or of the end. Begins when
 //!   a frame arrives beyond the next one in order; ends when its frames arrive or are abandoned.
 //! - **wait** (reordering wait): the frames may still be on their way on another stream. Begins
-//!   with a hole on an uninterrupted subscription; ends after 250 ms, or when that is interrupted.
+//!   with a hole on a subscription that was neither interrupted nor silent for 250 ms; ends after
+//!   250 ms, or when that is interrupted.
 //! - **repair**: the FETCH for the frames. Begins after the wait, once the call is live and the
 //!   track ready; ends with the response. 2 s without an object (after failures, up to 8 s) abandon
 //!   the request, and it is repeated after a pause.
 //! - **gap**: frames that will not be delivered. Begins when the hole is abandoned: after the
-//!   retention's age (lossless), or when it would exceed the budget (live). Ends when the next
-//!   frame is delivered, in front of which the gap is reported.
+//!   retention's age (lossless), or when it would exceed the budget (live): at once if its frames
+//!   are too late already. Ends when the next frame is delivered, which reports the gap before it.
 
 mod accept;
 mod deliver;
