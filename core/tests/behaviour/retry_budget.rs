@@ -50,13 +50,13 @@ fn a_stable_session_restores_the_whole_retry_budget() {
 /// A train through tunnels (R8): each outage is short, and so is the time between two of them. Each
 /// incident has a whole window, and uptime earns the attempts back.
 #[test]
-fn an_hour_of_short_outages_does_not_end_the_call() {
+fn minutes_of_short_outages_do_not_end_the_call() {
     for policy in [RetryPolicy::interactive(), RetryPolicy::strict(), RetryPolicy::simple()] {
         // So much uptime earns back what an outage costs.
         let uptime = policy.stable_after / policy.attempts * 6;
         let (mut harness, mut session) = CallHarness::live(policy, 1);
         let start = harness.now;
-        while harness.now - start < SECOND * 3_600 {
+        while harness.now - start < SECOND * 300 {
             harness.advance_alive(uptime).lose(session).advance(MS * 1_500);
             harness.dials();
             session = harness.next_dial().session;
