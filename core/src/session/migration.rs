@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::api::id::SessionId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::context::outbox::Outbox;
+use crate::context::Context;
 
 /// The shortest time between two migrations; a long round trip makes it longer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(500);
@@ -53,14 +53,14 @@ impl Migration {
     }
 
     /// Migrates if that is due; returns whether it did.
-    pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) -> bool {
-        let due = self.deadline().is_some_and(|at| now >= at);
+    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
+        let due = self.deadline().is_some_and(|at| cx.now >= at);
         if due {
-            self.last = Some(now);
+            self.last = Some(cx.now);
             if self.wanted == Some(Wanted::Once) {
                 self.wanted = None;
             }
-            out.push(Output::Migrate { session });
+            cx.out.push(Output::Migrate { session });
         }
         due
     }

@@ -87,8 +87,8 @@ impl Session {
 
     /// Probes the path, and migrates to another one, if that is due.
     pub(crate) fn advance_path(&mut self, incident: Option<IncidentId>, cx: &mut Context<'_>) {
-        self.path_liveness.advance(cx.now, self.id, cx.out);
-        if self.migration.advance(cx.now, self.id, cx.out) {
+        self.path_liveness.advance(self.id, cx);
+        if self.migration.advance(self.id, cx) {
             cx.telemetry.migrations += 1;
             cx.out.event(Event::PathMigrating { incident });
         }

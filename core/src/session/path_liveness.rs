@@ -6,7 +6,7 @@ use crate::api::error::CauseKind;
 use crate::api::id::SessionId;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
-use crate::context::outbox::Outbox;
+use crate::context::Context;
 
 /// No path counts as silent sooner than this: scheduling alone may delay packets for so long.
 const SHORTEST_SILENCE: Duration = Duration::from_millis(300);
@@ -76,10 +76,10 @@ impl PathLiveness {
     }
 
     /// Probes the path if that is due; a report follows.
-    pub(crate) fn advance(&mut self, now: Timestamp, session: SessionId, out: &mut Outbox) {
-        if now >= self.next_report {
-            self.next_report = now + self.interval;
-            out.push(Output::ProbePath { session });
+    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
+        if cx.now >= self.next_report {
+            self.next_report = cx.now + self.interval;
+            cx.out.push(Output::ProbePath { session });
         }
     }
 
