@@ -136,3 +136,17 @@ fn every_cause_has_a_message_of_its_own() {
     let detailed = Cause::with_detail(CauseKind::Reset, "0x1").to_string();
     assert_eq!(detailed, "the relay lost the connection's state (0x1)");
 }
+
+#[test]
+fn a_notice_is_a_warning_and_a_failed_call_is_fatal() {
+    let (mut harness, session) = CallHarness::live(RetryPolicy::strict(), 1);
+    harness.feed(Input::MediaDeviceError { track: MIC, detail: "unplugged".into() });
+    harness
+        .feed(Input::SessionClosed { session, cause: Cause::new(CauseKind::CertificateUntrusted) });
+    let severities: Vec<Severity> = harness.events().iter().filter_map(Event::severity).collect();
+    assert_eq!(severities, [Severity::Warning, Severity::Fatal], "other events are no problems");
+
+    let (mut harness, _) = CallHarness::live(RetryPolicy::strict(), 1);
+    harness.feed(Input::Close);
+    assert!(harness.events().iter().all(|event| event.severity().is_none()));
+}
