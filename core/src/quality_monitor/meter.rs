@@ -53,7 +53,7 @@ impl TrackMeter {
         self.highest = None;
     }
 
-    /// What was measured since the last call; `None` if no frame was expected.
+    /// The measurement since the last call; `None` if no frame was expected.
     pub(crate) fn take(&mut self) -> Option<Measurement> {
         if self.expected == 0 {
             return None;

@@ -163,6 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_carries_only_while_both_directions_do() {
+        let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);
+        at(&mut path, 100, 1, 1);
+        at(&mut path, 200, 2, 1);
+        assert_eq!(path.carried_until(), Timestamp::from_millis(100));
+        at(&mut path, 300, 2, 2);
+        assert_eq!(path.carried_until(), Timestamp::from_millis(200));
+    }
+
+    #[test]
     fn a_new_path_gets_one_more_round_trip() {
         for (ms, silence) in [(2_400, None), (2_500, Some(CauseKind::Silent))] {
             let mut path = PathLiveness::new(Timestamp::ZERO, EVERY);

@@ -66,23 +66,30 @@ fn minutes_of_short_outages_do_not_end_the_call() {
     }
 }
 
-/// Half of `stable_after` gives half of the attempts back.
+/// Six tenths of `stable_after` give three of five attempts back, however the session ends.
 #[test]
 fn uptime_earns_attempts_back_in_proportion() {
-    let (mut harness, mut session) = CallHarness::live(RetryPolicy::strict(), 1);
-    for _ in 0..4 {
-        harness.lose(session);
-        session = harness.next_dial().session;
-        harness.accept_on(session);
+    for is_silent in [false, true] {
+        let (mut harness, mut session) = CallHarness::live(RetryPolicy::strict(), 1);
+        for _ in 0..4 {
+            harness.lose(session);
+            session = harness.next_dial().session;
+            harness.accept_on(session);
+        }
+        harness.events();
+        harness.advance_alive(MS * 6_100);
+        if is_silent {
+            harness.pass_silent(SECOND);
+        } else {
+            harness.lose(session);
+        }
+        harness.next_dial();
+        let attempts = harness.events().into_iter().filter_map(|event| match event {
+            Event::AttemptStarted { attempt, .. } => Some(attempt),
+            _ => None,
+        });
+        assert_eq!(attempts.collect::<Vec<_>>(), [2], "three of four came back: {is_silent}");
     }
-    harness.events();
-    harness.advance_alive(SECOND * 6).lose(session);
-    harness.next_dial();
-    let attempts = harness.events().into_iter().filter_map(|event| match event {
-        Event::AttemptStarted { attempt, .. } => Some(attempt),
-        _ => None,
-    });
-    assert_eq!(attempts.collect::<Vec<_>>(), [2], "three of the four that were used came back");
 }
 
 /// A flapping relay has used up all attempts, although each one connected.

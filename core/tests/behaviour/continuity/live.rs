@@ -102,6 +102,21 @@ fn the_first_frame_after_a_publishers_outage_waits_for_nothing() {
     }
 }
 
+/// Repeated objects arrive all the time, so there is no outage, but the last new frame is older
+/// than the budget. The missing frames have 60 ms.
+#[test]
+fn a_hole_without_an_outage_waits_a_moment_for_late_frames() {
+    let (mut harness, _, subscription) = listening(live());
+    for _ in 0..7 {
+        harness.advance_alive(MS * 100).object(subscription, 1, 0);
+    }
+    send_unreceived(&mut harness, 1, 1, 3);
+    harness.object(subscription, 2, 0).advance_alive(MS * 59);
+    assert!(delivered(&mut harness).is_empty());
+    harness.advance_alive(MS);
+    assert_eq!(delivered(&mut harness), [(4, Some(gap(1, 3, GapReason::TooLate)))]);
+}
+
 /// A silence that is shorter than the budget: the missing frames can still be in time. They cannot
 /// be on their way any more, so they are requested at once.
 #[test]
