@@ -5,7 +5,7 @@ mod common;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{RelayProcess, folder, holdline, lasting_port, samples, speech, text, write_wav};
+use common::{RelayProcess, folder, holdline, samples, speech, text, write_wav};
 use serde_json::Value;
 
 struct Running {
@@ -55,7 +55,7 @@ fn interrupt(child: &Child) {
 #[test]
 fn two_processes_receive_each_other_bit_exact_in_any_format() {
     let (state, out) = (folder(), folder());
-    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
+    let relay = RelayProcess::start_on(state.path(), "127.0.0.1:0");
     let stereo = out.path().join("stereo.wav");
     write_wav(stereo.to_str().expect("a path in UTF-8"), 16, hound::SampleFormat::Int, 2);
     let (alices_recording, bobs_recording) = (out.path().join("a.wav"), out.path().join("b.wav"));
@@ -96,7 +96,7 @@ fn two_processes_receive_each_other_bit_exact_in_any_format() {
 fn a_call_survives_a_killed_relay_and_ends_on_interrupt() {
     let (state, out) = (folder(), folder());
     let journal = out.path().join("alice.jsonl");
-    let mut relay = RelayProcess::start(state.path(), &lasting_port(0));
+    let mut relay = RelayProcess::start(state.path());
     let mut alice = Running::start(
         relay
             .call("alice")
@@ -136,7 +136,7 @@ fn a_call_survives_a_killed_relay_and_ends_on_interrupt() {
 fn a_recording_is_bit_exact_although_the_relay_was_killed() {
     let (state, out) = (folder(), folder());
     let recording = out.path().join("heard.wav");
-    let mut relay = RelayProcess::start(state.path(), &lasting_port(8));
+    let mut relay = RelayProcess::start(state.path());
     let mut alice = Running::start(
         relay.call("alice").args(["--from", "bob"]).arg("--send").arg(speech("alice.wav")),
     );
@@ -162,7 +162,7 @@ fn a_recording_is_bit_exact_although_the_relay_was_killed() {
 #[test]
 fn a_lost_relay_ends_the_call_with_the_root_cause() {
     let state = folder();
-    let mut relay = RelayProcess::start(state.path(), &lasting_port(5));
+    let mut relay = RelayProcess::start(state.path());
     let mut alice = Running::start(
         relay
             .call("alice")
@@ -194,8 +194,8 @@ fn a_lost_relay_ends_the_call_with_the_root_cause() {
 #[test]
 fn an_untrusted_certificate_ends_the_call_at_once() {
     let (state, other) = (folder(), folder());
-    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
-    let stranger = RelayProcess::start(other.path(), "127.0.0.1:0");
+    let relay = RelayProcess::start_on(state.path(), "127.0.0.1:0");
+    let stranger = RelayProcess::start_on(other.path(), "127.0.0.1:0");
     let output = holdline()
         .args(["call", "--relay", &relay.url, "--ca", &stranger.ca, "--room", "r", "--name", "eve"])
         .stdin(Stdio::null())

@@ -2,13 +2,14 @@
 
 mod common;
 
-use common::{RelayProcess, folder, holdline, lasting_port, text};
+use common::{RelayProcess, folder, holdline, text};
+use holdline_dev_relay::ReservedPort;
 use serde_json::Value;
 
 #[test]
 fn a_relay_that_works_passes_in_words_and_in_json() {
     let state = folder();
-    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
+    let relay = RelayProcess::start_on(state.path(), "127.0.0.1:0");
     let check = |more: &[&str]| {
         let output = holdline().args(["check", &relay.url, "--ca", &relay.ca]).args(more).output();
         let output = output.expect("the command runs");
@@ -28,8 +29,9 @@ fn a_relay_that_works_passes_in_words_and_in_json() {
 #[test]
 fn each_failure_is_named_by_its_code() {
     let state = folder();
-    let relay = RelayProcess::start(state.path(), "127.0.0.1:0");
-    let nobody = format!("moqt://{}", lasting_port(9));
+    let relay = RelayProcess::start_on(state.path(), "127.0.0.1:0");
+    let unused = ReservedPort::reserve().expect("a port");
+    let nobody = format!("moqt://{}", unused.address());
     for (arguments, code) in [
         (vec!["check", &relay.url, "--json"], "TLS_UNTRUSTED"),
         (vec!["check", &nobody, "--ca", &relay.ca, "--json"], "RELAY_UNREACHABLE"),

@@ -9,8 +9,10 @@ mod coordinator;
 mod forwarder;
 mod guard;
 mod relay;
+mod reserved_port;
 
 pub use certificate::{Certificate, CertificateFiles};
 pub use forwarder::{Conditions, Direction, Forwarder};
 pub use guard::Guard;
 pub use relay::Relay;
+pub use reserved_port::ReservedPort;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use holdline_dev_relay::{Certificate, CertificateFiles, Forwarder, Relay};
+use holdline_dev_relay::{Certificate, CertificateFiles, Forwarder, Relay, ReservedPort};
 use holdline_quinn::{
     Call, CallConfig, Event, Events, Frame, PublishedTrack, SubscribedTrack, Trust,
 };
@@ -20,6 +20,7 @@ pub struct Site {
     pub files: CertificateFiles,
     pub address: SocketAddr,
     pub relay: Option<Relay>,
+    _port: ReservedPort,
 }
 
 impl Site {
@@ -27,8 +28,9 @@ impl Site {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let files =
             Certificate::generate().and_then(|c| c.save(folder.path())).expect("a certificate");
-        let relay = Relay::start(([127, 0, 0, 1], 0).into(), &files).expect("the relay starts");
-        Self { folder, files, address: relay.address(), relay: Some(relay) }
+        let port = ReservedPort::reserve().expect("a port");
+        let relay = Relay::start(port.address(), &files).expect("the relay starts");
+        Self { folder, files, address: relay.address(), relay: Some(relay), _port: port }
     }
 
     pub fn url(&self) -> String {

@@ -1,33 +1,29 @@
 //! A relay that runs as a process of its own, so that it can be killed.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use holdline_dev_relay::CertificateFiles;
+use holdline_dev_relay::{CertificateFiles, ReservedPort};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::relay::LISTENING;
 
-/// Ports below the range of ephemeral ports. From that range, a caller's socket could get the
-/// relay's port while the relay is down.
-const PORTS: std::ops::Range<u16> = 20_000..30_000;
-
 pub(crate) struct RelayProcess {
     child: Child,
-    port: u16,
+    port: ReservedPort,
 }
 
 impl RelayProcess {
     pub(crate) async fn start(files: &CertificateFiles) -> anyhow::Result<Self> {
-        let port = free_port()?;
-        Ok(Self { child: spawn(port, files).await?, port })
+        let port = ReservedPort::reserve()?;
+        Ok(Self { child: spawn(port.address(), files).await?, port })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.port.address()
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -40,17 +36,17 @@ impl RelayProcess {
     }
 
     pub(crate) async fn restart(&mut self, files: &CertificateFiles) -> anyhow::Result<()> {
-        self.child = spawn(self.port, files).await?;
+        self.child = spawn(self.address(), files).await?;
         Ok(())
     }
 }
 
 /// Starts the relay and waits until it announces its address.
-async fn spawn(port: u16, files: &CertificateFiles) -> anyhow::Result<Child> {
+async fn spawn(address: SocketAddr, files: &CertificateFiles) -> anyhow::Result<Child> {
     let program =
         std::env::current_exe().context("cannot find this program to run as the relay")?;
     let mut child = Command::new(program)
-        .args(["relay", "--while-stdin", "--bind", &format!("127.0.0.1:{port}")])
+        .args(["relay", "--while-stdin", "--bind", &address.to_string()])
         .arg("--cert")
         .arg(&files.certificate)
         .arg("--key")
@@ -68,14 +64,4 @@ async fn spawn(port: u16, files: &CertificateFiles) -> anyhow::Result<Child> {
         .context("the relay ended at once")?;
     anyhow::ensure!(line.starts_with(LISTENING), "the relay says \"{line}\"");
     Ok(child)
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let span = u32::from(PORTS.end - PORTS.start);
-    let start = std::process::id() % span;
-    (0..span)
-        .filter_map(|step| u16::try_from((start + step) % span).ok())
-        .map(|offset| PORTS.start + offset)
-        .find(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .context("no free UDP port on loopback")
 }

@@ -6,6 +6,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use holdline_dev_relay::ReservedPort;
+
 pub fn holdline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdline"));
     command.stdin(Stdio::null()).env_remove("RUST_LOG");
@@ -59,10 +61,21 @@ pub struct RelayProcess {
     pub url: String,
     pub ca: String,
     state: PathBuf,
+    /// Keeps the port while the relay is down.
+    port: Option<ReservedPort>,
 }
 
 impl RelayProcess {
-    pub fn start(state: &Path, bind: &str) -> Self {
+    /// A relay that can restart.
+    pub fn start(state: &Path) -> Self {
+        let port = ReservedPort::reserve().expect("a port");
+        let mut relay = Self::start_on(state, &port.address().to_string());
+        relay.port = Some(port);
+        relay
+    }
+
+    /// A relay on the address of `--bind`.
+    pub fn start_on(state: &Path, bind: &str) -> Self {
         let mut child = holdline()
             .env("XDG_STATE_HOME", state)
             .args(["relay", "--while-stdin", "--bind", bind])
@@ -77,7 +90,7 @@ impl RelayProcess {
             .expect("the line with the address")
             .to_owned();
         let ca = line().rsplit_once("--ca ").expect("the line with the certificate").1.to_owned();
-        Self { _stdin: child.stdin.take(), child, url, ca, state: state.to_owned() }
+        Self { _stdin: child.stdin.take(), child, url, ca, state: state.to_owned(), port: None }
     }
 
     /// Kills the relay with SIGKILL.
@@ -88,8 +101,9 @@ impl RelayProcess {
 
     /// Starts the relay again on the same port, with the same certificate.
     pub fn restart(&mut self) {
-        let bind = self.url.trim_start_matches("moqt://").to_owned();
-        *self = Self::start(&self.state.clone(), &bind);
+        let port = self.port.take().expect("a relay on a port of its own");
+        *self = Self::start_on(&self.state, &port.address().to_string());
+        self.port = Some(port);
     }
 
     /// `holdline call` through this relay.
@@ -108,15 +122,4 @@ impl Drop for RelayProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A port on which a relay can restart: below the range of ephemeral ports, so that no caller gets
-/// it meanwhile.
-pub fn lasting_port(offset: u16) -> String {
-    let start = 20_000 + (std::process::id() % 1_000) as u16 * 10 + offset;
-    (0..)
-        .map(|n| start + n * 17)
-        .find(|port| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok())
-        .map(|port| format!("127.0.0.1:{port}"))
-        .expect("a free port")
 }
