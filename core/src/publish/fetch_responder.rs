@@ -99,8 +99,8 @@ impl FetchResponses {
     }
 
     /// The session is gone, and with it every request on it.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    pub(crate) fn session_gone(&mut self, session: SessionId) {
+        self.0.retain(|response| response.fetch.session != session);
     }
 
     /// The path is back: responses in progress continue at their original pace, and those that were

@@ -2,7 +2,9 @@
 
 mod fetch_responder;
 mod history;
+mod publication;
 mod track;
 
 pub(crate) use fetch_responder::{FetchRequestId, FetchResponses};
+pub(crate) use publication::Publication;
 pub(crate) use track::PublishedTrack;

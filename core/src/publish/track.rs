@@ -11,7 +11,6 @@ use crate::api::output::Output;
 use crate::api::stats::{PublishedCounters, PublishedTrackStats};
 use crate::api::time::Timestamp;
 use crate::context::Context;
-use crate::context::request::Request;
 use crate::publish::history::History;
 
 /// A published track.
@@ -23,8 +22,6 @@ pub(crate) struct PublishedTrack {
     /// Live speech is sent first: it is small, and worth nothing later. Video would leave no room
     /// for our requests to the relay on a narrow line.
     expedited: bool,
-    /// The track on the current session. An offer gets no answer: frames are sent on it at once.
-    publication: Request<PublicationId>,
     /// The Location of the next frame. Group numbers rise as long as the track lives.
     next_location: Location,
     next_number: FrameNumber,
@@ -35,7 +32,6 @@ pub(crate) struct PublishedTrack {
     retention: Retention,
     history: History,
     finished: bool,
-    end_sent: bool,
     counters: PublishedCounters,
 }
 
@@ -50,7 +46,6 @@ impl PublishedTrack {
             name,
             kind,
             expedited,
-            publication: Request::default(),
             next_location: Location::new(first_epoch, 0),
             next_number: FrameNumber::new(first_epoch, 0),
             group_since: None,
@@ -58,7 +53,6 @@ impl PublishedTrack {
             retention,
             history: History::default(),
             finished: false,
-            end_sent: false,
             counters: PublishedCounters::default(),
         }
     }
@@ -67,54 +61,31 @@ impl PublishedTrack {
         self.name == name
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        self.publication.deadline()
-    }
-
-    /// Sends a session what it does not have yet: the track, or its end.
-    pub(crate) fn attach(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        if self.publication.is_unsent() {
-            self.offer(session, cx);
-        } else if let Some(publication) = self.publication.id() {
-            self.send_end(publication, cx);
-        }
-    }
-
     /// Offers the track on a session, from the start of a new group.
-    fn offer(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        let publication = PublicationId(cx.mint.next());
-        self.publication.sent(publication);
+    pub(crate) fn offer(
+        &mut self,
+        session: SessionId,
+        publication: PublicationId,
+        cx: &mut Context<'_>,
+    ) {
         self.group_since = None;
         let (name, expedited) = (self.name.clone(), self.expedited);
         cx.out.push(Output::PublishTrack { session, publication, name, expedited });
-        self.end_sent = false;
-        self.send_end(publication, cx);
     }
 
-    /// Offers the track again if that is due.
-    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        if self.publication.is_due(cx.now) {
-            self.offer(session, cx);
-        }
-    }
-
-    /// The session is gone.
-    pub(crate) fn detach(&mut self) {
-        self.publication = Request::default();
-    }
-
-    pub(crate) fn ended(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
-        self.publication.failed(publication, cx);
-    }
-
-    /// Sends a frame if a session can carry it, and retains it for later requests.
-    pub(crate) fn send(&mut self, frame: Frame, up: bool, cx: &mut Context<'_>) {
+    /// Sends a frame if a session can carry it, and retains it for later requests. `publication`:
+    /// the track on that session.
+    pub(crate) fn send(
+        &mut self,
+        frame: Frame,
+        publication: Option<PublicationId>,
+        cx: &mut Context<'_>,
+    ) {
         self.counters.accepted += 1;
         if self.finished {
             self.counters.dropped_finished += 1;
             return;
         }
-        let publication = self.publication.id().filter(|_| up);
         // A group is a stream: a listener must not wait on it for frames that were kept back.
         if self.live != publication.is_some() {
             self.live = publication.is_some();
@@ -142,11 +113,8 @@ impl PublishedTrack {
         self.counters.replayed += 1;
     }
 
-    pub(crate) fn finish(&mut self, up: bool, cx: &mut Context<'_>) {
+    pub(crate) fn finish(&mut self) {
         self.finished = true;
-        if let Some(publication) = self.publication.id().filter(|_| up) {
-            self.send_end(publication, cx);
-        }
     }
 
     pub(crate) fn stats(&self) -> PublishedTrackStats {
@@ -163,14 +131,13 @@ impl PublishedTrack {
         }
     }
 
-    /// Sends the end of a finished track, once per publication.
-    fn send_end(&mut self, publication: PublicationId, cx: &mut Context<'_>) {
-        if !self.finished || self.end_sent {
-            return;
+    /// Sends the end of the track if it is finished; `true` if it is.
+    pub(crate) fn send_end(&mut self, publication: PublicationId, cx: &mut Context<'_>) -> bool {
+        if self.finished {
+            let (location, number) = (self.take_location(cx), self.next_number);
+            cx.out.push(Output::SendEndOfTrack { publication, location, number });
         }
-        self.end_sent = true;
-        let (location, number) = (self.take_location(cx), self.next_number);
-        cx.out.push(Output::SendEndOfTrack { publication, location, number });
+        self.finished
     }
 
     fn take_location(&mut self, cx: &Context<'_>) -> Location {

@@ -7,6 +7,8 @@ mod reception;
 mod reorder_buffer;
 mod repair;
 mod stall_detector;
+mod subscription;
 mod track;
 
+pub(crate) use subscription::Subscription;
 pub(crate) use track::SubscribedTrack;

@@ -1,9 +1,5 @@
-//! A subscribed track: one that the application listens to. The track outlives every session. Its
-//! subscription on a session fails and retries separately from the session, so that a publisher's
-//! outage never makes its listener reconnect.
-
-use alloc::string::String;
-use core::time::Duration;
+//! A subscribed track: one that the application listens to. The track outlives every session; each
+//! session has a subscription to it.
 
 use crate::api::error::ErrorCode;
 use crate::api::event::Event;
@@ -15,35 +11,11 @@ use crate::api::quality::Measurement;
 use crate::api::stats::SubscribedTrackStats;
 use crate::api::time::Timestamp;
 use crate::context::Context;
-use crate::context::request::Failures;
-use crate::context::soonest::soonest;
 use crate::quality_monitor::TrackMeter;
-use crate::subscribe::readiness::Readiness;
 use crate::subscribe::reception::Reception;
 use crate::subscribe::repair::TrackSource;
-
-/// How long a relay may take to answer a SUBSCRIBE.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a subscription without objects must stay alive after SUBSCRIBE_OK to count as ready: a
-/// relay also accepts a stale namespace, and then ends the track (R1).
-const READY_AFTER: Duration = Duration::from_millis(300);
-
-/// The state of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subscription {
-    /// There is no session, or the publisher is not there.
-    Wanted,
-    /// SUBSCRIBE was sent, and is not answered.
-    Requested { id: SubscriptionId, epoch: u64, at: Timestamp },
-    /// SUBSCRIBE_OK arrived, but no object yet: not ready (R1).
-    Accepted { id: SubscriptionId, epoch: u64, at: Timestamp, ready_at: Timestamp },
-    /// Objects arrive, or the subscription was accepted and stayed alive.
-    Ready { id: SubscriptionId, epoch: u64 },
-    /// The subscription was refused or ended, and is requested again at `retry_at`.
-    Ended { epoch: u64, retry_at: Timestamp },
-    /// The publisher ended the track, or the application left it. Retained for its counters.
-    Over,
-}
+use crate::subscribe::subscription::{ANSWER_TIMEOUT, Stage, Subscription};
+use alloc::string::String;
 
 /// A subscribed track.
 #[derive(Clone, Debug)]
@@ -52,9 +24,8 @@ pub(crate) struct SubscribedTrack {
     participant: String,
     name: String,
     kind: MediaKind,
-    subscription: Subscription,
-    readiness: Readiness,
-    failures: Failures,
+    /// The publisher ended the track, or the application left it. Retained for its counters.
+    over: bool,
     reception: Reception,
     meter: TrackMeter,
 }
@@ -67,9 +38,7 @@ impl SubscribedTrack {
             participant,
             name,
             kind,
-            subscription: Subscription::Wanted,
-            readiness: Readiness::default(),
-            failures: Failures::default(),
+            over: false,
             reception: Reception::new(id, kind, delivery, retention),
             meter: TrackMeter::default(),
         }
@@ -84,7 +53,7 @@ impl SubscribedTrack {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.subscription == Subscription::Over
+        self.over
     }
 
     /// Whether the publisher sends objects or answers queries; `None` before its first object.
@@ -92,65 +61,48 @@ impl SubscribedTrack {
         self.reception.answers()
     }
 
-    pub(crate) fn has(&self, subscription: SubscriptionId) -> bool {
-        self.current() == Some(subscription)
-    }
-
-    /// Whether the readiness gate need not wait for the track.
-    pub(crate) fn is_decided(&self) -> bool {
-        self.is_over() || self.readiness.is_decided()
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let request = match self.subscription {
-            Subscription::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
-            Subscription::Accepted { ready_at, .. } => Some(ready_at),
-            Subscription::Ended { retry_at, .. } => Some(retry_at),
-            Subscription::Wanted | Subscription::Ready { .. } => None,
-            Subscription::Over => return None,
-        };
-        soonest([request, self.readiness.deadline()])
-    }
-
     /// Does what is due: subscribes again, times out a request without an answer, counts a
     /// subscription that stayed alive as ready, reports that the track is late.
-    pub(crate) fn advance(&mut self, session: SessionId, cx: &mut Context<'_>) {
-        match self.subscription {
-            Subscription::Requested { id, at, .. } if cx.now >= at + ANSWER_TIMEOUT => {
+    pub(crate) fn advance(
+        &mut self,
+        subscription: &mut Subscription,
+        session: SessionId,
+        cx: &mut Context<'_>,
+    ) {
+        match subscription.stage {
+            Stage::Requested { id, at, .. } if cx.now >= at + ANSWER_TIMEOUT => {
                 cx.out.push(Output::Unsubscribe { subscription: id });
-                self.ended(id, true, cx);
+                self.ended(subscription, true, cx);
             }
-            Subscription::Accepted { id, epoch, at, ready_at } if cx.now >= ready_at => {
-                self.become_ready(id, epoch, at, cx);
+            Stage::Accepted { id, epoch, at, ready_at } if cx.now >= ready_at => {
+                self.become_ready(subscription, (id, epoch, at), cx);
             }
-            Subscription::Ended { epoch, retry_at } if cx.now >= retry_at => {
+            Stage::Ended { epoch, retry_at } if cx.now >= retry_at => {
                 self.reception.resubscribed();
-                self.subscribe(session, epoch, cx);
+                self.subscribe(subscription, session, epoch, cx);
             }
-            Subscription::Wanted
-            | Subscription::Requested { .. }
-            | Subscription::Accepted { .. }
-            | Subscription::Ready { .. }
-            | Subscription::Ended { .. }
-            | Subscription::Over => {}
+            Stage::Wanted
+            | Stage::Requested { .. }
+            | Stage::Accepted { .. }
+            | Stage::Ready { .. }
+            | Stage::Ended { .. } => {}
         }
-        if self.readiness.deadline().is_some_and(|until| cx.now >= until) {
-            self.stop_waiting(cx);
+        if subscription.readiness.deadline().is_some_and(|until| cx.now >= until) {
+            self.stop_waiting(subscription, cx);
         }
     }
 
     /// The readiness gate no longer waits. If it did, the application gets a notice why.
-    pub(crate) fn stop_waiting(&mut self, cx: &mut Context<'_>) {
-        let why = match self.subscription {
-            Subscription::Over => return,
-            Subscription::Wanted => "its participant has not announced itself again",
-            Subscription::Requested { .. } => "the relay has not answered the subscription",
-            Subscription::Ended { .. } => "the relay refused or ended the subscription",
-            Subscription::Accepted { .. } | Subscription::Ready { .. } => {
+    pub(crate) fn stop_waiting(&self, subscription: &mut Subscription, cx: &mut Context<'_>) {
+        let why = match subscription.stage {
+            Stage::Wanted => "its participant has not announced itself again",
+            Stage::Requested { .. } => "the relay has not answered the subscription",
+            Stage::Ended { .. } => "the relay refused or ended the subscription",
+            Stage::Accepted { .. } | Stage::Ready { .. } => {
                 "the relay accepted the subscription only just now"
             }
         };
-        if self.readiness.stop_waiting() {
+        if subscription.readiness.stop_waiting() {
             let (code, track) = (ErrorCode::SubscriptionNotReady, Some(self.id));
             cx.out.event(Event::Notice { code, track, detail: why.into() });
         }
@@ -160,41 +112,36 @@ impl SubscribedTrack {
     /// is there, or was a moment ago.
     pub(crate) fn follow_epoch(
         &mut self,
+        subscription: &mut Subscription,
         session: SessionId,
-        epoch: Option<u64>,
-        expected: bool,
+        (epoch, expected): (Option<u64>, bool),
         cx: &mut Context<'_>,
     ) {
-        if self.is_over() {
+        subscription.readiness.expect(expected, cx.now, cx.config.ready_timeout);
+        if subscription.epoch() == epoch {
             return;
         }
-        self.readiness.expect(expected, cx.now, cx.config.ready_timeout);
-        if self.epoch() == epoch {
-            return;
-        }
-        self.readiness.interrupted(cx.now, cx.config.ready_timeout);
-        self.drop_subscription(cx);
-        self.failures.clear();
+        subscription.readiness.interrupted(cx.now, cx.config.ready_timeout);
+        self.unsubscribe(subscription, cx);
+        subscription.failures.clear();
         if let Some(epoch) = epoch {
-            self.subscribe(session, epoch, cx);
+            self.subscribe(subscription, session, epoch, cx);
         }
     }
 
-    /// The session is gone.
-    pub(crate) fn detach(&mut self) {
-        if self.subscription != Subscription::Over {
-            self.subscription = Subscription::Wanted;
-        }
-        self.readiness = Readiness::default();
-        self.failures.clear();
+    /// The session is gone, and with it the subscription and the FETCH on it.
+    pub(crate) fn session_gone(&mut self) {
         self.reception.detach();
     }
 
-    /// The application no longer listens.
-    pub(crate) fn leave(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over() {
-            self.drop_subscription(cx);
-            self.subscription = Subscription::Over;
+    /// The application no longer listens. `subscription`: that on the present session.
+    pub(crate) fn leave(&mut self, subscription: Option<&mut Subscription>, cx: &mut Context<'_>) {
+        if !self.over {
+            if let Some(subscription) = subscription {
+                self.unsubscribe(subscription, cx);
+                *subscription = Subscription::new(self.id);
+            }
+            self.over = true;
             self.reception.leave(cx);
             cx.out.push(Output::CloseTrack { track: self.id });
         }
@@ -202,72 +149,73 @@ impl SubscribedTrack {
 
     /// The call is over.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over() {
+        if !self.over {
             self.reception.close(cx);
             cx.out.push(Output::CloseTrack { track: self.id });
         }
     }
 
-    pub(crate) fn accepted(&mut self, subscription: SubscriptionId, now: Timestamp) {
-        if let Subscription::Requested { id, epoch, at } = self.subscription
-            && id == subscription
-        {
-            self.subscription =
-                Subscription::Accepted { id, epoch, at, ready_at: now + READY_AFTER };
-        }
-    }
-
     /// The subscription was refused, or ended. Its loss is reported only if a session is `up`.
-    pub(crate) fn ended(&mut self, subscription: SubscriptionId, up: bool, cx: &mut Context<'_>) {
-        let (Some(current), Some(epoch)) = (self.current(), self.epoch()) else {
-            return;
-        };
-        if current != subscription {
-            return;
-        }
-        if matches!(self.subscription, Subscription::Ready { .. }) {
-            self.readiness.interrupted(cx.now, cx.config.ready_timeout);
+    pub(crate) fn ended(
+        &mut self,
+        subscription: &mut Subscription,
+        up: bool,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(epoch) = subscription.epoch() else { return };
+        if matches!(subscription.stage, Stage::Ready { .. }) {
+            subscription.readiness.interrupted(cx.now, cx.config.ready_timeout);
             if up {
                 cx.out.event(Event::TrackInterrupted { track: self.id });
             }
         }
         self.reception.interrupted();
-        self.subscription = Subscription::Ended { epoch, retry_at: self.failures.next_try(cx) };
+        subscription.stage = Stage::Ended { epoch, retry_at: subscription.failures.next_try(cx) };
     }
 
     /// An object arrived on the subscription; `true` if it was new.
-    pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
-        self.on_arrival(cx);
+    pub(crate) fn object(
+        &mut self,
+        subscription: &mut Subscription,
+        object: Object,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        self.on_arrival(subscription, cx);
         let (number, captured_at) = (object.number, object.frame.captured_at);
         let new = self.reception.object(object, cx);
         if new {
             self.meter.arrived(cx.now, number, captured_at);
         }
-        self.finish_if_over(cx);
+        self.finish_if_over(Some(subscription), cx);
         new
     }
 
     /// The publisher announced that the track ends before frame `number`.
-    pub(crate) fn end_of_track(&mut self, number: FrameNumber, cx: &mut Context<'_>) {
-        self.on_arrival(cx);
+    pub(crate) fn end_of_track(
+        &mut self,
+        subscription: &mut Subscription,
+        number: FrameNumber,
+        cx: &mut Context<'_>,
+    ) {
+        self.on_arrival(subscription, cx);
         self.reception.end_at(number, cx);
-        self.finish_if_over(cx);
+        self.finish_if_over(Some(subscription), cx);
     }
 
     /// An object or the end arrived: the subscription is ready, even if it is not accepted yet.
-    fn on_arrival(&mut self, cx: &mut Context<'_>) {
-        if let Subscription::Requested { id, epoch, at }
-        | Subscription::Accepted { id, epoch, at, .. } = self.subscription
+    fn on_arrival(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) {
+        if let Stage::Requested { id, epoch, at } | Stage::Accepted { id, epoch, at, .. } =
+            subscription.stage
         {
-            self.become_ready(id, epoch, at, cx);
+            self.become_ready(subscription, (id, epoch, at), cx);
         }
     }
 
-    fn finish_if_over(&mut self, cx: &mut Context<'_>) {
-        if !self.is_over() && self.reception.is_over() {
+    fn finish_if_over(&mut self, subscription: Option<&mut Subscription>, cx: &mut Context<'_>) {
+        if !self.over && self.reception.is_over() {
             self.reception.leave(cx);
             cx.out.event(Event::TrackFinished { track: self.id });
-            self.leave(cx);
+            self.leave(subscription, cx);
         }
     }
 
@@ -288,31 +236,36 @@ impl SubscribedTrack {
 
     fn become_ready(
         &mut self,
-        id: SubscriptionId,
-        epoch: u64,
-        requested_at: Timestamp,
+        subscription: &mut Subscription,
+        (id, epoch, requested_at): (SubscriptionId, u64, Timestamp),
         cx: &mut Context<'_>,
     ) {
-        self.subscription = Subscription::Ready { id, epoch };
-        self.readiness.ready();
+        subscription.stage = Stage::Ready { id, epoch };
+        subscription.readiness.ready();
+        subscription.failures.clear();
         self.reception.ready(cx.now);
-        self.failures.clear();
         let latency = cx.now - requested_at;
         cx.telemetry.last_subscription_latency = Some(latency);
         cx.out.event(Event::TrackReady { track: self.id, latency });
     }
 
-    fn drop_subscription(&mut self, cx: &mut Context<'_>) {
-        if let Some(subscription) = self.current() {
-            cx.out.push(Output::Unsubscribe { subscription });
+    fn unsubscribe(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) {
+        if let Some(id) = subscription.id() {
+            cx.out.push(Output::Unsubscribe { subscription: id });
         }
-        self.subscription = Subscription::Wanted;
+        subscription.stage = Stage::Wanted;
         self.reception.publisher_moved(cx);
     }
 
-    fn subscribe(&mut self, session: SessionId, epoch: u64, cx: &mut Context<'_>) {
+    fn subscribe(
+        &mut self,
+        subscription: &mut Subscription,
+        session: SessionId,
+        epoch: u64,
+        cx: &mut Context<'_>,
+    ) {
         let id = SubscriptionId(cx.mint.next());
-        self.subscription = Subscription::Requested { id, epoch, at: cx.now };
+        subscription.stage = Stage::Requested { id, epoch, at: cx.now };
         self.meter.restart();
         cx.out.push(Output::Subscribe {
             session,
@@ -320,25 +273,6 @@ impl SubscribedTrack {
             namespace: namespace::of_session(&cx.config.room, &self.participant, epoch),
             name: self.name.clone(),
         });
-    }
-
-    fn current(&self) -> Option<SubscriptionId> {
-        match self.subscription {
-            Subscription::Requested { id, .. }
-            | Subscription::Accepted { id, .. }
-            | Subscription::Ready { id, .. } => Some(id),
-            Subscription::Wanted | Subscription::Ended { .. } | Subscription::Over => None,
-        }
-    }
-
-    fn epoch(&self) -> Option<u64> {
-        match self.subscription {
-            Subscription::Requested { epoch, .. }
-            | Subscription::Accepted { epoch, .. }
-            | Subscription::Ready { epoch, .. }
-            | Subscription::Ended { epoch, .. } => Some(epoch),
-            Subscription::Wanted | Subscription::Over => None,
-        }
     }
 }
 
@@ -353,8 +287,13 @@ impl SubscribedTrack {
     }
 
     /// Sends a FETCH if one is due and the track is ready; `true` if it did.
-    pub(crate) fn request_missing(&mut self, session: SessionId, cx: &mut Context<'_>) -> bool {
-        let Subscription::Ready { epoch, .. } = self.subscription else { return false };
+    pub(crate) fn request_missing(
+        &mut self,
+        subscription: &Subscription,
+        session: SessionId,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let Stage::Ready { epoch, .. } = subscription.stage else { return false };
         let config = cx.config;
         let source = || {
             let namespace = namespace::of_session(&config.room, &self.participant, epoch);
@@ -363,28 +302,47 @@ impl SubscribedTrack {
         self.reception.request_missing(source, cx)
     }
 
-    pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
+    pub(crate) fn fetched(
+        &mut self,
+        subscription: Option<&mut Subscription>,
+        object: Object,
+        cx: &mut Context<'_>,
+    ) {
         self.reception.fetched(object, cx);
-        self.finish_if_over(cx);
+        self.finish_if_over(subscription, cx);
     }
 
-    pub(crate) fn fetch_ended(&mut self, end: FetchEnd, up: bool, cx: &mut Context<'_>) {
+    pub(crate) fn fetch_ended(
+        &mut self,
+        mut subscription: Option<&mut Subscription>,
+        end: FetchEnd,
+        up: bool,
+        cx: &mut Context<'_>,
+    ) {
         let resubscribe = self.reception.fetch_ended(end, up, cx);
-        if resubscribe && let Some(subscription) = self.current() {
-            cx.out.push(Output::Unsubscribe { subscription });
+        if resubscribe
+            && let Some(subscription) = &mut subscription
+            && let Some(id) = subscription.id()
+        {
+            cx.out.push(Output::Unsubscribe { subscription: id });
             self.ended(subscription, up, cx);
         }
-        self.finish_if_over(cx);
+        self.finish_if_over(subscription, cx);
     }
 
     pub(crate) fn reception_deadline(&self) -> Option<Timestamp> {
-        if self.is_over() { None } else { self.reception.deadline() }
+        if self.over { None } else { self.reception.deadline() }
     }
 
-    pub(crate) fn advance_reception(&mut self, up: bool, cx: &mut Context<'_>) {
-        if !self.is_over() {
+    pub(crate) fn advance_reception(
+        &mut self,
+        subscription: Option<&mut Subscription>,
+        up: bool,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.over {
             self.reception.advance(up, cx);
-            self.finish_if_over(cx);
+            self.finish_if_over(subscription, cx);
         }
     }
 }

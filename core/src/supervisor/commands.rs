@@ -64,7 +64,10 @@ impl Supervisor {
         if self.subscribed.len() >= Config::MOST_TRACKS
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
         {
-            self.subscribed.remove(over);
+            let track = self.subscribed.remove(over).id;
+            if let Some(session) = self.state.attached_mut() {
+                session.requests.forget_subscription(track);
+            }
         }
         push_exact(&mut self.subscribed, SubscribedTrack::new(id, participant, track));
         self.attach_tracks();
@@ -94,22 +97,29 @@ impl Supervisor {
     pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
         // Nothing is sent on a silent path: packets in flight there block its recovery.
         let up = self.state.session().is_some() || self.is_being_replaced();
+        let session = self.state.attached_mut().filter(|_| up);
+        let publication = session.and_then(|s| s.requests.publication_mut(track)?.id());
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = self.now;
-            published.send(frame, up, cx!(self));
+            published.send(frame, publication, cx!(self));
         }
     }
 
     pub(super) fn finish(&mut self, track: TrackId) {
-        let up = self.state.session().is_some();
-        if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
-            published.finish(up, cx!(self));
+        let Some(published) = self.published.iter_mut().find(|p| p.id == track) else { return };
+        published.finish();
+        if let Some(session) = self.state.session_mut()
+            && let Some(publication) = session.requests.publication_mut(track)
+        {
+            publication.send_end(published, cx!(self));
         }
     }
 
     pub(super) fn unsubscribe(&mut self, track: TrackId) {
         if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
-            subscribed.leave(cx!(self));
+            let session = self.state.attached_mut();
+            let subscription = session.and_then(|s| s.requests.subscription_mut(track));
+            subscribed.leave(subscription, cx!(self));
         }
     }
 

@@ -43,6 +43,7 @@ impl Supervisor {
         let Some((mut attempts, old)) = self.state.take_attempts() else { return };
         if let Some(old) = old {
             self.out.push(Output::CloseSession { session: old.id });
+            self.requests_gone(old.id);
         }
         if let Some(dial) = attempts.take_winner(session, cx!(self)) {
             self.join(dial, attempts, Vec::new());

@@ -7,8 +7,7 @@ use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
-use crate::context::soonest::Soonest;
-use crate::publish::PublishedTrack;
+use crate::context::soonest::{Soonest, soonest};
 use crate::session::{CredentialRenewal, Session};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
@@ -67,15 +66,9 @@ impl Supervisor {
 
     /// The next deadline of requests to the relay: answers, retries, presence, and paced responses.
     fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
-        let tracks = self.published.iter().filter_map(PublishedTrack::deadline);
-        let subscriptions = self.subscribed.iter().filter_map(SubscribedTrack::deadline);
-        let namespace_subscriptions = self
-            .participants
-            .iter()
-            .filter_map(|remote| remote.deadline(self.config.rejoin_timeout));
-        let fetch_responses = self.fetch_responses.deadline().into_iter();
-        let all = tracks.chain(subscriptions).chain(namespace_subscriptions).chain(fetch_responses);
-        all.chain(session.namespace_deadline()).min()
+        let rejoin = self.config.rejoin_timeout;
+        let presence = self.participants.iter().filter_map(|remote| remote.deadline(rejoin)).min();
+        soonest([session.requests.deadline(), presence, self.fetch_responses.deadline()])
     }
 
     /// When the call closes itself unless media is sent or received until then.
@@ -160,22 +153,15 @@ impl Supervisor {
         let Some(session) = self.state.session_mut() else {
             return;
         };
-        let id = session.id;
-        session.advance(&mut self.next_epoch, cx!(self));
-        let mut changed = false;
-        for remote in &mut self.participants {
-            changed |= remote.advance(id, cx!(self));
-        }
-        if changed {
+        session.advance_path(None, cx!(self));
+        session.advance_namespace(&mut self.next_epoch, cx!(self));
+        if self.advance_participants() {
             self.follow_epochs();
         }
-        for track in &mut self.published {
-            track.advance(id, cx!(self));
-        }
+        let Some(session) = self.state.session_mut() else { return };
+        session.advance_publications(&mut self.published, cx!(self));
         self.fetch_responses.advance(&mut self.published, cx!(self));
-        for track in &mut self.subscribed {
-            track.advance(id, cx!(self));
-        }
+        session.advance_subscriptions(&mut self.subscribed, cx!(self));
     }
 
     pub(super) fn rate_quality(&mut self) {

@@ -9,9 +9,8 @@ use crate::api::output::Output;
 use crate::api::stats::CallStatus;
 use crate::connect::{ConnectAttempts, Dial, RetryBudget};
 use crate::context::cx;
-use crate::participants::{NamespaceSubscription, RemoteParticipant};
+use crate::participants::NamespaceSubscription;
 use crate::session::Session;
-use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::State;
 
 impl Supervisor {
@@ -23,36 +22,39 @@ impl Supervisor {
         attempts: ConnectAttempts,
         subscriptions: Vec<NamespaceSubscription>,
     ) {
-        self.detach_tracks();
-        for subscription in subscriptions {
-            let is_subscribed =
-                |remote: &&mut RemoteParticipant| remote.participant == subscription.participant;
-            if let Some(remote) = self.participants.iter_mut().find(is_subscribed) {
-                remote.adopt(subscription.namespace_subscription, subscription.accepted, self.now);
-            }
-        }
         if let Some(pre_call) = &mut self.pre_call {
             pre_call.reached(&dial.relay, self.now);
         }
         let session = Session::new(dial, self.now, &self.config);
         let deadline = (self.now + self.config.ready_timeout).min(attempts.window_ends());
         self.enter(State::Joining { session, attempts, deadline });
+        self.adopt(subscriptions);
         self.attach_tracks();
     }
 
-    /// Whether the relay accepted our namespace and the namespace subscriptions of all
-    /// participants.
+    /// The session takes over the namespace subscriptions of the probe that led to it.
+    fn adopt(&mut self, subscriptions: Vec<NamespaceSubscription>) {
+        for NamespaceSubscription { namespace_subscription, participant, accepted } in subscriptions
+        {
+            if let Some(session) = self.state.session_mut() {
+                session.adopt(namespace_subscription, participant);
+            }
+            if accepted {
+                self.namespace_subscription_accepted(namespace_subscription);
+            }
+        }
+    }
+
     pub(super) fn relay_has_agreed(&self) -> bool {
-        self.state.session().is_some_and(Session::is_announced)
-            && self.participants.iter().all(RemoteParticipant::is_accepted)
+        self.state.session().is_some_and(|session| session.requests.are_agreed())
     }
 
     /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
     /// publisher is there is ready. An absent publisher is no fault of the session.
     pub(super) fn complete_joining(&mut self) {
-        if matches!(self.state, State::Joining { .. })
-            && self.relay_has_agreed()
-            && self.subscribed.iter().all(SubscribedTrack::is_decided)
+        if let State::Joining { session, .. } = &self.state
+            && session.requests.are_agreed()
+            && session.requests.are_decided()
         {
             self.open_gate();
         }
@@ -60,9 +62,11 @@ impl Supervisor {
 
     /// The call is live. A track that is not ready by now is reported, and the call continues.
     pub(super) fn open_gate(&mut self) {
-        let Some((session, attempts)) = self.state.take_joining() else { return };
-        for track in &mut self.subscribed {
-            track.stop_waiting(cx!(self));
+        let Some((mut session, attempts)) = self.state.take_joining() else { return };
+        for track in &self.subscribed {
+            if let Some(subscription) = session.requests.subscription_mut(track.id) {
+                track.stop_waiting(subscription, cx!(self));
+            }
         }
         self.resources.credentials.accepted();
         self.go_live(session, &attempts, attempts.made);

@@ -3,7 +3,8 @@
 use super::Supervisor;
 use crate::api::id::{NamespaceSubscriptionId, SessionId};
 use crate::context::cx;
-use crate::participants::RemoteParticipant;
+use crate::participants::{Namespaces, RemoteParticipant};
+use crate::supervisor::state::State;
 
 impl Supervisor {
     pub(super) fn namespace_accepted(&mut self, session: SessionId, epoch: u64) {
@@ -24,14 +25,17 @@ impl Supervisor {
         if let Some(session) = self.state.session_mut() {
             session.rendezvous.accepted(id, self.now);
         }
-        for remote in &mut self.participants {
-            remote.accepted(id, self.now);
+        if let Some((remote, namespaces)) = followed_by(&mut self.state, &mut self.participants, id)
+            && namespaces.accepted(id, self.now)
+            && namespaces.newest().is_none()
+        {
+            remote.went_away(self.now);
         }
     }
 
     pub(super) fn namespace_subscription_ended(&mut self, id: NamespaceSubscriptionId) {
-        if let Some(remote) = self.participants.iter_mut().find(|remote| remote.has(id)) {
-            remote.ended(id, cx!(self));
+        if let Some((_, namespaces)) = followed_by(&mut self.state, &mut self.participants, id) {
+            namespaces.ended(id, cx!(self));
         }
     }
 
@@ -42,32 +46,68 @@ impl Supervisor {
         {
             self.move_to_peers(dial, subscriptions);
         }
-        if let Some(remote) = self.participants.iter_mut().find(|remote| remote.has(id)) {
-            remote.added(epoch, cx!(self));
+        if let Some((remote, namespaces)) = followed_by(&mut self.state, &mut self.participants, id)
+        {
+            namespaces.added(epoch);
+            remote.appeared(cx!(self));
             self.note_answer();
             self.follow_epochs();
         }
     }
 
     pub(super) fn namespace_removed(&mut self, id: NamespaceSubscriptionId, epoch: u64) {
-        if let Some(remote) = self.participants.iter_mut().find(|remote| remote.has(id)) {
-            remote.removed(epoch, self.now);
+        if let Some((remote, namespaces)) = followed_by(&mut self.state, &mut self.participants, id)
+        {
+            if namespaces.removed(epoch) && namespaces.newest().is_none() {
+                remote.went_away(self.now);
+            }
             self.detect_glare();
             self.follow_epochs();
         }
     }
 
+    /// Does what is due for the other participants; `true` if the newest namespace of one has
+    /// changed, or whether media is expected of it.
+    pub(super) fn advance_participants(&mut self) -> bool {
+        let Some(session) = self.state.session_mut() else { return false };
+        let (id, mut changed) = (session.id, false);
+        for remote in &mut self.participants {
+            let Some(namespaces) = session.requests.namespaces_of_mut(&remote.participant) else {
+                continue;
+            };
+            let before = (remote.presence().is_expected(), namespaces.newest());
+            if namespaces.advance(id, cx!(self)) && namespaces.newest().is_none() {
+                remote.went_away(self.now);
+            }
+            remote.advance(cx!(self));
+            changed |= (remote.presence().is_expected(), namespaces.newest()) != before;
+        }
+        changed
+    }
+
     /// Points each subscribed track at the newest namespace of its participant.
     pub(super) fn follow_epochs(&mut self) {
-        let Some(session) = self.state.session() else {
-            return;
-        };
-        let session = session.id;
-        for track in &mut self.subscribed {
-            let remote = self.participants.iter().find(|f| f.participant == track.participant());
-            let epoch = remote.and_then(RemoteParticipant::newest);
-            let expected = remote.is_some_and(|f| f.presence().is_expected());
-            track.follow_epoch(session, epoch, expected, cx!(self));
+        let Some(session) = self.state.session_mut() else { return };
+        let id = session.id;
+        for track in self.subscribed.iter_mut().filter(|track| !track.is_over()) {
+            let participant = track.participant();
+            let remote = self.participants.iter().find(|remote| remote.participant == participant);
+            let expected = remote.is_some_and(|remote| remote.presence().is_expected());
+            let epoch = session.requests.namespaces_of(participant).and_then(Namespaces::newest);
+            let subscription = session.requests.subscription_to(track.id);
+            track.follow_epoch(subscription, id, (epoch, expected), cx!(self));
         }
     }
+}
+
+/// A participant, and what the session that holds our requests knows of it by that subscription.
+fn followed_by<'a>(
+    state: &'a mut State,
+    participants: &'a mut [RemoteParticipant],
+    id: NamespaceSubscriptionId,
+) -> Option<(&'a mut RemoteParticipant, &'a mut Namespaces)> {
+    let namespaces = state.attached_mut()?.requests.namespaces_by(id)?;
+    let is_it = |remote: &&mut RemoteParticipant| remote.participant == namespaces.participant;
+    let remote = participants.iter_mut().find(is_it)?;
+    Some((remote, namespaces))
 }

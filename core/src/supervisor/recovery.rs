@@ -53,6 +53,7 @@ impl Supervisor {
         self.stop_rendezvous();
         self.earn_retry_budget();
         let Some((session, attempts)) = self.state.take_session() else { return };
+        self.requests_gone(session.id);
         let state = match attempts {
             None => {
                 let incident = self.new_incident(cause);
@@ -68,7 +69,6 @@ impl Supervisor {
             }
         };
         self.enter(state);
-        self.detach_tracks();
         match final_code {
             Some(code) => self.fail(code),
             None => self.advance_attempts(),
@@ -136,13 +136,14 @@ impl Supervisor {
             self.final_code_for(cause, &relay, credential_version)
         });
         self.end_grace();
-        self.detach_tracks();
-        if let State::Recovering { attempts, old } = &mut self.state {
-            *old = None;
-            match final_code {
-                Some(code) => self.fail(code),
-                None => attempts.end_head_start(),
-            }
+        let State::Recovering { attempts, old } = &mut self.state else { return };
+        let Some(old) = old.take() else { return };
+        if final_code.is_none() {
+            attempts.end_head_start();
+        }
+        self.requests_gone(old.id);
+        if let Some(code) = final_code {
+            self.fail(code);
         }
     }
 

@@ -20,13 +20,16 @@ impl Supervisor {
     /// The participants that we probe other relays for; `None` if there are none.
     pub(super) fn plan_rendezvous(&self) -> Option<RendezvousPlan> {
         let session = self.state.session()?;
+        let may_be_elsewhere = |remote: &&RemoteParticipant| {
+            remote.may_be_elsewhere(session.requests.namespaces_of(&remote.participant))
+        };
         if self.resources.relays.relays(&self.config).len() < 2
-            || !self.participants.iter().any(RemoteParticipant::may_be_elsewhere)
+            || !self.participants.iter().any(|remote| may_be_elsewhere(&remote))
         {
             return None;
         }
         let home = self.resources.relays.home(&self.config);
-        let here = self.participants.iter().filter(|remote| !remote.may_be_elsewhere());
+        let here = self.participants.iter().filter(|remote| !may_be_elsewhere(remote));
         let here = here.filter(|remote| remote.presence().is_here_or_redials());
         let here = here.map(|remote| remote.participant.as_str());
         // A relay announces a participant for a while after it was cut off or killed: not here.
@@ -37,7 +40,7 @@ impl Supervisor {
         let peers_here = PeersHere { ourselves, smallest, alone, moved };
         let mut likely = moved.then(|| home.into());
         let mut participants = Vec::new();
-        for remote in self.participants.iter().filter(|remote| remote.may_be_elsewhere()) {
+        for remote in self.participants.iter().filter(may_be_elsewhere) {
             let participant = remote.participant.clone();
             if remote.presence().is_glare() {
                 likely = session.moved_from.as_ref().map(|moved_from| moved_from.relay.clone());
@@ -102,6 +105,7 @@ impl Supervisor {
             attempts
         });
         self.out.push(Output::CloseSession { session: left.id });
+        self.requests_gone(left.id);
         // This move was no outage: with the new relay as home, no probe goes back for the others.
         self.resources.relays.set_home(&dial.relay);
         self.join(dial, attempts, subscriptions);

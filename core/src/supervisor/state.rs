@@ -85,6 +85,22 @@ impl State {
         }
     }
 
+    /// The session that holds our requests: that of [`State::session`], or the old one as long as
+    /// it may come back.
+    pub(crate) fn attached_mut(&mut self) -> Option<&mut Session> {
+        match self {
+            Self::Joining { session, .. }
+            | Self::Live { session, .. }
+            | Self::Suspect { session, .. }
+            | Self::Recovering { old: Some(session), .. } => Some(session),
+            Self::Idle
+            | Self::Connecting(_)
+            | Self::Recovering { old: None, .. }
+            | Self::Failed(_)
+            | Self::Closed(_) => None,
+        }
+    }
+
     /// Moves out of the state what `pick` returns. The caller enters the next state with it; until
     /// then the state is idle. A state that `pick` returns as an error stays as it was.
     fn take<T>(&mut self, pick: impl FnOnce(Self) -> Result<T, Self>) -> Option<T> {

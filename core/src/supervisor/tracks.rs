@@ -1,12 +1,11 @@
-//! Tracks on a session: attached to the session, carried and repaired on it, detached from it.
+//! Tracks on a session: attached to the session, carried and repaired on it.
 
 use super::Supervisor;
 use crate::api::id::{FetchId, PublicationId, SessionId, SubscriptionId};
 use crate::api::media::{FetchEnd, FrameNumber, Location, Object};
 use crate::context::cx;
-use crate::participants::RemoteParticipant;
-use crate::publish::{FetchRequestId, PublishedTrack};
-use crate::subscribe::SubscribedTrack;
+use crate::publish::FetchRequestId;
+use crate::subscribe::{SubscribedTrack, Subscription};
 use crate::supervisor::state::State;
 
 /// How many tracks may have a FETCH in flight at once. Each uses one of the 100 streams that a
@@ -16,75 +15,77 @@ const MOST_FETCHES: usize = 8;
 impl Supervisor {
     /// Sends all requests that were not sent on this session yet.
     pub(super) fn attach_tracks(&mut self) {
-        let Some(session) = self.state.session_mut() else {
-            return;
-        };
-        let id = session.id;
-        for track in &mut self.published {
-            track.attach(id, cx!(self));
-        }
-        if !self.published.is_empty() {
-            session.ensure_namespace(&mut self.next_epoch, cx!(self));
-        }
-        for remote in &mut self.participants {
-            remote.attach(id, cx!(self));
+        let Some(session) = self.state.session_mut() else { return };
+        session.offer(&mut self.published, &mut self.next_epoch, cx!(self));
+        for remote in &self.participants {
+            session.follow(&remote.participant, cx!(self));
         }
         self.follow_epochs();
     }
 
-    pub(super) fn detach_tracks(&mut self) {
-        self.fetch_responses.clear();
-        self.published.iter_mut().for_each(PublishedTrack::detach);
-        self.subscribed.iter_mut().for_each(SubscribedTrack::detach);
-        self.participants.iter_mut().for_each(RemoteParticipant::detach);
+    /// A session that held our requests is gone, and what it was asked with it.
+    pub(super) fn requests_gone(&mut self, session: SessionId) {
+        self.fetch_responses.session_gone(session);
+        self.subscribed.iter_mut().for_each(SubscribedTrack::session_gone);
     }
 
-    pub(super) fn publication_ended(&mut self, publication: PublicationId) {
-        for track in &mut self.published {
-            track.ended(publication, cx!(self));
+    pub(super) fn publication_ended(&mut self, id: PublicationId) {
+        let Some(session) = self.state.attached_mut() else { return };
+        for publication in session.requests.publications_mut() {
+            publication.ended(id, cx!(self));
         }
     }
 
     pub(super) fn subscription_accepted(&mut self, id: SubscriptionId) {
-        if let Some(track) = self.subscribed.iter_mut().find(|track| track.has(id)) {
-            track.accepted(id, self.now);
+        if let Some(session) = self.state.attached_mut()
+            && let Some(subscription) = session.requests.subscription_by(id)
+        {
+            subscription.accepted(self.now);
         }
     }
 
     pub(super) fn subscription_ended(&mut self, id: SubscriptionId) {
         let up = self.state.session().is_some();
-        if let Some(track) = self.subscribed.iter_mut().find(|track| track.has(id)) {
-            track.ended(id, up, cx!(self));
+        if let Some((track, subscription)) =
+            subscribed_by(&mut self.state, &mut self.subscribed, id)
+        {
+            track.ended(subscription, up, cx!(self));
         }
     }
 
     pub(super) fn object(&mut self, id: SubscriptionId, object: Object) {
         let captured_at = object.frame.captured_at;
-        if let Some(track) = self.subscribed.iter_mut().find(|track| track.has(id)) {
+        if let Some((track, subscription)) =
+            subscribed_by(&mut self.state, &mut self.subscribed, id)
+        {
             self.last_media = self.now;
-            if track.object(object, cx!(self)) {
+            if track.object(subscription, object, cx!(self)) {
                 self.note_pre_call_frame(captured_at);
             }
         }
     }
 
     pub(super) fn end_of_track(&mut self, id: SubscriptionId, number: FrameNumber) {
-        if let Some(track) = self.subscribed.iter_mut().find(|track| track.has(id)) {
-            track.end_of_track(number, cx!(self));
+        if let Some((track, subscription)) =
+            subscribed_by(&mut self.state, &mut self.subscribed, id)
+        {
+            track.end_of_track(subscription, number, cx!(self));
         }
     }
 
     pub(super) fn fetched_object(&mut self, fetch: FetchId, object: Object) {
         if let Some(track) = self.subscribed.iter_mut().find(|track| track.has_fetch(fetch)) {
             self.last_media = self.now;
-            track.fetched(object, cx!(self));
+            let subscription = subscription_of(&mut self.state, track);
+            track.fetched(subscription, object, cx!(self));
         }
     }
 
     pub(super) fn fetch_ended(&mut self, fetch: FetchId, end: FetchEnd) {
         let up = self.state.session().is_some();
         if let Some(track) = self.subscribed.iter_mut().find(|track| track.has_fetch(fetch)) {
-            track.fetch_ended(end, up, cx!(self));
+            let subscription = subscription_of(&mut self.state, track);
+            track.fetch_ended(subscription, end, up, cx!(self));
         }
     }
 
@@ -118,12 +119,15 @@ impl Supervisor {
     /// Sends a FETCH for each track that needs one, within the limit. A call that is not live
     /// waits: `Recovered` is emitted first.
     pub(super) fn repair_tracks(&mut self) {
-        let State::Live { session, .. } = &self.state else { return };
-        let session = session.id;
+        let State::Live { session, .. } = &mut self.state else { return };
+        let id = session.id;
         let in_flight = self.subscribed.iter().filter(|track| track.is_fetching()).count();
         let mut free = MOST_FETCHES.saturating_sub(in_flight);
         for track in &mut self.subscribed {
-            if free > 0 && track.request_missing(session, cx!(self)) {
+            if free > 0
+                && let Some(subscription) = session.requests.subscription_mut(track.id)
+                && track.request_missing(subscription, id, cx!(self))
+            {
                 free -= 1;
             }
         }
@@ -135,7 +139,27 @@ impl Supervisor {
         }
         let up = self.state.session().is_some();
         for track in &mut self.subscribed {
-            track.advance_reception(up, cx!(self));
+            let subscription = subscription_of(&mut self.state, track);
+            track.advance_reception(subscription, up, cx!(self));
         }
     }
+}
+
+/// A track, and the subscription to it that has the identifier.
+fn subscribed_by<'a>(
+    state: &'a mut State,
+    subscribed: &'a mut [SubscribedTrack],
+    id: SubscriptionId,
+) -> Option<(&'a mut SubscribedTrack, &'a mut Subscription)> {
+    let subscription = state.attached_mut()?.requests.subscription_by(id)?;
+    let track = subscribed.iter_mut().find(|track| track.id == subscription.track)?;
+    Some((track, subscription))
+}
+
+/// The subscription to a track on the session that holds our requests.
+fn subscription_of<'a>(
+    state: &'a mut State,
+    track: &SubscribedTrack,
+) -> Option<&'a mut Subscription> {
+    state.attached_mut()?.requests.subscription_mut(track.id)
 }
