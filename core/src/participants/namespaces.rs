@@ -94,12 +94,6 @@ impl Namespaces {
         });
     }
 
-    /// Takes over the subscription of a probe whose session the call will use: a relay refuses a
-    /// second one (PREFIX_OVERLAP).
-    pub(crate) fn adopt(&mut self, namespace_subscription: NamespaceSubscriptionId) {
-        self.subscription.sent(namespace_subscription);
-    }
-
     /// The relay accepted a subscription; `true` if it is this one.
     pub(crate) fn accepted(&mut self, id: NamespaceSubscriptionId, now: Timestamp) -> bool {
         let accepted = self.subscription.accepted(id);

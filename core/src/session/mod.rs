@@ -1,66 +1,57 @@
-//! A session that is up: its relay, its path, its credential, and what it was asked.
+//! The legs of a call: connections to relays side by side, each from its dial to its end. A session
+//! that is up has a path, a credential, and what it was asked.
 
 mod credential_renewal;
+mod leg;
+mod legs;
 mod migration;
 mod path_liveness;
 mod requests;
 
-use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
-use crate::config::Config;
-use crate::connect::{CredentialVersion, Dial};
 use crate::context::Context;
-use crate::participants::Rendezvous;
+use crate::participants::Namespaces;
 
 use migration::Migration;
 use path_liveness::PathLiveness;
 
 pub(crate) use credential_renewal::CredentialRenewal;
+pub(crate) use leg::{Leg, Phase, Role, Stage};
+pub(crate) use legs::Legs;
 pub(crate) use path_liveness::Counters;
 pub(crate) use requests::Requests;
 
-/// The move of the call to a relay where it meets a peer.
-#[derive(Clone, Debug)]
-pub(crate) struct MovedFrom {
-    /// The relay that the call left.
-    pub(crate) relay: String,
-    pub(crate) since: Timestamp,
-}
-
-/// A session that is up.
+/// A session that was given our requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
+    /// That of its leg.
     pub(crate) id: SessionId,
-    pub(crate) relay: String,
-    /// The credential that the relay was presented.
-    pub(crate) credential_version: CredentialVersion,
-    /// `None` if that credential never expires.
+    /// `None` if the credential that the relay was presented never expires.
     pub(crate) renewal: Option<CredentialRenewal>,
     pub(crate) path_liveness: PathLiveness,
     pub(crate) migration: Migration,
-    /// Set if the call moved to this session to meet a peer.
-    pub(crate) moved_from: Option<MovedFrom>,
-    /// The search for missing participants, as long as the call is on this session.
-    pub(crate) rendezvous: Rendezvous,
     pub(crate) requests: Requests,
 }
 
 impl Session {
-    pub(crate) fn new(dial: Dial, now: Timestamp, config: &Config) -> Self {
-        let stable = config.policy.stable_after;
+    /// `participants`: the namespaces that the session has been asked for already.
+    fn new(
+        id: SessionId,
+        expires: Option<Timestamp>,
+        participants: Vec<Namespaces>,
+        cx: &Context<'_>,
+    ) -> Self {
+        let stable = cx.config.policy.stable_after;
         Self {
-            id: dial.session,
-            relay: dial.relay,
-            credential_version: dial.credential_version,
-            renewal: dial.expires.map(|expires| CredentialRenewal::new(expires, now, stable)),
-            path_liveness: PathLiveness::new(now, config.probe_interval),
+            id,
+            renewal: expires.map(|expires| CredentialRenewal::new(expires, cx.now, stable)),
+            path_liveness: PathLiveness::new(cx.now, cx.config.probe_interval),
             migration: Migration::default(),
-            moved_from: None,
-            rendezvous: Rendezvous::default(),
-            requests: Requests::default(),
+            requests: Requests::new(participants),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What a session was asked: our namespace, our tracks, the namespaces of the other participants,
 //! and their tracks. It ends with the session.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Session;
@@ -28,6 +27,12 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// `participants`: the namespaces that the session has been asked for already. (A relay refuses
+    /// a second subscription to them, with PREFIX_OVERLAP.)
+    pub(super) fn new(participants: Vec<Namespaces>) -> Self {
+        Self { participants, ..Self::default() }
+    }
+
     /// When a request that failed is repeated, or one that waits for an answer is given up.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         let publications = self.publications.iter().filter_map(Publication::deadline);
@@ -63,6 +68,10 @@ impl Requests {
 
     pub(crate) fn namespaces_of_mut(&mut self, participant: &str) -> Option<&mut Namespaces> {
         self.participants.iter_mut().find(|namespaces| namespaces.participant == participant)
+    }
+
+    pub(crate) fn participants(&self) -> &[Namespaces] {
+        &self.participants
     }
 
     /// The namespaces that a subscription reports.
@@ -107,14 +116,6 @@ impl Session {
         if !published.is_empty() && self.requests.namespace.is_unsent() {
             self.publish_namespace(next_epoch, cx);
         }
-    }
-
-    /// Takes over the subscription of a probe whose session this was: a relay refuses a second one
-    /// (PREFIX_OVERLAP).
-    pub(crate) fn adopt(&mut self, id: NamespaceSubscriptionId, participant: String) {
-        let mut namespaces = Namespaces::new(participant);
-        namespaces.adopt(id);
-        push_exact(&mut self.requests.participants, namespaces);
     }
 
     /// Subscribes to a participant's namespaces, unless the session has done so.

@@ -10,17 +10,18 @@ use crate::api::event::Event;
 use crate::api::id::TrackId;
 use crate::api::media::{Frame, Track};
 use crate::api::output::Output;
+use crate::api::state_name::StateName;
 use crate::api::stats::cut;
 use crate::config::Config;
 use crate::context::cx;
 use crate::participants::RemoteParticipant;
 use crate::publish::PublishedTrack;
+use crate::session::Stage;
 use crate::subscribe::SubscribedTrack;
-use crate::supervisor::state::State;
 
 impl Supervisor {
     pub(super) fn connect(&mut self) {
-        if let State::Idle = self.state {
+        if self.announced == StateName::Idle {
             self.started = self.now;
             self.begin_pre_call();
             self.set_up();
@@ -65,7 +66,7 @@ impl Supervisor {
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
         {
             let track = self.subscribed.remove(over).id;
-            if let Some(session) = self.state.attached_mut() {
+            if let Some((session, _)) = self.legs.attached_mut() {
                 session.requests.forget_subscription(track);
             }
         }
@@ -96,9 +97,9 @@ impl Supervisor {
 
     pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
         // Nothing is sent on a silent path: packets in flight there block its recovery.
-        let up = self.state.session().is_some() || self.is_being_replaced();
-        let session = self.state.attached_mut().filter(|_| up);
-        let publication = session.and_then(|s| s.requests.publication_mut(track)?.id());
+        let up = self.is_up() || self.is_being_replaced();
+        let session = self.legs.attached_mut().filter(|_| up);
+        let publication = session.and_then(|(s, _)| s.requests.publication_mut(track)?.id());
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = self.now;
             published.send(frame, publication, cx!(self));
@@ -108,7 +109,7 @@ impl Supervisor {
     pub(super) fn finish(&mut self, track: TrackId) {
         let Some(published) = self.published.iter_mut().find(|p| p.id == track) else { return };
         published.finish();
-        if let Some(session) = self.state.session_mut()
+        if let Some(session) = self.legs.current_mut()
             && let Some(publication) = session.requests.publication_mut(track)
         {
             publication.send_end(published, cx!(self));
@@ -117,8 +118,8 @@ impl Supervisor {
 
     pub(super) fn unsubscribe(&mut self, track: TrackId) {
         if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
-            let session = self.state.attached_mut();
-            let subscription = session.and_then(|s| s.requests.subscription_mut(track));
+            let session = self.legs.attached_mut();
+            let subscription = session.and_then(|(s, _)| s.requests.subscription_mut(track));
             subscribed.leave(subscription, cx!(self));
         }
     }
@@ -134,31 +135,28 @@ impl Supervisor {
     }
 
     pub(super) fn reconnect_now(&mut self) {
-        match &mut self.state {
-            State::Live { .. } => self.replace_session(CauseKind::Requested),
-            State::Connecting(attempts)
-            | State::Suspect { attempts, .. }
-            | State::Recovering { attempts, .. } => {
-                attempts.attempt_now(&mut self.resources, cx!(self))
-            }
-            State::Idle | State::Joining { .. } | State::Failed(_) | State::Closed(_) => {}
+        match self.legs.stage() {
+            Some(Stage::Up { .. }) => self.replace_session(CauseKind::Requested),
+            Some(Stage::Joining { .. }) => {}
+            Some(Stage::Suspect | Stage::Replaced) | None => self.attempt_now(),
         }
     }
 
     /// A session migrates to the new network at once, within the limit on migrations. The next
     /// planned attempt is made at once, because it may succeed there.
     pub(super) fn network_changed(&mut self) {
-        match &mut self.state {
-            State::Joining { session, .. } | State::Live { session, .. } => {
+        match self.legs.current_mut() {
+            Some(session) => {
                 session.migration.want_once();
                 session.advance_path(None, cx!(self));
             }
-            State::Connecting(attempts)
-            | State::Suspect { attempts, .. }
-            | State::Recovering { attempts, .. } => {
-                attempts.attempt_now(&mut self.resources, cx!(self))
-            }
-            State::Idle | State::Failed(_) | State::Closed(_) => {}
+            None => self.attempt_now(),
+        }
+    }
+
+    fn attempt_now(&mut self) {
+        if let Some(attempts) = &mut self.attempts {
+            attempts.attempt_now(&mut self.legs, &mut self.resources, cx!(self));
         }
     }
 }

@@ -3,14 +3,15 @@
 use super::Supervisor;
 use crate::api::deadline::WakeReason;
 use crate::api::error::{Cause, CauseKind};
+use crate::api::state_name::StateName;
 use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::context::soonest::{Soonest, soonest};
-use crate::session::{CredentialRenewal, Session};
+use crate::session::{CredentialRenewal, Session, Stage};
 use crate::subscribe::SubscribedTrack;
-use crate::supervisor::state::State;
+use crate::supervisor::state::Life;
 
 /// How many rounds of due deadlines one input may fire. The bound is far above what can happen: a
 /// mistake costs ticks instead of an endless loop.
@@ -19,7 +20,9 @@ const MOST_AT_ONCE: usize = 32;
 impl Supervisor {
     /// The next deadline, and its reason.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
-        let State::Live { session, .. } = &self.state else { return self.next_deadline };
+        let Some((session, Stage::Up { .. })) = self.legs.attached() else {
+            return self.next_deadline;
+        };
         let path = (session.path_deadline(), WakeReason::Session);
         match self.next_deadline {
             Some(next) if next.0 < path.0 => Some(next),
@@ -37,31 +40,42 @@ impl Supervisor {
 
     /// The deadlines of the state; `None` if the call is idle or over, and has none at all.
     fn deadline_of_state(&self) -> Option<Soonest> {
+        if !matches!(self.life, Life::Running) {
+            return None;
+        }
+        let attempts = || self.attempts.as_ref().map(|attempts| attempts.deadline(&self.legs));
         let none = Soonest::default();
-        Some(match &self.state {
-            State::Idle | State::Failed(_) | State::Closed(_) => return None,
-            State::Connecting(attempts) => none.or(WakeReason::Attempt, attempts.deadline()),
-            State::Joining { session, deadline, .. } => none
-                .or(WakeReason::Join, *deadline)
+        let Some((session, stage)) = self.legs.attached() else {
+            return Some(none.or(WakeReason::Attempt, attempts()));
+        };
+        Some(match stage {
+            Stage::Joining { until } => none
+                .or(WakeReason::Join, until)
                 .or(WakeReason::Session, session.path_deadline())
                 .or(WakeReason::Session, self.request_deadline(session))
-                .or(WakeReason::Rendezvous, session.rendezvous.deadline()),
-            State::Live { session, stable_at } => none
-                .or(WakeReason::Stable, *stable_at)
+                .or(WakeReason::Rendezvous, self.search.deadline(&self.legs)),
+            Stage::Up { stable_at } => none
+                .or(WakeReason::Stable, stable_at)
                 .or(WakeReason::Quality, self.monitor.deadline())
                 .or(WakeReason::Session, self.request_deadline(session))
                 .or(WakeReason::Ringing, self.ringing.deadline())
                 .or(WakeReason::Idle, self.idle_at())
-                .or(WakeReason::Rendezvous, session.rendezvous.deadline())
+                .or(WakeReason::Rendezvous, self.search.deadline(&self.legs))
                 .or(WakeReason::Session, session.renewal.as_ref().map(CredentialRenewal::deadline)),
-            State::Suspect { session, attempts, grace_ends } => none
-                .or(WakeReason::Attempt, attempts.deadline())
+            Stage::Suspect => none
+                .or(WakeReason::Attempt, attempts())
                 .or(WakeReason::Session, session.path_deadline())
-                .or(WakeReason::Grace, *grace_ends),
-            State::Recovering { attempts, old } => none
-                .or(WakeReason::Attempt, attempts.deadline())
-                .or(WakeReason::Session, old.as_ref().map(Session::path_deadline)),
+                .or(WakeReason::Grace, self.grace_ends()),
+            Stage::Replaced => none
+                .or(WakeReason::Attempt, attempts())
+                .or(WakeReason::Session, session.path_deadline()),
         })
+    }
+
+    /// When the outage is reported to the user, if it is not yet.
+    fn grace_ends(&self) -> Option<Timestamp> {
+        let incident = self.attempts.as_ref()?.incident.as_ref()?;
+        (self.announced == StateName::Suspect).then_some(incident.tell_at)
     }
 
     /// The next deadline of requests to the relay: answers, retries, presence, and paced responses.
@@ -90,7 +104,7 @@ impl Supervisor {
     #[inline(never)]
     fn advance_all(&mut self) {
         // Nearly every deadline of a live call is a probe of its path, with nothing else due.
-        if let State::Live { session, .. } = &mut self.state
+        if let Some((session, Stage::Up { .. })) = self.legs.attached_mut()
             && self.next_deadline.is_none_or(|(at, _)| self.now < at)
         {
             return session.advance_path(None, cx!(self));
@@ -110,31 +124,28 @@ impl Supervisor {
     }
 
     fn advance_state(&mut self) {
+        if !matches!(self.life, Life::Running) {
+            return;
+        }
         let now = self.now;
-        match &mut self.state {
-            State::Connecting(_) | State::Recovering { .. } => self.advance_attempts(),
-            State::Suspect { grace_ends, .. } => {
-                let over = now >= *grace_ends;
+        match self.legs.stage() {
+            None | Some(Stage::Replaced) => self.advance_attempts(),
+            Some(Stage::Suspect) => {
                 self.advance_attempts();
-                if over {
-                    self.end_grace();
-                }
+                // The grace may be over.
+                self.announce();
             }
-            State::Joining { deadline, .. } => {
-                let over = now >= *deadline;
+            Some(Stage::Joining { until }) => {
                 self.advance_session();
-                if over && self.relay_has_agreed() {
+                if now >= until && self.relay_has_agreed() {
                     self.open_gate();
-                } else if over {
+                } else if now >= until {
                     self.abandon_session(Cause::new(CauseKind::NotReady));
                 }
             }
-            State::Live { session, stable_at, .. } => {
+            Some(Stage::Up { stable_at }) => {
                 if stable_at.is_some_and(|at| now >= at) {
-                    *stable_at = None;
-                    self.resources.retry_budget = RetryBudget::default();
-                    self.telemetry.consecutive_disconnects = 0;
-                    self.resources.relays.set_home(&session.relay);
+                    self.become_stable();
                 }
                 self.advance_session();
                 self.renew();
@@ -145,12 +156,22 @@ impl Supervisor {
                     self.nobody_answered();
                 }
             }
-            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        }
+    }
+
+    /// The session has carried the call for long enough: the retry budget is whole again, and its
+    /// relay is where the call belongs.
+    fn become_stable(&mut self) {
+        self.legs.set_stage(Stage::Up { stable_at: None });
+        self.resources.retry_budget = RetryBudget::default();
+        self.telemetry.consecutive_disconnects = 0;
+        if let Some(leg) = self.legs.active() {
+            self.resources.relays.set_home(&leg.relay);
         }
     }
 
     pub(super) fn advance_session(&mut self) {
-        let Some(session) = self.state.session_mut() else {
+        let Some(session) = self.legs.current_mut() else {
             return;
         };
         session.advance_path(None, cx!(self));
@@ -158,7 +179,7 @@ impl Supervisor {
         if self.advance_participants() {
             self.follow_epochs();
         }
-        let Some(session) = self.state.session_mut() else { return };
+        let Some(session) = self.legs.current_mut() else { return };
         session.advance_publications(&mut self.published, cx!(self));
         self.fetch_responses.advance(&mut self.published, cx!(self));
         session.advance_subscriptions(&mut self.subscribed, cx!(self));

@@ -1,12 +1,14 @@
 //! Invariants: laws that hold after every input, checked where debug assertions are on.
 
+use crate::api::state_name::StateName;
 use crate::api::stats::Telemetry;
 use crate::config::Config;
 use crate::connect::RetryBudget;
-use crate::supervisor::state::State;
+use crate::session::{Legs, Role};
+use crate::supervisor::connecting::ConnectAttempts;
 
 pub(crate) fn check(
-    state: &State,
+    (legs, attempts, state): (&Legs, Option<&ConnectAttempts>, StateName),
     telemetry: &Telemetry,
     retry_budget: &RetryBudget,
     config: &Config,
@@ -22,15 +24,18 @@ pub(crate) fn check(
         t.incidents_recovered + t.incidents_failed + t.incidents_open,
         "incidents are conserved"
     );
-    let (in_flight, open) = match state {
-        State::Connecting(attempts) => (attempts.in_flight(), attempts.incident.is_some()),
-        State::Joining { attempts, .. } => (attempts.in_flight(), attempts.incident.is_some()),
-        State::Suspect { attempts, .. } | State::Recovering { attempts, .. } => {
-            assert!(attempts.incident.is_some(), "only an incident is recovered from");
-            (attempts.in_flight(), true)
+    let in_flight = legs.with(Role::Candidate).count();
+    let open = attempts.is_some_and(|attempts| attempts.incident.is_some());
+    match state {
+        StateName::Suspect | StateName::Recovering => {
+            assert!(open, "only an incident is recovered from");
         }
-        State::Idle | State::Live { .. } | State::Failed(_) | State::Closed(_) => (0, false),
-    };
+        StateName::Idle | StateName::Live | StateName::Failed | StateName::Closed => {
+            assert!(attempts.is_none() && in_flight == 0, "nobody attempts what is not needed");
+        }
+        StateName::Connecting | StateName::Joining => {}
+    }
+    assert!(legs.with(Role::Active).count() <= 1, "one session carries the call");
     assert_eq!(t.attempts_in_flight, in_flight as u64, "what is in flight is known");
     assert_eq!(
         t.incidents_open,

@@ -1,58 +1,42 @@
 //! Joining: from a session that is up to a call that is live, through the readiness gate (R1).
 
-use alloc::vec::Vec;
-
 use super::Supervisor;
 use crate::api::error::Cause;
 use crate::api::event::Event;
 use crate::api::output::Output;
 use crate::api::stats::CallStatus;
-use crate::connect::{ConnectAttempts, Dial, RetryBudget};
+use crate::api::time::Timestamp;
+use crate::connect::RetryBudget;
 use crate::context::cx;
-use crate::participants::NamespaceSubscription;
-use crate::session::Session;
-use crate::supervisor::state::State;
+use crate::session::Stage;
 
 impl Supervisor {
-    /// A session is up: publish and subscribe on it. The namespace subscriptions that it already
-    /// has (from a probe) are adopted, not sent again.
-    pub(super) fn join(
-        &mut self,
-        dial: Dial,
-        attempts: ConnectAttempts,
-        subscriptions: Vec<NamespaceSubscription>,
-    ) {
+    /// By when a session that is joined now must pass the readiness gate.
+    pub(super) fn join_until(&self) -> Timestamp {
+        let until = self.now + self.config.ready_timeout;
+        self.attempts.as_ref().map_or(until, |attempts| until.min(attempts.window_ends()))
+    }
+
+    /// A session is up on `relay`: publish and subscribe on it. What it was asked as a probe is not
+    /// asked again.
+    pub(super) fn begin_joining(&mut self, relay: &str) {
+        self.moved_from = None;
         if let Some(pre_call) = &mut self.pre_call {
-            pre_call.reached(&dial.relay, self.now);
+            pre_call.reached(relay, self.now);
         }
-        let session = Session::new(dial, self.now, &self.config);
-        let deadline = (self.now + self.config.ready_timeout).min(attempts.window_ends());
-        self.enter(State::Joining { session, attempts, deadline });
-        self.adopt(subscriptions);
+        self.announce();
+        self.note_absent_participants();
         self.attach_tracks();
     }
 
-    /// The session takes over the namespace subscriptions of the probe that led to it.
-    fn adopt(&mut self, subscriptions: Vec<NamespaceSubscription>) {
-        for NamespaceSubscription { namespace_subscription, participant, accepted } in subscriptions
-        {
-            if let Some(session) = self.state.session_mut() {
-                session.adopt(namespace_subscription, participant);
-            }
-            if accepted {
-                self.namespace_subscription_accepted(namespace_subscription);
-            }
-        }
-    }
-
     pub(super) fn relay_has_agreed(&self) -> bool {
-        self.state.session().is_some_and(|session| session.requests.are_agreed())
+        self.legs.current().is_some_and(|session| session.requests.are_agreed())
     }
 
     /// The readiness gate (R1): the call is live once the relay has agreed and every track whose
     /// publisher is there is ready. An absent publisher is no fault of the session.
     pub(super) fn complete_joining(&mut self) {
-        if let State::Joining { session, .. } = &self.state
+        if let Some((session, Stage::Joining { .. })) = self.legs.attached()
             && session.requests.are_agreed()
             && session.requests.are_decided()
         {
@@ -62,35 +46,41 @@ impl Supervisor {
 
     /// The call is live. A track that is not ready by now is reported, and the call continues.
     pub(super) fn open_gate(&mut self) {
-        let Some((mut session, attempts)) = self.state.take_joining() else { return };
+        let Some((session, Stage::Joining { .. })) = self.legs.attached_mut() else { return };
         for track in &self.subscribed {
             if let Some(subscription) = session.requests.subscription_mut(track.id) {
                 track.stop_waiting(subscription, cx!(self));
             }
         }
         self.resources.credentials.accepted();
-        self.go_live(session, &attempts, attempts.made);
+        let made = self.attempts.as_ref().map_or(0, |attempts| attempts.made);
+        self.go_live(made);
     }
 
-    pub(super) fn go_live(&mut self, session: Session, attempts: &ConnectAttempts, made: u32) {
-        if attempts.incident.is_none() {
+    /// The active session carries the call, after `made` attempts: they end, and so does the
+    /// incident.
+    pub(super) fn go_live(&mut self, made: u32) {
+        let mut attempts = self.attempts.take();
+        match attempts.as_mut().and_then(|attempts| attempts.incident.take()) {
             // Setting up the call is no recovery: the first incident has the whole retry budget.
-            self.resources.retry_budget = RetryBudget::default();
-        }
-        if let Some(incident) = &attempts.incident {
-            let duration = self.now - incident.since;
-            self.telemetry.incidents_open -= 1;
-            self.telemetry.incidents_recovered += 1;
-            self.telemetry.last_recovery = Some(duration);
-            self.telemetry.time_to_recover.add(duration);
-            self.out.event(Event::Recovered { incident: incident.id, duration, attempts: made });
+            None => self.resources.retry_budget = RetryBudget::default(),
+            Some(incident) => {
+                let duration = self.now - incident.since;
+                self.telemetry.incidents_open -= 1;
+                self.telemetry.incidents_recovered += 1;
+                self.telemetry.last_recovery = Some(duration);
+                self.telemetry.time_to_recover.add(duration);
+                let incident = incident.id;
+                self.out.event(Event::Recovered { incident, duration, attempts: made });
+            }
         }
         let stable_at = Some(self.now + self.config.policy.stable_after);
+        self.legs.set_stage(Stage::Up { stable_at });
         // Time without a session does not count as time without media.
         self.last_media = self.now;
         self.record.reached(self.record.status.max(CallStatus::Ringing), self.now - self.started);
         self.monitor.start(self.now, self.config.quality_interval);
-        self.enter(State::Live { session, stable_at });
+        self.announce();
         if let Some(pre_call) = &mut self.pre_call {
             pre_call.ready(self.now);
         }
@@ -111,7 +101,7 @@ impl Supervisor {
 
     /// The session cannot be used: it is closed, and counts as lost.
     pub(super) fn abandon_session(&mut self, cause: Cause) {
-        if let Some(session) = self.state.session() {
+        if let Some(session) = self.legs.current() {
             self.out.push(Output::CloseSession { session: session.id });
             self.lose_session(cause);
         }

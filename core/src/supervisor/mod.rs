@@ -25,9 +25,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use crate::api::deadline::{Deadline, WakeReason};
 use crate::api::error::ConfigError;
-use crate::api::event::Event;
 use crate::api::id::Mint;
-use crate::api::id::SessionId;
 use crate::api::input::Input;
 use crate::api::output::Output;
 use crate::api::state_name::StateName;
@@ -39,10 +37,12 @@ use crate::context::outbox::Outbox;
 use crate::participants::{RemoteParticipant, Ringing};
 use crate::publish::{FetchResponses, PublishedTrack};
 use crate::quality_monitor::Monitor;
-use crate::session::Session;
+use crate::session::Legs;
 use crate::subscribe::SubscribedTrack;
+use crate::supervisor::connecting::ConnectAttempts;
 use crate::supervisor::pre_call::loopback::PreCall;
-use crate::supervisor::state::State;
+use crate::supervisor::rendezvous::{MovedFrom, Search};
+use crate::supervisor::state::Life;
 
 /// The state machine of one call: every decision about the call, and no I/O.
 #[derive(Clone, Debug)]
@@ -56,7 +56,11 @@ pub struct Supervisor {
     next_epoch: u64,
     resources: ConnectResources,
     telemetry: Telemetry,
-    state: State,
+    life: Life,
+    legs: Legs,
+    /// The attempts to get a session. While one is being joined they pause: if joining fails, they
+    /// continue.
+    attempts: Option<ConnectAttempts>,
     /// The last state that was reported to the application.
     announced: StateName,
     published: Vec<PublishedTrack>,
@@ -68,6 +72,10 @@ pub struct Supervisor {
     /// When media was last sent or received.
     last_media: Timestamp,
     record: CallRecord,
+    /// The search for missing participants on other relays.
+    search: Search,
+    /// Set if the call moved to its present session to meet a peer.
+    moved_from: Option<MovedFrom>,
     pre_call: Option<PreCall>,
     /// The next deadline, without that of a live session's path. It is computed from everything
     /// above at the end of each input. A path is probed ten times a second, which moves no other
@@ -93,7 +101,9 @@ impl Supervisor {
             next_epoch: config.first_epoch,
             telemetry: Telemetry::default(),
             resources: ConnectResources::new(&config, now),
-            state: State::Idle,
+            life: Life::Idle,
+            legs: Legs::default(),
+            attempts: None,
             announced: StateName::Idle,
             published: Vec::new(),
             fetch_responses: FetchResponses::default(),
@@ -103,6 +113,8 @@ impl Supervisor {
             ringing: Ringing::default(),
             last_media: now,
             record: CallRecord::default(),
+            search: Search::default(),
+            moved_from: None,
             pre_call: None,
             next_deadline: None,
             out: Outbox::default(),
@@ -123,7 +135,7 @@ impl Supervisor {
         self.now = self.now.max(now);
         self.fire_deadlines();
         // A tick carries only the time, and that has had its effect.
-        if !matches!(input, Input::Tick) && !self.state.name().is_final() {
+        if !matches!(input, Input::Tick) && !self.announced.is_final() {
             let reports_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
             self.dispatch(input);
             // A report on a path that stays alive changes nothing else.
@@ -156,7 +168,7 @@ impl Supervisor {
 impl Supervisor {
     /// The state of the call.
     pub fn state(&self) -> StateName {
-        self.state.name()
+        self.announced
     }
 
     /// The configuration of the call.
@@ -172,7 +184,7 @@ impl Supervisor {
     /// A snapshot of all counters. It allocates: do not call it for every frame.
     pub fn stats(&self) -> Stats {
         Stats {
-            state: self.state.name(),
+            state: self.announced,
             telemetry: self.telemetry,
             quality: self.monitor.qualities().collect(),
             published: self.published.iter().map(PublishedTrack::stats).collect(),
@@ -185,7 +197,7 @@ impl Supervisor {
         let ourselves = ParticipantRecord {
             name: self.config.participant.clone(),
             seen: true,
-            present: !self.state.name().is_final(),
+            present: !self.announced.is_final(),
         };
         let others = self.participants.iter().map(|remote| ParticipantRecord {
             name: remote.participant.clone(),
@@ -204,40 +216,22 @@ impl Supervisor {
 
     /// The summary of the call, once it is over.
     pub fn summary(&self) -> Option<&Summary> {
-        match &self.state {
-            State::Failed(summary) | State::Closed(summary) => Some(summary),
-            State::Idle
-            | State::Connecting(_)
-            | State::Joining { .. }
-            | State::Live { .. }
-            | State::Suspect { .. }
-            | State::Recovering { .. } => None,
+        match &self.life {
+            Life::Failed(summary) | Life::Closed(summary) => Some(summary),
+            Life::Idle | Life::Running => None,
         }
-    }
-
-    /// Enters a state. Every state begins here, so that each is reported to the application.
-    fn enter(&mut self, state: State) {
-        let (from, to) = (self.announced, state.name());
-        self.state = state;
-        self.announced = to;
-        if from != to {
-            self.out.event(Event::StateChanged { from, to });
-        }
-    }
-
-    fn session_with(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.state.session_mut().filter(|session| session.id == id)
-    }
-
-    fn is_live(&self) -> bool {
-        matches!(self.state, State::Live { .. })
     }
 
     /// Panics if an invariant is broken: that is a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
-        invariants::check(&self.state, &self.telemetry, &self.resources.retry_budget, &self.config);
-        assert_eq!(self.announced, self.state.name(), "the public state is the machine's state");
+        invariants::check(
+            (&self.legs, self.attempts.as_ref(), self.announced),
+            &self.telemetry,
+            &self.resources.retry_budget,
+            &self.config,
+        );
+        assert_eq!(self.announced, self.derived_state(), "the public state is the machine's state");
         assert_eq!(
             self.next_deadline,
             self.compute_next_deadline(),

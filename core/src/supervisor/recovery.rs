@@ -6,96 +6,75 @@ use super::Supervisor;
 use crate::api::error::{Cause, CauseKind};
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
-use crate::api::state_name::StateName;
-use crate::connect::{ConnectAttempts, Incident};
+use crate::api::output::Output;
 use crate::context::cx;
-use crate::session::Counters;
-use crate::supervisor::state::State;
+use crate::session::{Counters, Phase, Role, Stage};
+use crate::supervisor::connecting::{ConnectAttempts, Incident};
 
 /// How long migration may revive a silent path before the first dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 impl Supervisor {
-    pub(super) fn session_closed(&mut self, session: SessionId, cause: Cause) {
-        if self.is_fallback(session) {
-            return self.attempt_failed(session, cause);
-        }
-        self.probe_closed(session, &cause);
-        match &mut self.state {
-            State::Joining { session: current, .. } | State::Live { session: current, .. }
-                if current.id == session =>
-            {
-                self.lose_session(cause);
-            }
-            State::Suspect { session: old, .. } | State::Recovering { old: Some(old), .. }
-                if old.id == session =>
-            {
-                self.lose_old_session(&cause);
-            }
-            State::Idle
-            | State::Connecting(_)
-            | State::Joining { .. }
-            | State::Live { .. }
-            | State::Suspect { .. }
-            | State::Recovering { .. }
-            | State::Failed(_)
-            | State::Closed(_) => {}
+    pub(super) fn session_closed(&mut self, id: SessionId, cause: Cause) {
+        let Some(leg) = self.legs.get(id) else { return };
+        match leg.role {
+            Role::Candidate if leg.is_reached() => self.attempt_failed(id, cause),
+            Role::Probe if leg.is_reached() => self.probe_failed(id, &cause),
+            // A dial that is in flight fails with another input.
+            Role::Candidate | Role::Probe => {}
+            Role::Active if self.is_up() => self.lose_session(cause),
+            Role::Active => self.lose_old_session(&cause),
         }
     }
 
     /// The session is gone. Unless the cause is final, an attempt that is due is made at once.
     pub(super) fn lose_session(&mut self, cause: Cause) {
-        let presented =
-            self.state.session().map(|session| (session.relay.clone(), session.credential_version));
-        let final_code = presented.and_then(|(relay, credential_version)| {
-            self.final_code_for(&cause, &relay, credential_version)
-        });
+        let Some(leg) = self.legs.active() else { return };
+        let (id, relay, credential_version) = (leg.id, leg.relay.clone(), leg.credential_version);
+        let final_code = self.final_code_for(&cause, &relay, credential_version);
         self.stop_rendezvous();
         self.earn_retry_budget();
-        let Some((session, attempts)) = self.state.take_session() else { return };
-        self.requests_gone(session.id);
-        let state = match attempts {
+        self.legs.remove(id);
+        self.requests_gone(id);
+        match &mut self.attempts {
             None => {
                 let incident = self.new_incident(cause);
-                let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
-                State::Recovering { attempts, old: None }
+                self.start_recovery(incident, &relay, Duration::ZERO);
             }
-            Some(mut attempts) => {
-                attempts.session_lost(session.id, cause, &mut self.resources, cx!(self));
-                match attempts.incident {
-                    Some(_) => State::Recovering { attempts, old: None },
-                    None => State::Connecting(attempts),
-                }
-            }
-        };
-        self.enter(state);
+            Some(attempts) => attempts.session_lost(id, cause, &mut self.resources, cx!(self)),
+        }
+        self.announce();
         match final_code {
             Some(code) => self.fail(code),
             None => self.advance_attempts(),
         }
     }
 
-    pub(super) fn path_report(&mut self, session: SessionId, counters: Counters, rtt: Duration) {
+    pub(super) fn path_report(&mut self, id: SessionId, counters: Counters, rtt: Duration) {
         let now = self.now;
-        if let Some(current) = self.session_with(session) {
-            current.path_liveness.report(now, counters);
-            current.migration.set_rtt(rtt);
-            let silence = current.path_liveness.silence(now, rtt);
-            self.monitor.set_rtt(rtt);
-            if let Some(pre_call) = &mut self.pre_call {
-                pre_call.rtt = rtt;
+        let Some((session, stage)) = self.legs.attached_mut().filter(|(open, _)| open.id == id)
+        else {
+            return;
+        };
+        session.path_liveness.report(now, counters);
+        session.migration.set_rtt(rtt);
+        match stage {
+            Stage::Joining { .. } | Stage::Up { .. } => {
+                let silence = session.path_liveness.silence(now, rtt);
+                self.monitor.set_rtt(rtt);
+                if let Some(pre_call) = &mut self.pre_call {
+                    pre_call.rtt = rtt;
+                }
+                if let Some(kind) = silence {
+                    self.suspect(kind);
+                }
             }
-            if let Some(kind) = silence {
-                self.suspect(kind);
+            Stage::Suspect => {
+                if session.path_liveness.is_back() {
+                    self.resume_session();
+                }
             }
-        } else if let Some((old, attempts)) =
-            self.state.old_session_mut().filter(|(old, _)| old.id == session)
-        {
-            old.path_liveness.report(now, counters);
-            old.migration.set_rtt(rtt);
-            if old.path_liveness.is_back() && !attempts.is_voluntary() {
-                self.resume_session();
-            }
+            Stage::Replaced => {}
         }
     }
 
@@ -104,55 +83,62 @@ impl Supervisor {
     pub(super) fn suspect(&mut self, kind: CauseKind) {
         self.stop_rendezvous();
         self.earn_retry_budget();
-        let Some(mut session) = self.state.take_live() else {
+        if !self.is_live() {
             // A session that never carried the call is not worth waiting for.
             return self.abandon_session(Cause::new(kind));
-        };
-        session.path_liveness.suspect();
-        session.migration.want_repeatedly();
-        let incident = self.new_incident(Cause::new(kind));
-        let attempts = self.start_recovery(incident, &session.relay, HEAD_START);
-        let grace_ends = self.now + self.config.grace;
-        self.enter(State::Suspect { session, attempts, grace_ends });
+        }
+        if let Some((session, _)) = self.legs.attached_mut() {
+            session.path_liveness.suspect();
+            session.migration.want_repeatedly();
+        }
+        self.leave_session(Cause::new(kind), Stage::Suspect, HEAD_START);
     }
 
-    /// The grace is over: the outage is reported to the user.
-    pub(super) fn end_grace(&mut self) {
-        if self.state.name() != StateName::Suspect {
-            return;
-        }
-        if let Some((session, attempts)) = self.state.take_old_session() {
-            self.enter(State::Recovering { attempts, old: Some(session) });
-        }
+    /// The live session is suspected or replaced: it stays, and attempts for another one begin.
+    fn leave_session(&mut self, cause: Cause, stage: Stage, head_start: Duration) {
+        let Some(relay) = self.legs.active().map(|leg| leg.relay.clone()) else { return };
+        let incident = self.new_incident(cause);
+        self.start_recovery(incident, &relay, head_start);
+        self.legs.set_stage(stage);
+        self.announce();
     }
 
     /// The old session was closed: it cannot come back, and attempts no longer wait for it.
     pub(super) fn lose_old_session(&mut self, cause: &Cause) {
-        let presented = self
-            .state
-            .old_session_mut()
-            .map(|(old, _)| (old.relay.clone(), old.credential_version));
-        let final_code = presented.and_then(|(relay, credential_version)| {
-            self.final_code_for(cause, &relay, credential_version)
-        });
-        self.end_grace();
-        let State::Recovering { attempts, old } = &mut self.state else { return };
-        let Some(old) = old.take() else { return };
-        if final_code.is_none() {
-            attempts.end_head_start();
+        let Some(leg) = self.legs.active() else { return };
+        let (id, relay, credential_version) = (leg.id, leg.relay.clone(), leg.credential_version);
+        let final_code = self.final_code_for(cause, &relay, credential_version);
+        self.legs.remove(id);
+        self.requests_gone(id);
+        self.announce();
+        match final_code {
+            Some(code) => self.fail(code),
+            None => {
+                if let Some(attempts) = &mut self.attempts {
+                    attempts.end_head_start();
+                }
+            }
         }
-        self.requests_gone(old.id);
-        if let Some(code) = final_code {
-            self.fail(code);
+    }
+
+    /// The active session is closed: another one takes its place.
+    pub(super) fn close_active(&mut self) {
+        if let Some(id) = self.legs.active().map(|leg| leg.id) {
+            self.out.push(Output::CloseSession { session: id });
+            self.legs.remove(id);
+            self.requests_gone(id);
         }
     }
 
     /// The call continues on the old session: its packets are back, or no replacement succeeded.
     pub(super) fn resume_session(&mut self) {
-        let Some((mut session, mut attempts)) = self.state.take_old_session() else { return };
-        attempts.cancel(cx!(self));
-        session.migration.cancel();
-        self.go_live(session, &attempts, 0);
+        if let Some(attempts) = &mut self.attempts {
+            attempts.cancel(&mut self.legs, cx!(self));
+        }
+        if let Some((session, _)) = self.legs.attached_mut() {
+            session.migration.cancel();
+        }
+        self.go_live(0);
         self.attach_tracks();
         self.fetch_responses.resume(&mut self.published, cx!(self));
     }
@@ -162,50 +148,49 @@ impl Supervisor {
     pub(super) fn replace_session(&mut self, reason: CauseKind) {
         self.stop_rendezvous();
         self.earn_retry_budget();
-        let Some(session) = self.state.take_live() else { return };
-        let incident = self.new_incident(Cause::new(reason));
-        let attempts = self.start_recovery(incident, &session.relay, Duration::ZERO);
-        self.enter(State::Recovering { attempts, old: Some(session) });
+        if self.is_live() {
+            self.leave_session(Cause::new(reason), Stage::Replaced, Duration::ZERO);
+        }
     }
 
     /// Whether a session is being replaced that still works.
     pub(super) fn is_being_replaced(&self) -> bool {
-        let State::Recovering { old: Some(old), attempts } = &self.state else { return false };
-        attempts.is_voluntary() && old.path_liveness.silence(self.now, self.monitor.rtt()).is_none()
+        let Some((session, Stage::Replaced)) = self.legs.attached() else { return false };
+        session.path_liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
     /// Queries for a new credential if the one that the relay was presented expires soon.
     pub(super) fn renew(&mut self) {
-        if let State::Live { session, .. } = &mut self.state
+        if let Some(leg) = self.legs.active_mut()
+            && let Phase::Open(session, Stage::Up { .. }) = &mut leg.phase
             && let Some(renewal) = &mut session.renewal
             && renewal.is_due(self.now)
         {
-            self.resources.credentials.query(&session.relay, cx!(self));
+            self.resources.credentials.query(&leg.relay, cx!(self));
         }
     }
 
     /// Starts the attempts of an incident. They begin at `relay`, where the call was and the others
     /// most likely are, unless its sessions were not stable.
-    pub(super) fn start_recovery(
-        &mut self,
-        incident: Incident,
-        relay: &str,
-        head_start: Duration,
-    ) -> ConnectAttempts {
+    pub(super) fn start_recovery(&mut self, incident: Incident, relay: &str, head_start: Duration) {
         if self.resources.retry_budget.attempts == 0 {
             self.resources.relays.set_home(relay);
         }
         // No attempt waits for the answer: it serves the attempts after it.
         self.refresh_directory();
-        ConnectAttempts::start(Some(incident), head_start, &mut self.resources, cx!(self))
+        let resources = &mut self.resources;
+        let attempts = ConnectAttempts::start(Some(incident), head_start, resources, cx!(self));
+        self.attempts = Some(attempts);
     }
 
     /// The session is about to be left: the time in which it carried media in both directions earns
     /// the retry budget back in proportion (R8). A session that is stable has earned all of it.
     pub(super) fn earn_retry_budget(&mut self) {
-        let State::Live { session, stable_at: Some(stable_at) } = &self.state else { return };
+        let Some((session, Stage::Up { stable_at: Some(stable_at) })) = self.legs.attached() else {
+            return;
+        };
         let policy = &self.config.policy;
-        let missing = *stable_at - session.path_liveness.carried_until();
+        let missing = stable_at - session.path_liveness.carried_until();
         let carried = policy.stable_after.saturating_sub(missing);
         self.resources.retry_budget.earn(carried, policy);
     }
@@ -216,6 +201,6 @@ impl Supervisor {
         self.telemetry.incidents_open += 1;
         self.telemetry.consecutive_disconnects += 1;
         self.out.event(Event::IncidentStarted { incident: id, cause: cause.clone() });
-        Incident { id, cause, since: self.now }
+        Incident { id, cause, since: self.now, tell_at: self.now + self.config.grace }
     }
 }

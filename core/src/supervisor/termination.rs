@@ -1,17 +1,15 @@
 //! Termination: how a call fails or closes. `end` is the only way into a final state.
 
 use alloc::boxed::Box;
-use core::mem;
 
 use super::Supervisor;
 use crate::api::error::{CallError, Cause, CauseKind, ErrorCode};
 use crate::api::event::Event;
-use crate::api::output::Output;
 use crate::api::state_name::StateName;
 use crate::api::stats::{CallStatus, Outcome, Stats, Summary};
 use crate::connect::CredentialVersion;
 use crate::context::cx;
-use crate::supervisor::state::State;
+use crate::supervisor::state::Life;
 
 impl Supervisor {
     pub(super) fn nobody_answered(&mut self) {
@@ -45,17 +43,11 @@ impl Supervisor {
 
     /// The attempts or the policy's window are used up.
     pub(super) fn attempts_exhausted(&mut self) {
-        let code = match &self.state {
-            State::Connecting(attempts) => attempts
-                .first_failure
-                .as_ref()
-                .map_or(ErrorCode::RelayUnreachable, |cause| cause.kind.setup_code()),
-            State::Suspect { .. } | State::Recovering { .. } => ErrorCode::RecoveryExhausted,
-            State::Idle
-            | State::Joining { .. }
-            | State::Live { .. }
-            | State::Failed(_)
-            | State::Closed(_) => return,
+        let Some(attempts) = &self.attempts else { return };
+        let code = match (&attempts.incident, &attempts.first_failure) {
+            (Some(_), _) => ErrorCode::RecoveryExhausted,
+            (None, Some(cause)) => cause.kind.setup_code(),
+            (None, None) => ErrorCode::RelayUnreachable,
         };
         self.fail(code);
     }
@@ -66,16 +58,10 @@ impl Supervisor {
         if self.keep_replaced_session() || self.accept_fallback() {
             return;
         }
-        let Some(attempts) = self.state.attempts() else { return };
-        let root_cause = attempts
-            .incident
-            .as_ref()
-            .map(|incident| incident.cause.clone())
-            .or_else(|| attempts.first_failure.clone())
-            .unwrap_or(Cause::new(CauseKind::TimedOut));
+        let Some(attempts) = &self.attempts else { return };
         let error = CallError {
             code,
-            root_cause,
+            root_cause: attempts.root_cause().unwrap_or(Cause::new(CauseKind::TimedOut)),
             last_cause: attempts.last_failure.clone(),
             attempts: attempts.made,
             after: self.now - attempts.started,
@@ -88,49 +74,37 @@ impl Supervisor {
         if !self.is_being_replaced() {
             return false;
         }
-        let State::Recovering { old: Some(old), attempts } = &mut self.state else {
-            return false;
-        };
-        if let Some(renewal) = &mut old.renewal {
+        if let Some((session, _)) = self.legs.attached_mut()
+            && let Some(renewal) = &mut session.renewal
+        {
             renewal.failed(self.now);
         }
         // The session worked all the time: the retry budget is restored.
-        let before = attempts.budget_at_start.clone();
+        let before = self.attempts.as_ref().map(|attempts| attempts.budget_at_start.clone());
         self.resume_session();
-        self.resources.retry_budget = before;
+        if let Some(before) = before {
+            self.resources.retry_budget = before;
+        }
         true
     }
 
-    /// Ends the call: closes its sessions, attempts and tracks, and emits the last event.
+    /// Ends the call: closes its legs, attempts and tracks, and emits the last event.
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.stop_rendezvous();
-        match mem::replace(&mut self.state, State::Idle) {
-            State::Connecting(mut attempts) => attempts.cancel(cx!(self)),
-            State::Recovering { mut attempts, old } => {
-                attempts.cancel(cx!(self));
-                if let Some(session) = old {
-                    self.out.push(Output::CloseSession { session: session.id });
-                }
-            }
-            State::Suspect { session, mut attempts, .. } => {
-                attempts.cancel(cx!(self));
-                self.out.push(Output::CloseSession { session: session.id });
-            }
-            State::Joining { session, .. } | State::Live { session, .. } => {
-                self.out.push(Output::CloseSession { session: session.id });
-            }
-            State::Idle | State::Failed(_) | State::Closed(_) => {}
+        if let Some(mut attempts) = self.attempts.take() {
+            attempts.cancel(&mut self.legs, cx!(self));
         }
+        self.legs.close_all(cx!(self));
         self.telemetry.incidents_failed += self.telemetry.incidents_open;
         self.telemetry.incidents_open = 0;
         for track in &mut self.subscribed {
             track.close(cx!(self));
         }
-        let (name, status, state): (_, _, fn(Box<Summary>) -> State) = match outcome {
+        let (name, status, life): (_, _, fn(Box<Summary>) -> Life) = match outcome {
             Outcome::Completed | Outcome::Idle => {
-                (StateName::Closed, CallStatus::Ended, State::Closed)
+                (StateName::Closed, CallStatus::Ended, Life::Closed)
             }
-            Outcome::Failed(_) => (StateName::Failed, CallStatus::Failed, State::Failed),
+            Outcome::Failed(_) => (StateName::Failed, CallStatus::Failed, Life::Failed),
         };
         self.record.reached(status, self.now - self.started);
         let summary = Box::new(Summary {
@@ -140,7 +114,8 @@ impl Supervisor {
             record: self.record(),
             stats: Stats { state: name, ..self.stats() },
         });
-        self.enter(state(summary.clone()));
+        self.life = life(summary.clone());
+        self.announce();
         self.out.event(Event::Ended { summary });
     }
 }

@@ -7,8 +7,9 @@ use crate::api::error::{Cause, CauseKind};
 use crate::api::media::{Delivery, MediaKind, Retention, Track};
 use crate::api::output::Output;
 use crate::api::pre_call::{HostReport, PreCallReport};
+use crate::api::state_name::StateName;
 use crate::api::stats::Outcome;
-use crate::supervisor::state::State;
+use crate::supervisor::connecting::ConnectAttempts;
 use loopback::{HOMEWARD, OUTWARD, PreCall, Step, TRACK_NAME};
 
 impl Supervisor {
@@ -29,13 +30,13 @@ impl Supervisor {
 
     pub(super) fn advance_pre_call(&mut self) {
         let Some(pre_call) = &mut self.pre_call else { return };
-        let step = match self.state {
-            State::Live { .. } => pre_call.step(self.now),
-            State::Idle | State::Failed(_) | State::Closed(_) => Step::Nothing,
-            State::Connecting(_)
-            | State::Joining { .. }
-            | State::Suspect { .. }
-            | State::Recovering { .. } => {
+        let step = match self.announced {
+            StateName::Live => pre_call.step(self.now),
+            StateName::Idle | StateName::Failed | StateName::Closed => Step::Nothing,
+            StateName::Connecting
+            | StateName::Joining
+            | StateName::Suspect
+            | StateName::Recovering => {
                 if pre_call.is_over(self.now) {
                     Step::Finish
                 } else {
@@ -69,20 +70,17 @@ impl Supervisor {
     /// Ends the test: it passed if the call is live and any frame returned.
     fn finish_pre_call(&mut self) {
         let returned = self.pre_call.as_ref().map_or(0, |pre_call| pre_call.report.returned);
-        let cause = match &self.state {
-            State::Connecting(attempts)
-            | State::Suspect { attempts, .. }
-            | State::Recovering { attempts, .. } => {
-                let incident = attempts.incident.as_ref().map(|incident| incident.cause.clone());
-                let cause = incident.or_else(|| attempts.first_failure.clone());
+        let cause = match self.announced {
+            StateName::Connecting | StateName::Suspect | StateName::Recovering => {
+                let cause = self.attempts.as_ref().and_then(ConnectAttempts::root_cause);
                 Some(cause.unwrap_or(Cause::new(CauseKind::TimedOut)))
             }
-            State::Joining { .. } if self.relay_has_agreed() => {
+            StateName::Joining if self.relay_has_agreed() => {
                 Some(Cause::new(CauseKind::NothingReturned))
             }
-            State::Joining { .. } => Some(Cause::new(CauseKind::NotReady)),
-            State::Live { .. } if returned == 0 => Some(Cause::new(CauseKind::NothingReturned)),
-            State::Live { .. } | State::Idle | State::Failed(_) | State::Closed(_) => None,
+            StateName::Joining => Some(Cause::new(CauseKind::NotReady)),
+            StateName::Live if returned == 0 => Some(Cause::new(CauseKind::NothingReturned)),
+            StateName::Live | StateName::Idle | StateName::Failed | StateName::Closed => None,
         };
         match cause {
             Some(cause) => self.fail_pre_call(cause),

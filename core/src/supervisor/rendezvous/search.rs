@@ -21,18 +21,16 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::mem;
 use core::time::Duration;
 
 use crate::api::id::{NamespaceSubscriptionId, SessionId};
-use crate::api::namespace;
-use crate::api::output::Output;
 use crate::api::time::{Timestamp, doubled};
-use crate::connect::{ConnectResources, Dial};
+use crate::connect::ConnectResources;
 use crate::context::Context;
 use crate::context::backoff::jittered;
 use crate::context::soonest::soonest;
-use crate::participants::presence::DISCOVERY_TIME;
+use crate::participants::{DISCOVERY_TIME, Namespaces};
+use crate::session::{Leg, Legs, Phase, Role};
 
 /// Patience before other relays are probed for a missing participant, if an outage moved us here
 /// and we are alone.
@@ -107,27 +105,9 @@ impl RendezvousPlan {
     }
 }
 
-/// The subscription of a probe to the namespaces of one participant on another relay.
-#[derive(Clone, Debug)]
-pub(crate) struct NamespaceSubscription {
-    pub(crate) namespace_subscription: NamespaceSubscriptionId,
-    pub(crate) participant: String,
-    pub(crate) accepted: bool,
-}
-
-/// A probe: a session on another relay that carries no media, or the dial to it.
-#[derive(Clone, Debug)]
-struct RelayProbe {
-    dial: Dial,
-    up: bool,
-    namespace_subscriptions: Vec<NamespaceSubscription>,
-    until: Timestamp,
-}
-
 /// The search on other relays. Probes run side by side, as many as attempts may race.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rendezvous {
-    probes: Vec<RelayProbe>,
+pub(crate) struct Search {
     /// When to probe next; `None` if no participant is missing.
     next: Option<Timestamp>,
     rounds: u32,
@@ -136,28 +116,31 @@ pub(crate) struct Rendezvous {
     since: Timestamp,
 }
 
-impl Rendezvous {
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        soonest([self.next, self.probes.iter().map(|probe| probe.until).min()])
+impl Search {
+    pub(crate) fn deadline(&self, legs: &Legs) -> Option<Timestamp> {
+        soonest([self.next, legs.first_until(Role::Probe)])
     }
 
-    /// Does what is due. `relay` is the relay of our session; the list names others.
+    /// Does what is due.
     pub(crate) fn advance(
         &mut self,
         plan: Option<&RendezvousPlan>,
-        relay: &str,
+        legs: &mut Legs,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) {
-        let Some(plan) = plan else { return self.stop(cx) };
+        let Some(plan) = plan else {
+            if self.next.is_some() {
+                self.stop(legs, cx);
+            }
+            return;
+        };
         let now = cx.now;
-        for late in self.probes.extract_if(.., |probe| probe.until <= now) {
-            late.dial.close(cx);
-        }
-        self.begin(plan, now);
+        legs.close_where(Role::Probe, |leg| leg.until().is_some_and(|until| until <= now), cx);
+        self.begin(plan, legs, now);
         if self.next.is_some_and(|at| at <= now) {
             self.next = Some(if plan.due(self.since, now).next().is_some() {
-                self.probe_relays(plan, relay, resources, cx)
+                self.probe_relays(plan, legs, resources, cx)
             } else {
                 // The participants that were due are here, and the others have more time.
                 plan.first_due(self.since)
@@ -166,9 +149,9 @@ impl Rendezvous {
     }
 
     /// Begins the search, or begins it anew if another participant is missing now.
-    fn begin(&mut self, plan: &RendezvousPlan, now: Timestamp) {
+    fn begin(&mut self, plan: &RendezvousPlan, legs: &Legs, now: Timestamp) {
         let known = |peer: &MissingPeer| self.missing.contains(&peer.participant);
-        if self.probes.is_empty() && !plan.participants.iter().all(known) {
+        if legs.with(Role::Probe).next().is_none() && !plan.participants.iter().all(known) {
             let names = plan.participants.iter().map(|peer| peer.participant.clone());
             self.missing = names.collect();
             (self.since, self.rounds) = (now, 0);
@@ -180,41 +163,29 @@ impl Rendezvous {
     fn probe_relays(
         &mut self,
         plan: &RendezvousPlan,
-        relay: &str,
+        legs: &mut Legs,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Timestamp {
         let mut others = resources.relays.relays(cx.config).to_vec();
-        others.retain(|other| *other != relay);
+        others.retain(|other| legs.active().is_none_or(|leg| leg.relay != *other));
         others.sort_by_key(|other| Some(other) != plan.likely.as_ref());
         let turn = self.rounds as usize % others.len().max(1);
         others.rotate_left(turn);
-        others.retain(|other| !self.probes.iter().any(|probe| probe.dial.relay == *other));
-        others.truncate(usize::from(cx.config.policy.racing).saturating_sub(self.probes.len()));
+        others.retain(|other| !legs.with(Role::Probe).any(|probe| probe.relay == *other));
+        let probes = legs.with(Role::Probe).count();
+        others.truncate(usize::from(cx.config.policy.racing).saturating_sub(probes));
         if others.is_empty()
-            && let Some(free_at) = self.probes.iter().map(|probe| probe.until).min()
+            && let Some(free_at) = legs.first_until(Role::Probe)
         {
             return free_at;
         }
         for other in others {
-            let dial = Dial::new(other, cx).start(resources, cx);
-            let until = dial.deadline;
-            self.probes.push(RelayProbe {
-                dial,
-                up: false,
-                namespace_subscriptions: Vec::new(),
-                until,
-            });
+            legs.add(Leg::new(other, Role::Probe, cx)).dial(resources, cx);
         }
         let bound = doubled(FIRST_PAUSE, self.rounds, LONGEST_PAUSE);
         self.rounds = self.rounds.saturating_add(1);
         cx.now + jittered(bound, 20, cx.rng)
-    }
-
-    /// The probe's dial that waits for the credential of `relay`, if there is one.
-    pub(crate) fn waiting_for(&mut self, relay: &str) -> Option<&mut Dial> {
-        let mut dials = self.probes.iter_mut().map(|probe| &mut probe.dial);
-        dials.find(|dial| dial.waits_for(relay))
     }
 
     /// A probe reached its relay, and subscribes to the missing participants. If none is missing,
@@ -223,83 +194,52 @@ impl Rendezvous {
         &mut self,
         id: SessionId,
         plan: Option<&RendezvousPlan>,
+        legs: &mut Legs,
         cx: &mut Context<'_>,
     ) {
-        let matches = |probe: &&mut RelayProbe| !probe.up && probe.dial.is_in_flight(id);
-        let Some(probe) = self.probes.iter_mut().find(matches) else { return };
-        let Some(plan) = plan else { return self.stop(cx) };
+        let is_probe = |leg: &&mut Leg| leg.role == Role::Probe && leg.is_in_flight();
+        let Some(probe) = legs.get_mut(id).filter(is_probe) else { return };
+        let Some(plan) = plan else { return self.stop(legs, cx) };
+        let mut participants = Vec::new();
         for peer in plan.due(self.since, cx.now) {
-            let namespace_subscription = NamespaceSubscriptionId(cx.mint.next());
-            let participant = peer.participant.clone();
-            let prefix = namespace::of_participant(&cx.config.room, &participant);
-            probe.namespace_subscriptions.push(NamespaceSubscription {
-                namespace_subscription,
-                participant,
-                accepted: false,
-            });
-            cx.out.push(Output::SubscribeNamespace { session: id, namespace_subscription, prefix });
+            let mut namespaces = Namespaces::new(peer.participant.clone());
+            namespaces.attach(id, cx);
+            participants.push(namespaces);
         }
-        (probe.up, probe.until) = (true, cx.now + SUBSCRIBE_TIMEOUT);
+        probe.phase = Phase::Reached { until: cx.now + SUBSCRIBE_TIMEOUT, participants };
     }
 
-    /// A probed relay accepted a namespace subscription.
-    pub(crate) fn accepted(
-        &mut self,
-        namespace_subscription: NamespaceSubscriptionId,
-        now: Timestamp,
-    ) {
-        for probe in &mut self.probes {
-            if let Some(subscription) = probe
-                .namespace_subscriptions
-                .iter_mut()
-                .find(|other| other.namespace_subscription == namespace_subscription)
-            {
-                subscription.accepted = true;
-                probe.until = (now + DISCOVERY_TIME).min(probe.until);
-            }
-        }
-    }
-
-    /// A probe found a participant. Its session passes to the caller, with its subscriptions, and
-    /// the other probes are closed.
-    pub(crate) fn found(
-        &mut self,
-        namespace_subscription: NamespaceSubscriptionId,
-        cx: &mut Context<'_>,
-    ) -> Option<(Dial, Vec<NamespaceSubscription>)> {
-        let is_ours = |probe: &RelayProbe| {
-            probe
-                .namespace_subscriptions
-                .iter()
-                .any(|subscription| subscription.namespace_subscription == namespace_subscription)
-        };
-        let index = self.probes.iter().position(is_ours)?;
-        let probe = self.probes.remove(index);
-        self.stop(cx);
-        Some((probe.dial, probe.namespace_subscriptions))
-    }
-
-    /// Removes the probe whose dial failed; returns that dial.
-    pub(crate) fn dial_failed(&mut self, id: SessionId) -> Option<Dial> {
-        self.remove_probe(|probe| !probe.up && probe.dial.session == id)
-    }
-
-    /// Removes the probe whose session ended by itself; returns the dial that had led to it.
-    pub(crate) fn session_closed(&mut self, id: SessionId) -> Option<Dial> {
-        self.remove_probe(|probe| probe.up && probe.dial.session == id)
-    }
-
-    fn remove_probe(&mut self, matches: impl Fn(&RelayProbe) -> bool) -> Option<Dial> {
-        let index = self.probes.iter().position(matches)?;
-        Some(self.probes.remove(index).dial)
+    /// A probe found a participant: the search ends, and the other probes are closed.
+    pub(crate) fn found(&mut self, probe: SessionId, legs: &mut Legs, cx: &mut Context<'_>) {
+        *self = Self::default();
+        legs.close_where(Role::Probe, |leg| leg.id != probe, cx);
     }
 
     /// Ends the search and closes every probe.
-    pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
-        for probe in mem::take(self).probes {
-            probe.dial.close(cx);
+    pub(crate) fn stop(&mut self, legs: &mut Legs, cx: &mut Context<'_>) {
+        *self = Self::default();
+        legs.close_where(Role::Probe, |_| true, cx);
+    }
+}
+
+/// A probed relay accepted a namespace subscription.
+pub(crate) fn accepted(legs: &mut Legs, id: NamespaceSubscriptionId, now: Timestamp) {
+    for probe in legs.with_mut(Role::Probe) {
+        if let Phase::Reached { until, participants } = &mut probe.phase
+            && let Some(namespaces) = participants.iter_mut().find(|other| other.has(id))
+        {
+            namespaces.accepted(id, now);
+            *until = (now + DISCOVERY_TIME).min(*until);
         }
     }
+}
+
+/// The probe that has a namespace subscription.
+pub(crate) fn probe_with(legs: &Legs, id: NamespaceSubscriptionId) -> Option<&Leg> {
+    legs.find(Role::Probe, |probe| match &probe.phase {
+        Phase::Reached { participants, .. } => participants.iter().any(|other| other.has(id)),
+        Phase::Dialing { .. } | Phase::Open(..) => false,
+    })
 }
 
 #[cfg(test)]

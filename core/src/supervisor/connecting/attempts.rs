@@ -1,5 +1,5 @@
-//! The attempts to get a session: paced and bounded by the policy. At most `racing` dials are in
-//! flight at once.
+//! The attempts to get a session: paced and bounded by the policy. Each is a leg that races to
+//! carry the call; at most `racing` of them are there at once.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,11 +10,10 @@ use crate::api::error::{Cause, CauseKind};
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
-use crate::connect::dial::Dial;
-use crate::connect::resources::ConnectResources;
-use crate::connect::retry_budget::RetryBudget;
+use crate::connect::{ConnectResources, RetryBudget};
 use crate::context::Context;
 use crate::context::soonest::soonest;
+use crate::session::{Leg, Legs, Phase, Role};
 
 /// How often the renewal of a session is retried on its own relay before other relays are tried.
 const RENEWALS_AT_ONE_RELAY: u32 = 3;
@@ -31,6 +30,8 @@ pub(crate) struct Incident {
     pub(crate) id: IncidentId,
     pub(crate) cause: Cause,
     pub(crate) since: Timestamp,
+    /// When the outage is reported to the user, unless the silent session comes back before.
+    pub(crate) tell_at: Timestamp,
 }
 
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
@@ -52,10 +53,6 @@ pub(crate) struct ConnectAttempts {
     without_head_start: Option<Timestamp>,
     /// Whether the next attempt is due, and waits until one in flight ends.
     waits_for_slot: bool,
-    dials: Vec<Dial>,
-    /// The dial that has become a session on another relay and waits for the home relay. The wait
-    /// ends at the dial's `deadline`.
-    fallback: Option<SessionId>,
     /// Whether this series had a session already: the next one is used on whichever relay it is.
     had_session: bool,
 }
@@ -92,8 +89,6 @@ impl ConnectAttempts {
             next_attempt: None,
             without_head_start: None,
             waits_for_slot: false,
-            dials: Vec::new(),
-            fallback: None,
             had_session: false,
         };
         attempts.schedule(resources, cx);
@@ -113,13 +108,14 @@ impl ConnectAttempts {
         self.incident.as_ref().map(|incident| incident.id)
     }
 
-    fn cause(&self) -> Option<CauseKind> {
-        self.incident.as_ref().map(|incident| incident.cause.kind)
+    /// Why the call is not connected: the cause of the incident, or of the first failed attempt.
+    pub(crate) fn root_cause(&self) -> Option<Cause> {
+        let incident = self.incident.as_ref().map(|incident| incident.cause.clone());
+        incident.or_else(|| self.first_failure.clone())
     }
 
-    /// Whether nothing was lost: the application or a renewal wants a fresh session.
-    pub(crate) fn is_voluntary(&self) -> bool {
-        matches!(self.cause(), Some(CauseKind::Requested | CauseKind::CredentialRenewed))
+    fn cause(&self) -> Option<CauseKind> {
+        self.incident.as_ref().map(|incident| incident.cause.kind)
     }
 
     /// Which relay gets the next attempt, counted from the home relay. A renewal is no reason to
@@ -135,117 +131,113 @@ impl ConnectAttempts {
         self.window_ends
     }
 
-    /// The dial of `session`, if it has been sent.
-    pub(crate) fn dialing(&self, session: SessionId) -> Option<&Dial> {
-        self.dials.iter().find(|dial| dial.is_in_flight(session))
-    }
-
-    /// The provider answered with a credential for `relay`: the dials that waited for it are sent.
-    pub(crate) fn credential_arrived(
-        &mut self,
-        relay: &str,
-        resources: &ConnectResources,
-        cx: &mut Context<'_>,
-    ) {
-        for dial in self.dials.iter_mut().filter(|dial| dial.waits_for(relay)) {
-            dial.send_pending(resources, cx);
-        }
-    }
-
-    /// The provider has no credential: the dials that waited for it fail. Returns whether any did.
+    /// The provider has no credential: the candidates that waited for it fail. Returns whether any
+    /// did.
     pub(crate) fn credential_failed(
         &mut self,
         relay: &str,
         cause: &Cause,
+        legs: &mut Legs,
         cx: &mut Context<'_>,
     ) -> bool {
         let mut any = false;
-        while let Some(dial) = self.dials.iter().find(|dial| dial.waits_for(relay)) {
-            let session = dial.session;
-            self.failed(session, cause.clone(), cx);
+        while let Some(leg) = legs.find(Role::Candidate, |leg| leg.waits_for(relay)) {
+            let id = leg.id;
+            self.failed(id, cause.clone(), legs, cx);
             any = true;
         }
         any
     }
 
-    #[cfg(debug_assertions)]
-    pub(crate) fn in_flight(&self) -> usize {
-        self.dials.len()
-    }
-
     /// When an attempt, a timeout or the window's end is due; at once if nothing is left to try.
-    pub(crate) fn deadline(&self) -> Timestamp {
-        if self.progress() != Progress::Running {
+    pub(crate) fn deadline(&self, legs: &Legs) -> Timestamp {
+        if self.progress(legs) != Progress::Running {
             return self.started;
         }
-        let dials = self.dials.iter().map(|dial| dial.deadline).min();
-        soonest([self.next_attempt, dials]).map_or(self.window_ends, |at| at.min(self.window_ends))
+        let candidates = legs.first_until(Role::Candidate);
+        let next = soonest([self.next_attempt, candidates]);
+        next.map_or(self.window_ends, |at| at.min(self.window_ends))
     }
 
     /// Times out late dials and makes the attempt that is due.
     pub(crate) fn advance(
         &mut self,
+        legs: &mut Legs,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Progress {
-        if let Some(fallback) = self.fallback_by(cx.now) {
-            return Progress::UseFallback(fallback);
+        let now = cx.now;
+        let is_late = |leg: &Leg| leg.until().is_some_and(|until| until <= now);
+        if let Some(fallback) = fallback(legs).filter(|leg| is_late(leg)) {
+            return Progress::UseFallback(fallback.id);
         }
-        while let Some(late) = self.dials.iter().position(|dial| dial.deadline <= cx.now) {
-            let session = self.dials[late].session;
-            self.dials[late].close(cx);
-            let kind = self.dials[late].timeout_cause();
-            self.failed(session, Cause::new(kind), cx);
-            self.plan_next(resources, cx);
+        while let Some(late) = legs.find(Role::Candidate, is_late) {
+            late.close(cx);
+            let (id, kind) = (late.id, late.timeout_cause());
+            self.failed(id, Cause::new(kind), legs, cx);
+            self.plan_next(legs, resources, cx);
         }
         if cx.now >= self.window_ends {
             return Progress::Exhausted;
         }
         if self.next_attempt.is_some_and(|at| at <= cx.now) {
-            self.attempt(resources, cx);
+            self.attempt(legs, resources, cx);
         }
-        self.progress()
-    }
-
-    /// The session that waits for the home relay, if its wait is over at `now`.
-    fn fallback_by(&self, now: Timestamp) -> Option<SessionId> {
-        let over = |dial: &&Dial| Some(dial.session) == self.fallback && dial.deadline <= now;
-        self.dials.iter().find(over).map(|dial| dial.session)
+        self.progress(legs)
     }
 
     /// Makes the first attempt: the answer about relays that it waited for has arrived.
-    pub(crate) fn begin(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
+    pub(crate) fn begin(
+        &mut self,
+        legs: &mut Legs,
+        resources: &mut ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
         if self.made == 0 {
-            self.attempt_now(resources, cx);
+            self.attempt_now(legs, resources, cx);
         }
     }
 
     /// Makes the planned attempt now, unless one is in flight: repeated calls add no attempts.
-    pub(crate) fn attempt_now(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
-        if self.dials.is_empty() && self.next_attempt.is_some() {
-            self.attempt(resources, cx);
+    pub(crate) fn attempt_now(
+        &mut self,
+        legs: &mut Legs,
+        resources: &mut ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
+        if legs.with(Role::Candidate).next().is_none() && self.next_attempt.is_some() {
+            self.attempt(legs, resources, cx);
         }
     }
 
-    /// A dial failed. An outdated `session` changes nothing.
-    pub(crate) fn failed(&mut self, session: SessionId, cause: Cause, cx: &mut Context<'_>) {
-        let Some(index) = self.dials.iter().position(|dial| dial.session == session) else {
-            return;
-        };
-        self.dials.remove(index);
-        self.fallback.take_if(|fallback| *fallback == session);
-        cx.telemetry.attempts_in_flight -= 1;
-        cx.telemetry.attempts_failed += 1;
-        self.note_failure(session, cause, cx);
+    /// A candidate failed. An outdated `id` changes nothing.
+    pub(crate) fn failed(
+        &mut self,
+        id: SessionId,
+        cause: Cause,
+        legs: &mut Legs,
+        cx: &mut Context<'_>,
+    ) {
+        if legs.get(id).is_some_and(|leg| leg.role == Role::Candidate) {
+            legs.remove(id);
+            cx.telemetry.attempts_in_flight -= 1;
+            cx.telemetry.attempts_failed += 1;
+            self.note_failure(id, cause, cx);
+        }
     }
 
     /// Makes or plans the attempt that follows a failed one.
-    pub(crate) fn plan_next(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
-        if self.fallback.is_some() {
+    pub(crate) fn plan_next(
+        &mut self,
+        legs: &mut Legs,
+        resources: &mut ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
+        if fallback(legs).is_some() {
             return;
         }
         if self.waits_for_slot && cx.now < self.window_ends {
-            self.attempt(resources, cx);
+            self.attempt(legs, resources, cx);
         } else if self.next_attempt.is_none() {
             self.schedule(resources, cx);
         }
@@ -270,77 +262,85 @@ impl ConnectAttempts {
     /// that was lost. Returns whether the session waits.
     pub(crate) fn wait_for_home(
         &mut self,
-        session: SessionId,
+        id: SessionId,
         rtt: Duration,
+        legs: &mut Legs,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> bool {
-        let home = String::from(resources.relays.home(cx.config));
-        let Some(index) = self.dials.iter().position(|dial| dial.is_in_flight(session)) else {
+        let Some(leg) = legs.get_mut(id).filter(|leg| leg.role == Role::Candidate) else {
             return false;
         };
-        if self.fallback == Some(session) {
-            return true;
-        }
+        let since = match leg.phase {
+            Phase::Dialing { awaits_credential: false, since, .. } => since,
+            Phase::Reached { .. } => return true,
+            Phase::Dialing { .. } | Phase::Open(..) => return false,
+        };
+        let home = resources.relays.home(cx.config);
         // Sessions come up and drop: the home relay is not worth a wait.
         let had_session =
             mem::replace(&mut self.had_session, true) || self.budget_at_start.attempts > 0;
-        if had_session || cx.config.policy.racing == 1 || self.dials[index].relay == home {
+        if had_session || cx.config.policy.racing == 1 || leg.relay == home {
             return false;
         }
-        let took = cx.now - self.dials[index].since;
+        let took = cx.now - since;
         let wait = (took * 3 / 2).max(rtt.saturating_mul(3)).clamp(SHORTEST_WAIT, LONGEST_WAIT);
-        self.dials[index].deadline = (cx.now + wait).min(self.window_ends);
-        self.fallback = Some(session);
-        self.cancel_where(|dial| dial.session != session && dial.relay != home, cx);
+        let until = (cx.now + wait).min(self.window_ends);
+        leg.phase = Phase::Reached { until, participants: Vec::new() };
+        let home = String::from(home);
+        self.cancel_where(|leg| leg.id != id && leg.relay != home, legs, cx);
         let policy = &cx.config.policy;
         if resources.retry_budget.attempts < policy.attempts
-            && self.dials.len() < usize::from(policy.racing)
+            && legs.with(Role::Candidate).count() < usize::from(policy.racing)
         {
-            self.attempt_at(home, resources, cx);
+            self.attempt_at(home, legs, resources, cx);
         }
         self.next_attempt = None;
         self.waits_for_slot = false;
-        self.progress() == Progress::Running
+        self.progress(legs) == Progress::Running
     }
 
-    /// The session that is up on another relay, and waits for the home relay.
-    pub(crate) fn fallback(&self) -> Option<SessionId> {
-        self.fallback
-    }
-
-    /// Takes the dial whose session the call uses: the race is over, and other dials are closed.
-    pub(crate) fn take_winner(&mut self, session: SessionId, cx: &mut Context<'_>) -> Option<Dial> {
-        let index = self.dials.iter().position(|dial| dial.is_in_flight(session))?;
-        let dial = self.dials.remove(index);
+    /// The race is won: the call joins the session of `winner`, and other candidates are closed.
+    pub(crate) fn won(
+        &mut self,
+        winner: SessionId,
+        until: Timestamp,
+        legs: &mut Legs,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(leg) = legs.get_mut(winner) else { return };
+        leg.join(until, cx);
         cx.telemetry.attempts_in_flight -= 1;
         cx.telemetry.attempts_succeeded += 1;
-        cx.out.event(Event::AttemptSucceeded { incident: self.incident_id(), session });
-        self.cancel(cx);
-        Some(dial)
+        let incident = self.incident_id();
+        cx.out.event(Event::AttemptSucceeded { incident, session: winner });
+        self.cancel(legs, cx);
     }
 
-    /// Closes every dial and plans no further attempt.
-    pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
+    /// Closes every candidate and plans no further attempt.
+    pub(crate) fn cancel(&mut self, legs: &mut Legs, cx: &mut Context<'_>) {
         self.next_attempt = None;
         self.waits_for_slot = false;
-        self.fallback = None;
-        self.cancel_where(|_| true, cx);
+        self.cancel_where(|_| true, legs, cx);
     }
 
-    fn cancel_where(&mut self, is_one: impl Fn(&Dial) -> bool, cx: &mut Context<'_>) {
-        for dial in self.dials.extract_if(.., |dial| is_one(dial)) {
-            cx.telemetry.attempts_in_flight -= 1;
-            cx.telemetry.attempts_cancelled += 1;
-            dial.close(cx);
-        }
+    fn cancel_where(
+        &mut self,
+        is_one: impl Fn(&Leg) -> bool,
+        legs: &mut Legs,
+        cx: &mut Context<'_>,
+    ) {
+        let closed = legs.close_where(Role::Candidate, is_one, cx);
+        cx.telemetry.attempts_in_flight -= closed;
+        cx.telemetry.attempts_cancelled += closed;
     }
 
-    pub(crate) fn progress(&self) -> Progress {
-        match self.fallback {
-            Some(session) if self.dials.len() == 1 => Progress::UseFallback(session),
-            None if self.dials.is_empty() && self.next_attempt.is_none() => Progress::Exhausted,
-            Some(_) | None => Progress::Running,
+    pub(crate) fn progress(&self, legs: &Legs) -> Progress {
+        let mut candidates = legs.with(Role::Candidate);
+        match (candidates.next(), candidates.next()) {
+            (Some(leg), None) if leg.is_reached() => Progress::UseFallback(leg.id),
+            (None, _) if self.next_attempt.is_none() => Progress::Exhausted,
+            _ => Progress::Running,
         }
     }
 
@@ -366,11 +366,11 @@ impl ConnectAttempts {
         self.next_attempt = allowed.then_some(at);
     }
 
-    fn attempt(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
+    fn attempt(&mut self, legs: &mut Legs, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
-        if self.dials.len() >= usize::from(policy.racing) {
+        if legs.with(Role::Candidate).count() >= usize::from(policy.racing) {
             // Each dial gets its full timeout: on a long path, a handshake takes several pauses.
-            self.next_attempt = self.dials.iter().map(|dial| dial.deadline).min();
+            self.next_attempt = legs.first_until(Role::Candidate);
             self.waits_for_slot = true;
             return;
         }
@@ -378,7 +378,7 @@ impl ConnectAttempts {
         let relay = String::from(
             resources.relays.relay(self.relay_index(&resources.retry_budget), cx.config),
         );
-        self.attempt_at(relay, resources, cx);
+        self.attempt_at(relay, legs, resources, cx);
         self.next_attempt = None;
         if policy.racing > 1 {
             self.schedule(resources, cx);
@@ -388,6 +388,7 @@ impl ConnectAttempts {
     fn attempt_at(
         &mut self,
         relay: String,
+        legs: &mut Legs,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) {
@@ -395,14 +396,19 @@ impl ConnectAttempts {
         self.made += 1;
         cx.telemetry.attempts += 1;
         cx.telemetry.attempts_in_flight += 1;
-        let dial = Dial::new(relay.clone(), cx);
+        let leg = legs.add(Leg::new(relay.clone(), Role::Candidate, cx));
         cx.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
             attempt: resources.retry_budget.attempts,
             of: cx.config.policy.attempts,
-            session: dial.session,
+            session: leg.id,
             relay,
         });
-        self.dials.push(dial.start(resources, cx));
+        leg.dial(resources, cx);
     }
+}
+
+/// The candidate that is up on another relay, and waits for the home relay.
+pub(crate) fn fallback(legs: &Legs) -> Option<&Leg> {
+    legs.find(Role::Candidate, Leg::is_reached)
 }
