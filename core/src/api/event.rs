@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::error::{Cause, ErrorCode, Severity};
+use crate::api::error::{Cause, CauseKind, ErrorCode, Severity};
 use crate::api::id::{IncidentId, SessionId, TrackId};
 use crate::api::media::Gap;
 use crate::api::quality::{Measurement, QualityOf, Rating};
@@ -75,6 +75,24 @@ pub enum Event {
         duration: Duration,
         /// How many attempts were made; 0 if the old path came back first.
         attempts: u32,
+    },
+    /// A session that works is being replaced, as planned. The call continues on it meanwhile.
+    SessionReplacing {
+        /// Why: [`CauseKind::Requested`](crate::error::CauseKind::Requested), or
+        /// [`CauseKind::CredentialRenewed`](crate::error::CauseKind::CredentialRenewed).
+        cause: CauseKind,
+    },
+    /// Another session carries the call. Nothing was interrupted.
+    SessionReplaced {
+        /// The time since the planned change began.
+        duration: Duration,
+        /// How many attempts were made.
+        attempts: u32,
+    },
+    /// The planned change failed, and the call continues on its session.
+    SessionKept {
+        /// Why the last attempt failed.
+        cause: Cause,
     },
     /// A participant that we listen to is online: it announced a namespace.
     ParticipantJoined {
@@ -206,6 +224,9 @@ impl Event {
             | Self::AttemptSucceeded { .. }
             | Self::AttemptFailed { .. }
             | Self::Recovered { .. }
+            | Self::SessionReplacing { .. }
+            | Self::SessionReplaced { .. }
+            | Self::SessionKept { .. }
             | Self::ParticipantJoined { .. }
             | Self::ParticipantAway { .. }
             | Self::Ringing { .. }

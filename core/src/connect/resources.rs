@@ -6,12 +6,15 @@ use crate::connect::credentials::Credentials;
 use crate::connect::relay_list::RelayList;
 use crate::connect::retry_budget::RetryBudget;
 
-/// The relays, the credentials and the retry budget of a call.
+/// The relays, the credentials and the retry budgets of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectResources {
     pub(crate) relays: RelayList,
     pub(crate) credentials: Credentials,
+    /// Used by incidents, and by setting the call up.
     pub(crate) retry_budget: RetryBudget,
+    /// Used by planned changes: they never make a recovery shorter.
+    pub(crate) planned_budget: RetryBudget,
 }
 
 impl ConnectResources {
@@ -20,6 +23,7 @@ impl ConnectResources {
             relays: RelayList::new(&config.directory, now),
             credentials: Credentials::default(),
             retry_budget: RetryBudget::default(),
+            planned_budget: RetryBudget::default(),
         }
     }
 }

@@ -62,9 +62,11 @@ struct InProgress {
 pub(crate) struct FetchResponses(Vec<FetchResponse>);
 
 impl FetchResponses {
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    /// When the next frame is due, on the sessions that `is_fed`.
+    pub(crate) fn deadline(&self, is_fed: impl Fn(SessionId) -> bool) -> Option<Timestamp> {
         self.0
             .iter()
+            .filter(|response| is_fed(response.fetch.session))
             .filter_map(|response| response.in_progress)
             .map(|in_progress| in_progress.due)
             .min()
@@ -103,30 +105,40 @@ impl FetchResponses {
         self.0.retain(|response| response.fetch.session != session);
     }
 
-    /// The path is back: responses in progress continue at their original pace, and those that were
-    /// requested meanwhile begin.
-    pub(crate) fn resume(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        for in_progress in self.0.iter_mut().filter_map(|response| response.in_progress.as_mut()) {
-            in_progress.since = cx.now;
+    /// The path of `session` is back: responses in progress there continue at their original pace.
+    pub(crate) fn resume(&mut self, session: SessionId, now: Timestamp) {
+        for response in self.0.iter_mut().filter(|response| response.fetch.session == session) {
+            if let Some(in_progress) = &mut response.in_progress {
+                in_progress.since = now;
+            }
         }
-        self.begin(published, cx);
     }
 
-    /// Sends what is due: at most one frame of each response.
-    pub(crate) fn advance(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
-        for response in &mut self.0 {
+    /// Sends what is due on the sessions that `is_fed`: at most one frame of each response.
+    pub(crate) fn advance(
+        &mut self,
+        published: &mut [PublishedTrack],
+        is_fed: impl Fn(SessionId) -> bool,
+        cx: &mut Context<'_>,
+    ) {
+        for response in self.0.iter_mut().filter(|response| is_fed(response.fetch.session)) {
             if response.in_progress.is_some_and(|in_progress| cx.now >= in_progress.due) {
                 response.send_next(published, cx);
             }
         }
         self.drop_ended();
-        self.begin(published, cx);
+        self.begin(published, is_fed, cx);
     }
 
-    /// Begins the responses that may be sent side by side.
-    pub(crate) fn begin(&mut self, published: &mut [PublishedTrack], cx: &mut Context<'_>) {
+    /// Begins the responses that may be sent side by side, on the sessions that `is_fed`.
+    pub(crate) fn begin(
+        &mut self,
+        published: &mut [PublishedTrack],
+        is_fed: impl Fn(SessionId) -> bool,
+        cx: &mut Context<'_>,
+    ) {
         for response in self.0.iter_mut().take(MOST_AT_ONCE) {
-            if response.in_progress.is_none() {
+            if response.in_progress.is_none() && is_fed(response.fetch.session) {
                 response.begin(published, cx);
             }
         }

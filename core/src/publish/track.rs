@@ -57,6 +57,10 @@ impl PublishedTrack {
         }
     }
 
+    pub(crate) fn kind(&self) -> MediaKind {
+        self.kind
+    }
+
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.name == name
     }
@@ -73,12 +77,12 @@ impl PublishedTrack {
         cx.out.push(Output::PublishTrack { session, publication, name, expedited });
     }
 
-    /// Sends a frame if a session can carry it, and retains it for later requests. `publication`:
-    /// the track on that session.
+    /// Sends a frame on each session that can carry it, and retains it for later requests.
+    /// `publications`: the track on those sessions.
     pub(crate) fn send(
         &mut self,
         frame: Frame,
-        publication: Option<PublicationId>,
+        publications: impl Iterator<Item = PublicationId>,
         cx: &mut Context<'_>,
     ) {
         self.counters.accepted += 1;
@@ -86,19 +90,23 @@ impl PublishedTrack {
             self.counters.dropped_finished += 1;
             return;
         }
+        let mut publications = publications.peekable();
         // A group is a stream: a listener must not wait on it for frames that were kept back.
-        if self.live != publication.is_some() {
-            self.live = publication.is_some();
+        let live = publications.peek().is_some();
+        if self.live != live {
+            self.live = live;
             self.group_since = None;
         }
         let number = self.next_number;
         self.next_number = number.next();
         let object = Object { location: self.take_location(cx), number, frame };
-        if let Some(publication) = publication {
+        if live {
             self.counters.sent += 1;
-            cx.out.push(Output::SendObject { publication, object: object.clone() });
         } else {
             self.counters.kept_back += 1;
+        }
+        for publication in publications {
+            cx.out.push(Output::SendObject { publication, object: object.clone() });
         }
         self.history.retain(object, cx.now, &self.retention);
     }

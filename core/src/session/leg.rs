@@ -3,15 +3,20 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::Session;
 use crate::api::error::CauseKind;
-use crate::api::id::SessionId;
+use crate::api::id::{PublicationId, SessionId, TrackId};
+use crate::api::media::MediaKind;
 use crate::api::output::Output;
 use crate::api::time::Timestamp;
 use crate::connect::{ConnectResources, CredentialStatus, CredentialVersion};
 use crate::context::Context;
 use crate::participants::Namespaces;
+
+/// For how long a leg that is being left is fed with video.
+const DRAIN_VIDEO: Duration = Duration::from_secs(1);
 
 /// What a leg is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +25,11 @@ pub(crate) enum Role {
     Candidate,
     /// It carries the call, or did so last.
     Active,
+    /// It was given our requests while the active leg still carries the call, and takes over once
+    /// it is ready.
+    Successor,
+    /// Another leg took over. It is fed for a little longer, until the listeners have followed.
+    Draining { since: Timestamp, until: Timestamp },
     /// It looks for missing participants on another relay.
     Probe,
 }
@@ -46,8 +56,6 @@ pub(crate) enum Stage {
     Up { stable_at: Option<Timestamp> },
     /// Its path is silent. It migrates, is not fed, and may come back.
     Suspect,
-    /// It works, and a replacement is under way.
-    Replaced,
 }
 
 /// One connection to a relay.
@@ -142,15 +150,49 @@ impl Leg {
     }
 
     /// The session is given our requests from now on, and must pass the readiness gate.
-    pub(crate) fn join(&mut self, until: Timestamp, cx: &mut Context<'_>) {
+    pub(crate) fn join(&mut self, role: Role, until: Timestamp, cx: &mut Context<'_>) {
         let participants = match &mut self.phase {
             Phase::Dialing { .. } => Vec::new(),
             Phase::Reached { participants, .. } => core::mem::take(participants),
             Phase::Open(..) => return,
         };
         let session = Session::new(self.id, self.expires, participants, cx);
-        self.role = Role::Active;
+        self.role = role;
         self.phase = Phase::Open(Box::new(session), Stage::Joining { until });
+    }
+
+    /// Whether frames are sent on it: its path carries, as far as is known. Nothing is sent on a
+    /// silent path: packets in flight there block its recovery.
+    pub(crate) fn is_fed(&self) -> bool {
+        matches!(self.phase, Phase::Open(_, Stage::Joining { .. } | Stage::Up { .. }))
+    }
+
+    /// Whether a leg that is fed still gets frames of that kind. A listener follows within a
+    /// second; twice the video for longer would make speech late on a narrow line.
+    fn is_fed_with(&self, kind: MediaKind, now: Timestamp) -> bool {
+        match self.role {
+            Role::Draining { since, .. } if kind == MediaKind::Video => now < since + DRAIN_VIDEO,
+            Role::Draining { .. }
+            | Role::Active
+            | Role::Successor
+            | Role::Candidate
+            | Role::Probe => self.is_fed(),
+        }
+    }
+
+    /// The publication of a track, if frames of it are sent on this leg.
+    pub(crate) fn feeds(
+        &self,
+        track: TrackId,
+        kind: MediaKind,
+        now: Timestamp,
+    ) -> Option<PublicationId> {
+        match &self.phase {
+            Phase::Open(session, _) if self.is_fed_with(kind, now) => {
+                session.requests.publication(track)?.id()
+            }
+            Phase::Open(..) | Phase::Dialing { .. } | Phase::Reached { .. } => None,
+        }
     }
 
     /// Abandons the dial, or closes the session. The driver knows nothing of a dial that waits for

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use super::Session;
 use super::leg::{Leg, Phase, Role, Stage};
-use crate::api::id::SessionId;
+use crate::api::id::{SessionId, SubscriptionId, TrackId};
 use crate::api::time::Timestamp;
 use crate::context::Context;
+use crate::subscribe::{Source, Subscription};
 
 /// The legs of a call, in the order of their dials. A leg that is gone is not in the list.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +35,16 @@ impl Legs {
         Some(self.0.remove(index))
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Leg> {
+        self.0.iter()
+    }
+
     pub(crate) fn with(&self, role: Role) -> impl Iterator<Item = &Leg> {
         self.0.iter().filter(move |leg| leg.role == role)
+    }
+
+    pub(crate) fn first_where(&self, is_one: impl Fn(&Leg) -> bool) -> Option<SessionId> {
+        self.0.iter().find(|leg| is_one(leg)).map(|leg| leg.id)
     }
 
     /// The first leg with a role that `is_one`.
@@ -76,7 +85,73 @@ impl Legs {
     }
 }
 
-/// The leg that carries the call, or did so last.
+/// The legs whose sessions were given our requests.
+impl Legs {
+    pub(crate) fn open(&self) -> impl Iterator<Item = (&Leg, &Session, Stage)> {
+        self.0.iter().filter_map(|leg| match &leg.phase {
+            Phase::Open(session, stage) => Some((leg, &**session, *stage)),
+            Phase::Dialing { .. } | Phase::Reached { .. } => None,
+        })
+    }
+
+    pub(crate) fn sessions_mut(&mut self) -> impl Iterator<Item = (&mut Session, Stage)> {
+        self.0.iter_mut().filter_map(|leg| match &mut leg.phase {
+            Phase::Open(session, stage) => Some((&mut **session, *stage)),
+            Phase::Dialing { .. } | Phase::Reached { .. } => None,
+        })
+    }
+
+    pub(crate) fn session_mut(&mut self, id: SessionId) -> Option<(&mut Session, Stage)> {
+        self.sessions_mut().find(|(session, _)| session.id == id)
+    }
+
+    /// The legs that must have all our requests: the active one if its path carries, and its
+    /// successor.
+    pub(crate) fn attachable(&self) -> [Option<SessionId>; 2] {
+        let fed = |leg: Option<&Leg>| leg.filter(|leg| leg.is_fed()).map(|leg| leg.id);
+        [fed(self.active()), fed(self.successor())]
+    }
+
+    /// Whether frames and answers are sent on a session.
+    pub(crate) fn is_fed(&self, id: SessionId) -> bool {
+        self.get(id).is_some_and(Leg::is_fed)
+    }
+
+    /// Whether a track flows on another session than `except`.
+    pub(crate) fn flows_elsewhere(&self, track: TrackId, except: SessionId) -> bool {
+        self.open().any(|(leg, session, _)| {
+            leg.id != except
+                && leg.is_fed()
+                && session.requests.subscription(track).is_some_and(Subscription::is_ready)
+        })
+    }
+
+    /// The track of a subscription, and its session.
+    pub(crate) fn subscribed_by(&self, id: SubscriptionId) -> Option<(TrackId, SessionId)> {
+        self.open().find_map(|(leg, session, _)| {
+            session.requests.subscription_by(id).map(|subscription| (subscription.track, leg.id))
+        })
+    }
+
+    /// A track as it comes from one session.
+    pub(crate) fn source(&mut self, track: TrackId, session: SessionId) -> Option<Source<'_>> {
+        let elsewhere = self.flows_elsewhere(track, session);
+        let up = self.is_fed(session);
+        let (open, _) = self.session_mut(session)?;
+        let subscription = open.requests.subscription_mut(track)?;
+        Some(Source { session, subscription, up, elsewhere })
+    }
+
+    /// The subscriptions to a track on all sessions.
+    pub(crate) fn subscriptions_to(
+        &mut self,
+        track: TrackId,
+    ) -> impl Iterator<Item = &mut Subscription> {
+        self.sessions_mut().filter_map(move |(session, _)| session.requests.subscription_mut(track))
+    }
+}
+
+/// The leg that carries the call, or did so last, and its successor.
 impl Legs {
     pub(crate) fn active(&self) -> Option<&Leg> {
         self.0.iter().find(|leg| leg.role == Role::Active)
@@ -86,11 +161,12 @@ impl Legs {
         self.0.iter_mut().find(|leg| leg.role == Role::Active)
     }
 
+    pub(crate) fn successor(&self) -> Option<&Leg> {
+        self.0.iter().find(|leg| leg.role == Role::Successor)
+    }
+
     pub(crate) fn stage(&self) -> Option<Stage> {
-        match self.active()?.phase {
-            Phase::Open(_, stage) => Some(stage),
-            Phase::Dialing { .. } | Phase::Reached { .. } => None,
-        }
+        self.attached().map(|(_, stage)| stage)
     }
 
     pub(crate) fn set_stage(&mut self, to: Stage) {
@@ -101,25 +177,16 @@ impl Legs {
 
     /// The session that carries the application's requests, if there is one.
     pub(crate) fn current(&self) -> Option<&Session> {
-        match &self.active()?.phase {
-            Phase::Open(session, Stage::Joining { .. } | Stage::Up { .. }) => Some(session),
-            Phase::Open(_, Stage::Suspect | Stage::Replaced)
-            | Phase::Dialing { .. }
-            | Phase::Reached { .. } => None,
-        }
+        self.attached().filter(|(_, stage)| *stage != Stage::Suspect).map(|(session, _)| session)
     }
 
     /// The same session, mutably.
     pub(crate) fn current_mut(&mut self) -> Option<&mut Session> {
-        match &mut self.active_mut()?.phase {
-            Phase::Open(session, Stage::Joining { .. } | Stage::Up { .. }) => Some(session),
-            Phase::Open(_, Stage::Suspect | Stage::Replaced)
-            | Phase::Dialing { .. }
-            | Phase::Reached { .. } => None,
-        }
+        let attached = self.attached_mut();
+        attached.filter(|(_, stage)| *stage != Stage::Suspect).map(|(session, _)| session)
     }
 
-    /// The session that holds our requests, whether it carries the call or may come back.
+    /// The session of the active leg, whether it carries the call or may come back.
     pub(crate) fn attached(&self) -> Option<(&Session, Stage)> {
         match &self.active()?.phase {
             Phase::Open(session, stage) => Some((session, *stage)),
@@ -133,5 +200,18 @@ impl Legs {
             Phase::Open(session, stage) => Some((session, *stage)),
             Phase::Dialing { .. } | Phase::Reached { .. } => None,
         }
+    }
+
+    /// Whether the successor has all that the active leg has: each track that flows there is ready.
+    pub(crate) fn successor_lacks_nothing(&self) -> bool {
+        let (Some(active), Some(successor)) =
+            (self.attached(), self.open().find(|(leg, ..)| leg.role == Role::Successor))
+        else {
+            return false;
+        };
+        let requests = &successor.1.requests;
+        let has = |track| requests.subscription(track).is_some_and(Subscription::is_ready);
+        let mut flowing = active.0.requests.subscriptions().iter().filter(|s| s.is_ready());
+        requests.are_agreed() && requests.are_decided() && flowing.all(|s| has(s.track))
     }
 }

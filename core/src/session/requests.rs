@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::context::request::Request;
 use crate::participants::Namespaces;
 use crate::publish::{Publication, PublishedTrack};
-use crate::subscribe::{SubscribedTrack, Subscription};
+use crate::subscribe::Subscription;
 
 /// The requests of one session. Those of a track or a participant are few, so they are found by a
 /// scan.
@@ -58,6 +58,10 @@ impl Requests {
         &mut self.publications
     }
 
+    pub(crate) fn publication(&self, track: TrackId) -> Option<&Publication> {
+        self.publications.iter().find(|publication| publication.track == track)
+    }
+
     pub(crate) fn publication_mut(&mut self, track: TrackId) -> Option<&mut Publication> {
         self.publications.iter_mut().find(|publication| publication.track == track)
     }
@@ -70,6 +74,10 @@ impl Requests {
         self.participants.iter_mut().find(|namespaces| namespaces.participant == participant)
     }
 
+    pub(crate) fn has_namespaces_by(&self, id: NamespaceSubscriptionId) -> bool {
+        self.participants.iter().any(|namespaces| namespaces.has(id))
+    }
+
     pub(crate) fn participants(&self) -> &[Namespaces] {
         &self.participants
     }
@@ -79,13 +87,21 @@ impl Requests {
         self.participants.iter_mut().find(|namespaces| namespaces.has(id))
     }
 
+    pub(crate) fn subscription(&self, track: TrackId) -> Option<&Subscription> {
+        self.subscriptions.iter().find(|subscription| subscription.track == track)
+    }
+
     pub(crate) fn subscription_mut(&mut self, track: TrackId) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.track == track)
     }
 
     /// The subscription with an identifier that the relay or the driver names.
-    pub(crate) fn subscription_by(&mut self, id: SubscriptionId) -> Option<&mut Subscription> {
-        self.subscriptions.iter_mut().find(|subscription| subscription.has(id))
+    pub(crate) fn subscription_by(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions.iter().find(|subscription| subscription.has(id))
+    }
+
+    pub(crate) fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
     }
 
     /// The subscription to a track, which may be new.
@@ -134,19 +150,6 @@ impl Session {
         for track in published {
             if let Some(publication) = self.requests.publication_mut(track.id) {
                 publication.advance(track, self.id, cx);
-            }
-        }
-    }
-
-    /// Subscribes to tracks again that are due, and ends waits that are over.
-    pub(crate) fn advance_subscriptions(
-        &mut self,
-        subscribed: &mut [SubscribedTrack],
-        cx: &mut Context<'_>,
-    ) {
-        for track in subscribed {
-            if let Some(subscription) = self.requests.subscription_mut(track.id) {
-                track.advance(subscription, self.id, cx);
             }
         }
     }

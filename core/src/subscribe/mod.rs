@@ -10,5 +10,5 @@ mod stall_detector;
 mod subscription;
 mod track;
 
-pub(crate) use subscription::Subscription;
+pub(crate) use subscription::{Source, Subscription};
 pub(crate) use track::SubscribedTrack;

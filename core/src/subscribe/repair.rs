@@ -33,6 +33,7 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fetch {
     id: FetchId,
+    pub(crate) session: SessionId,
     pub(crate) request: Request,
     /// How many objects arrived so far.
     pub(crate) objects: u64,
@@ -86,6 +87,11 @@ impl Repair {
         self.in_flight().is_some_and(|fetch| fetch.id == id)
     }
 
+    /// Whether a session's end concerns it: no FETCH is in flight on another one.
+    pub(crate) fn is_of(&self, session: SessionId) -> bool {
+        self.in_flight().is_none_or(|fetch| fetch.session == session)
+    }
+
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             FetchState::InFlight(fetch) => Some(fetch.progress_by),
@@ -97,8 +103,8 @@ impl Repair {
     pub(crate) fn request(&mut self, request: Request, source: TrackSource, cx: &mut Context<'_>) {
         let id = FetchId(cx.mint.next());
         let progress_by = cx.now + self.progress_timeout();
-        self.state = FetchState::InFlight(Fetch { id, request, objects: 0, progress_by });
         let TrackSource { session, namespace, name } = source;
+        self.state = FetchState::InFlight(Fetch { id, session, request, objects: 0, progress_by });
         let Request { first, last, .. } = request;
         cx.out.push(Output::Fetch { session, fetch: id, namespace, name, first, last });
     }

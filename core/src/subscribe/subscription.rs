@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::api::id::{SubscriptionId, TrackId};
+use crate::api::id::{SessionId, SubscriptionId, TrackId};
+use crate::api::media::FrameNumber;
 use crate::api::time::Timestamp;
 use crate::context::request::Failures;
 use crate::context::soonest::soonest;
@@ -35,8 +36,111 @@ pub(super) enum Stage {
 pub(crate) struct Subscription {
     pub(crate) track: TrackId,
     pub(super) stage: Stage,
+    /// The subscription under a newer namespace of the publisher, as long as the present one flows.
+    pub(super) next: Option<Next>,
     pub(super) readiness: Readiness,
     pub(super) failures: Failures,
+    /// When another namespace may be followed beside the present one, and which one waits for that.
+    pub(super) follow_at: Timestamp,
+    pub(super) pending: Option<u64>,
+}
+
+/// A subscription that takes the place of the present one once it covers that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next {
+    pub(super) stage: Stage,
+    pub(super) failures: Failures,
+    /// The first frame that it brought, and when.
+    pub(super) first: Option<(FrameNumber, Timestamp)>,
+}
+
+/// A newer namespace is followed beside the present one at most so often: a participant that
+/// announces one after another must not use up the session's requests.
+pub(super) const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// A subscription that brings frames takes the place of the present one at the latest after this.
+const COVERED_AFTER: Duration = Duration::from_secs(1);
+
+/// Where a track comes from: its subscription on one session.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) session: SessionId,
+    pub(crate) subscription: &'a mut Subscription,
+    /// Whether the path of the session carries.
+    pub(crate) up: bool,
+    /// Whether the track flows on another session, too.
+    pub(crate) elsewhere: bool,
+}
+
+impl Source<'_> {
+    /// Whether the track flows on another subscription than the present one, so that each frame
+    /// arrives twice.
+    pub(super) fn is_doubled(&self) -> bool {
+        self.elsewhere || self.subscription.next.is_some_and(|next| next.first.is_some())
+    }
+}
+
+impl Next {
+    pub(super) fn has(&self, id: SubscriptionId) -> bool {
+        self.stage.id() == Some(id)
+    }
+
+    /// Whether it can take the place of the present one at `now`: it brings everything from the
+    /// `wanted` frame on, or has had its time, or the track is quiet.
+    pub(super) fn covers(&self, wanted: Option<FrameNumber>, now: Timestamp) -> bool {
+        match (self.stage, self.first) {
+            (Stage::Accepted { ready_at, .. }, None) => now >= ready_at,
+            (_, Some((first, since))) => {
+                now >= since + COVERED_AFTER
+                    || wanted.is_none_or(|wanted| {
+                        first <= wanted || first.incarnation > wanted.incarnation
+                    })
+            }
+            (_, None) => false,
+        }
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let covers = self.first.map(|(_, since)| since + COVERED_AFTER);
+        soonest([self.stage.deadline(), covers])
+    }
+}
+
+impl Stage {
+    /// The identifier of the SUBSCRIBE that is open.
+    pub(super) fn id(&self) -> Option<SubscriptionId> {
+        match *self {
+            Self::Requested { id, .. } | Self::Accepted { id, .. } | Self::Ready { id, .. } => {
+                Some(id)
+            }
+            Self::Wanted | Self::Ended { .. } => None,
+        }
+    }
+
+    /// The epoch of the namespace that is subscribed to.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        match *self {
+            Self::Requested { epoch, .. }
+            | Self::Accepted { epoch, .. }
+            | Self::Ready { epoch, .. }
+            | Self::Ended { epoch, .. } => Some(epoch),
+            Self::Wanted => None,
+        }
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        match *self {
+            Self::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
+            Self::Accepted { ready_at, .. } => Some(ready_at),
+            Self::Ended { retry_at, .. } => Some(retry_at),
+            Self::Wanted | Self::Ready { .. } => None,
+        }
+    }
+
+    fn accepted(&mut self, now: Timestamp) {
+        if let Self::Requested { id, epoch, at } = *self {
+            *self = Self::Accepted { id, epoch, at, ready_at: now + READY_AFTER };
+        }
+    }
 }
 
 impl Subscription {
@@ -44,13 +148,21 @@ impl Subscription {
         Self {
             track,
             stage: Stage::Wanted,
+            next: None,
             readiness: Readiness::default(),
             failures: Failures::default(),
+            follow_at: Timestamp::ZERO,
+            pending: None,
         }
     }
 
     pub(crate) fn has(&self, id: SubscriptionId) -> bool {
-        self.id() == Some(id)
+        self.stage.id() == Some(id) || self.next.is_some_and(|next| next.has(id))
+    }
+
+    /// Whether objects arrive, or the subscription was accepted and stayed alive.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready { .. })
     }
 
     /// Whether the readiness gate need not wait for the track.
@@ -59,40 +171,29 @@ impl Subscription {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let request = match self.stage {
-            Stage::Requested { at, .. } => Some(at + ANSWER_TIMEOUT),
-            Stage::Accepted { ready_at, .. } => Some(ready_at),
-            Stage::Ended { retry_at, .. } => Some(retry_at),
-            Stage::Wanted | Stage::Ready { .. } => None,
-        };
-        soonest([request, self.readiness.deadline()])
+        let next = self.next.as_ref().and_then(Next::deadline);
+        let follow = self.pending.map(|_| self.follow_at);
+        soonest([self.stage.deadline(), next, follow, self.readiness.deadline()])
     }
 
     /// The relay accepted a SUBSCRIBE.
-    pub(crate) fn accepted(&mut self, now: Timestamp) {
-        if let Stage::Requested { id, epoch, at } = self.stage {
-            self.stage = Stage::Accepted { id, epoch, at, ready_at: now + READY_AFTER };
+    pub(crate) fn accepted(&mut self, id: SubscriptionId, now: Timestamp) {
+        match &mut self.next {
+            Some(next) if next.has(id) => next.stage.accepted(now),
+            Some(_) | None => self.stage.accepted(now),
         }
     }
 
-    /// The identifier of the SUBSCRIBE that is open.
-    pub(super) fn id(&self) -> Option<SubscriptionId> {
-        match self.stage {
-            Stage::Requested { id, .. } | Stage::Accepted { id, .. } | Stage::Ready { id, .. } => {
-                Some(id)
-            }
-            Stage::Wanted | Stage::Ended { .. } => None,
-        }
+    /// The identifiers of all SUBSCRIBEs that are open.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SubscriptionId> {
+        let next = self.next.and_then(|next| next.stage.id());
+        self.stage.id().into_iter().chain(next)
     }
 
-    /// The epoch of the namespace that is subscribed to.
-    pub(super) fn epoch(&self) -> Option<u64> {
-        match self.stage {
-            Stage::Requested { epoch, .. }
-            | Stage::Accepted { epoch, .. }
-            | Stage::Ready { epoch, .. }
-            | Stage::Ended { epoch, .. } => Some(epoch),
-            Stage::Wanted => None,
-        }
+    /// The epoch that a FETCH goes to: the newer namespace as soon as that brings objects.
+    pub(super) fn fetch_epoch(&self) -> Option<u64> {
+        let Stage::Ready { epoch, .. } = self.stage else { return None };
+        let next = self.next.filter(|next| next.first.is_some());
+        next.and_then(|next| next.stage.epoch()).or(Some(epoch))
     }
 }

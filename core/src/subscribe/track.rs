@@ -14,7 +14,9 @@ use crate::context::Context;
 use crate::quality_monitor::TrackMeter;
 use crate::subscribe::reception::Reception;
 use crate::subscribe::repair::TrackSource;
-use crate::subscribe::subscription::{ANSWER_TIMEOUT, Stage, Subscription};
+use crate::subscribe::subscription::{
+    ANSWER_TIMEOUT, FOLLOW_EVERY, Next, Source, Stage, Subscription,
+};
 use alloc::string::String;
 
 /// A subscribed track.
@@ -63,23 +65,18 @@ impl SubscribedTrack {
 
     /// Does what is due: subscribes again, times out a request without an answer, counts a
     /// subscription that stayed alive as ready, reports that the track is late.
-    pub(crate) fn advance(
-        &mut self,
-        subscription: &mut Subscription,
-        session: SessionId,
-        cx: &mut Context<'_>,
-    ) {
-        match subscription.stage {
+    pub(crate) fn advance(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        match source.subscription.stage {
             Stage::Requested { id, at, .. } if cx.now >= at + ANSWER_TIMEOUT => {
                 cx.out.push(Output::Unsubscribe { subscription: id });
-                self.ended(subscription, true, cx);
+                self.ended(source, id, cx);
             }
             Stage::Accepted { id, epoch, at, ready_at } if cx.now >= ready_at => {
-                self.become_ready(subscription, (id, epoch, at), cx);
+                self.become_ready(source, (id, epoch, at), cx);
             }
             Stage::Ended { epoch, retry_at } if cx.now >= retry_at => {
                 self.reception.resubscribed();
-                self.subscribe(subscription, session, epoch, cx);
+                self.subscribe(source, epoch, cx);
             }
             Stage::Wanted
             | Stage::Requested { .. }
@@ -87,8 +84,29 @@ impl SubscribedTrack {
             | Stage::Ready { .. }
             | Stage::Ended { .. } => {}
         }
-        if subscription.readiness.deadline().is_some_and(|until| cx.now >= until) {
-            self.stop_waiting(subscription, cx);
+        self.advance_next(source, cx);
+        if source.subscription.readiness.deadline().is_some_and(|until| cx.now >= until) {
+            self.stop_waiting(source.subscription, cx);
+        }
+    }
+
+    fn advance_next(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        match source.subscription.next.map(|next| next.stage) {
+            Some(Stage::Requested { id, at, .. }) if cx.now >= at + ANSWER_TIMEOUT => {
+                cx.out.push(Output::Unsubscribe { subscription: id });
+                self.ended(source, id, cx);
+            }
+            Some(Stage::Ended { epoch, retry_at }) if cx.now >= retry_at => {
+                self.subscribe_next(source, epoch, cx);
+            }
+            Some(_) => self.replace_if_covered(source, cx),
+            None => {
+                if cx.now >= source.subscription.follow_at
+                    && let Some(epoch) = source.subscription.pending.take()
+                {
+                    self.subscribe_next(source, epoch, cx);
+                }
+            }
         }
     }
 
@@ -108,43 +126,105 @@ impl SubscribedTrack {
         }
     }
 
-    /// The publisher's newest namespace has `epoch`; `None` without one. `expected`: the publisher
-    /// is there, or was a moment ago.
+    /// The publisher's newest namespace on a session has `epoch`; `None` without one. `expected`:
+    /// the publisher is there, or was a moment ago.
+    ///
+    /// As long as the present subscription flows, that under another namespace is requested beside
+    /// it: the publisher may be moving to another session, and neither of us wants a gap.
     pub(crate) fn follow_epoch(
         &mut self,
-        subscription: &mut Subscription,
-        session: SessionId,
+        source: &mut Source<'_>,
         (epoch, expected): (Option<u64>, bool),
         cx: &mut Context<'_>,
     ) {
+        let subscription = &mut *source.subscription;
         subscription.readiness.expect(expected, cx.now, cx.config.ready_timeout);
-        if subscription.epoch() == epoch {
+        if subscription.next.is_some_and(|next| next.stage.epoch() != epoch) {
+            self.drop_next(source, cx);
+        }
+        let subscription = &mut *source.subscription;
+        subscription.pending = None;
+        if subscription.stage.epoch() == epoch || subscription.next.is_some() {
+            return;
+        }
+        if let Some(epoch) = epoch
+            && subscription.is_ready()
+        {
+            if cx.now >= subscription.follow_at {
+                self.subscribe_next(source, epoch, cx);
+            } else {
+                subscription.pending = Some(epoch);
+            }
             return;
         }
         subscription.readiness.interrupted(cx.now, cx.config.ready_timeout);
-        self.unsubscribe(subscription, cx);
-        subscription.failures.clear();
+        self.unsubscribe(source, cx);
+        source.subscription.failures.clear();
         if let Some(epoch) = epoch {
-            self.subscribe(subscription, session, epoch, cx);
+            self.subscribe(source, epoch, cx);
         }
     }
 
-    /// The session is gone, and with it the subscription and the FETCH on it.
-    pub(crate) fn session_gone(&mut self) {
-        self.reception.detach();
+    fn subscribe_next(&mut self, source: &mut Source<'_>, epoch: u64, cx: &mut Context<'_>) {
+        let failures = source.subscription.next.map(|next| next.failures).unwrap_or_default();
+        let stage = self.request(source.session, epoch, cx);
+        source.subscription.next = Some(Next { stage, failures, first: None });
+        source.subscription.follow_at = cx.now + FOLLOW_EVERY;
     }
 
-    /// The application no longer listens. `subscription`: that on the present session.
-    pub(crate) fn leave(&mut self, subscription: Option<&mut Subscription>, cx: &mut Context<'_>) {
-        if !self.over {
-            if let Some(subscription) = subscription {
-                self.unsubscribe(subscription, cx);
-                *subscription = Subscription::new(self.id);
+    fn drop_next(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        if let Some(next) = source.subscription.next.take()
+            && let Some(subscription) = next.stage.id()
+        {
+            cx.out.push(Output::Unsubscribe { subscription });
+        }
+    }
+
+    /// The subscription under the newer namespace takes the place of the present one if it covers
+    /// what that would bring.
+    fn replace_if_covered(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        let wanted = self.reception.next_wanted();
+        if let Some(next) = source.subscription.next.filter(|next| next.covers(wanted, cx.now))
+            && let (Some(id), Some(epoch)) = (next.stage.id(), next.stage.epoch())
+        {
+            if let Some(subscription) = source.subscription.stage.id() {
+                cx.out.push(Output::Unsubscribe { subscription });
             }
-            self.over = true;
-            self.reception.leave(cx);
-            cx.out.push(Output::CloseTrack { track: self.id });
+            source.subscription.stage = Stage::Ready { id, epoch };
+            source.subscription.next = None;
+            source.subscription.failures.clear();
+            if next.first.is_none() && !self.reception.flows(cx.now) {
+                // The track is quiet: whether its publisher is there is asked anew.
+                self.reception.publisher_moved(source.session, source.elsewhere, cx);
+                self.reception.ready(cx.now);
+            }
         }
+    }
+
+    /// A session is gone, and with it the subscription and the FETCH on it. `elsewhere`: whether
+    /// the track flows on another session.
+    pub(crate) fn session_gone(&mut self, session: SessionId, elsewhere: bool) {
+        self.reception.session_gone(session, elsewhere);
+    }
+
+    /// The application no longer listens. `subscriptions`: those on all sessions.
+    pub(crate) fn leave<'a>(
+        &mut self,
+        subscriptions: impl Iterator<Item = &'a mut Subscription>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.over {
+            return;
+        }
+        for subscription in subscriptions {
+            for id in subscription.ids() {
+                cx.out.push(Output::Unsubscribe { subscription: id });
+            }
+            *subscription = Subscription::new(self.id);
+        }
+        self.over = true;
+        self.reception.leave(cx);
+        cx.out.push(Output::CloseTrack { track: self.id });
     }
 
     /// The call is over.
@@ -155,68 +235,131 @@ impl SubscribedTrack {
         }
     }
 
-    /// The subscription was refused, or ended. Its loss is reported only if a session is `up`.
+    /// A subscription was refused, or ended. Its loss is reported if the session is up and the track
+    /// does not flow in another way.
     pub(crate) fn ended(
         &mut self,
-        subscription: &mut Subscription,
-        up: bool,
+        source: &mut Source<'_>,
+        id: SubscriptionId,
         cx: &mut Context<'_>,
     ) {
-        let Some(epoch) = subscription.epoch() else { return };
-        if matches!(subscription.stage, Stage::Ready { .. }) {
-            subscription.readiness.interrupted(cx.now, cx.config.ready_timeout);
-            if up {
-                cx.out.event(Event::TrackInterrupted { track: self.id });
-            }
+        let subscription = &mut *source.subscription;
+        if let Some(next) = &mut subscription.next
+            && next.has(id)
+            && let Some(epoch) = next.stage.epoch()
+        {
+            next.stage = Stage::Ended { epoch, retry_at: next.failures.next_try(cx) };
+            next.first = None;
+            return;
         }
-        self.reception.interrupted();
+        let Some(epoch) = subscription.stage.epoch() else { return };
+        if let Some(next) = subscription.next.take() {
+            subscription.stage = next.stage;
+            subscription.failures = next.failures;
+            if let (Some(_), Some(id), Some(epoch)) =
+                (next.first, next.stage.id(), next.stage.epoch())
+            {
+                // The other one brings the track already.
+                subscription.stage = Stage::Ready { id, epoch };
+                return;
+            }
+            self.interrupted(source, cx);
+            return;
+        }
+        if subscription.is_ready() {
+            self.interrupted(source, cx);
+        } else if !source.elsewhere {
+            self.reception.interrupted();
+        }
+        let subscription = &mut *source.subscription;
+        let epoch = subscription.pending.take().unwrap_or(epoch);
         subscription.stage = Stage::Ended { epoch, retry_at: subscription.failures.next_try(cx) };
     }
 
-    /// An object arrived on the subscription; `true` if it was new.
+    /// A track that was ready is not any more.
+    fn interrupted(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        source.subscription.readiness.interrupted(cx.now, cx.config.ready_timeout);
+        if !source.elsewhere {
+            if source.up {
+                cx.out.event(Event::TrackInterrupted { track: self.id });
+            }
+            self.reception.interrupted();
+        }
+    }
+
+    /// An object arrived on a subscription; `true` if it was new.
     pub(crate) fn object(
         &mut self,
-        subscription: &mut Subscription,
+        source: &mut Source<'_>,
+        id: SubscriptionId,
         object: Object,
         cx: &mut Context<'_>,
     ) -> bool {
-        self.on_arrival(subscription, cx);
         let (number, captured_at) = (object.number, object.frame.captured_at);
-        let new = self.reception.object(object, cx);
+        self.on_arrival(source, id, Some(number), cx);
+        let new = self.reception.object(object, source.is_doubled(), cx);
         if new {
             self.meter.arrived(cx.now, number, captured_at);
         }
-        self.finish_if_over(Some(subscription), cx);
+        self.replace_if_covered(source, cx);
         new
     }
 
     /// The publisher announced that the track ends before frame `number`.
     pub(crate) fn end_of_track(
         &mut self,
-        subscription: &mut Subscription,
+        source: &mut Source<'_>,
+        id: SubscriptionId,
         number: FrameNumber,
         cx: &mut Context<'_>,
     ) {
-        self.on_arrival(subscription, cx);
+        self.on_arrival(source, id, None, cx);
         self.reception.end_at(number, cx);
-        self.finish_if_over(Some(subscription), cx);
     }
 
     /// An object or the end arrived: the subscription is ready, even if it is not accepted yet.
-    fn on_arrival(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) {
-        if let Stage::Requested { id, epoch, at } | Stage::Accepted { id, epoch, at, .. } =
-            subscription.stage
+    fn on_arrival(
+        &mut self,
+        source: &mut Source<'_>,
+        id: SubscriptionId,
+        number: Option<FrameNumber>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(next) = &mut source.subscription.next
+            && next.has(id)
         {
-            self.become_ready(subscription, (id, epoch, at), cx);
+            if let (None, Some(number), Some(epoch)) = (next.first, number, next.stage.epoch()) {
+                next.stage = Stage::Ready { id, epoch };
+                next.first = Some((number, cx.now));
+                if !self.reception.flows(cx.now) {
+                    self.reception.publisher_moved(source.session, source.elsewhere, cx);
+                    self.reception.ready(cx.now);
+                }
+            }
+            return;
+        }
+        if let Stage::Requested { id, epoch, at } | Stage::Accepted { id, epoch, at, .. } =
+            source.subscription.stage
+        {
+            self.become_ready(source, (id, epoch, at), cx);
         }
     }
 
-    fn finish_if_over(&mut self, subscription: Option<&mut Subscription>, cx: &mut Context<'_>) {
-        if !self.over && self.reception.is_over() {
-            self.reception.leave(cx);
-            cx.out.event(Event::TrackFinished { track: self.id });
-            self.leave(subscription, cx);
-        }
+    /// Whether the publisher ended the track, and every frame before the end is decided, but the
+    /// application has not been told.
+    pub(crate) fn is_finished(&self) -> bool {
+        !self.over && self.reception.is_over()
+    }
+
+    /// Tells the application that the track has ended, and leaves it.
+    pub(crate) fn finish<'a>(
+        &mut self,
+        subscriptions: impl Iterator<Item = &'a mut Subscription>,
+        cx: &mut Context<'_>,
+    ) {
+        self.reception.leave(cx);
+        cx.out.event(Event::TrackFinished { track: self.id });
+        self.leave(subscriptions, cx);
     }
 
     /// Takes the measurements since the last call.
@@ -236,43 +379,46 @@ impl SubscribedTrack {
 
     fn become_ready(
         &mut self,
-        subscription: &mut Subscription,
+        source: &mut Source<'_>,
         (id, epoch, requested_at): (SubscriptionId, u64, Timestamp),
         cx: &mut Context<'_>,
     ) {
+        let subscription = &mut *source.subscription;
         subscription.stage = Stage::Ready { id, epoch };
         subscription.readiness.ready();
         subscription.failures.clear();
-        self.reception.ready(cx.now);
-        let latency = cx.now - requested_at;
-        cx.telemetry.last_subscription_latency = Some(latency);
-        cx.out.event(Event::TrackReady { track: self.id, latency });
+        if !source.elsewhere {
+            self.reception.ready(cx.now);
+            let latency = cx.now - requested_at;
+            cx.telemetry.last_subscription_latency = Some(latency);
+            cx.out.event(Event::TrackReady { track: self.id, latency });
+        }
     }
 
-    fn unsubscribe(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) {
-        if let Some(id) = subscription.id() {
+    fn unsubscribe(&mut self, source: &mut Source<'_>, cx: &mut Context<'_>) {
+        if let Some(id) = source.subscription.stage.id() {
             cx.out.push(Output::Unsubscribe { subscription: id });
         }
-        subscription.stage = Stage::Wanted;
-        self.reception.publisher_moved(cx);
+        source.subscription.stage = Stage::Wanted;
+        self.reception.publisher_moved(source.session, source.elsewhere, cx);
     }
 
-    fn subscribe(
-        &mut self,
-        subscription: &mut Subscription,
-        session: SessionId,
-        epoch: u64,
-        cx: &mut Context<'_>,
-    ) {
+    fn subscribe(&mut self, source: &mut Source<'_>, epoch: u64, cx: &mut Context<'_>) {
+        source.subscription.stage = self.request(source.session, epoch, cx);
+        if !source.elsewhere {
+            self.meter.restart();
+        }
+    }
+
+    fn request(&self, session: SessionId, epoch: u64, cx: &mut Context<'_>) -> Stage {
         let id = SubscriptionId(cx.mint.next());
-        subscription.stage = Stage::Requested { id, epoch, at: cx.now };
-        self.meter.restart();
         cx.out.push(Output::Subscribe {
             session,
             subscription: id,
             namespace: namespace::of_session(&cx.config.room, &self.participant, epoch),
             name: self.name.clone(),
         });
+        Stage::Requested { id, epoch, at: cx.now }
     }
 }
 
@@ -283,7 +429,7 @@ impl SubscribedTrack {
     }
 
     pub(crate) fn is_fetching(&self) -> bool {
-        self.reception.is_fetching()
+        self.reception.fetches_on().is_some()
     }
 
     /// Sends a FETCH if one is due and the track is ready; `true` if it did.
@@ -293,7 +439,7 @@ impl SubscribedTrack {
         session: SessionId,
         cx: &mut Context<'_>,
     ) -> bool {
-        let Stage::Ready { epoch, .. } = subscription.stage else { return false };
+        let Some(epoch) = subscription.fetch_epoch() else { return false };
         let config = cx.config;
         let source = || {
             let namespace = namespace::of_session(&config.room, &self.participant, epoch);
@@ -302,47 +448,41 @@ impl SubscribedTrack {
         self.reception.request_missing(source, cx)
     }
 
-    pub(crate) fn fetched(
-        &mut self,
-        subscription: Option<&mut Subscription>,
-        object: Object,
-        cx: &mut Context<'_>,
-    ) {
+    pub(crate) fn fetched(&mut self, object: Object, cx: &mut Context<'_>) {
         self.reception.fetched(object, cx);
-        self.finish_if_over(subscription, cx);
     }
 
+    /// A FETCH ended. `source`: the subscription on the session that it was asked on.
     pub(crate) fn fetch_ended(
         &mut self,
-        mut subscription: Option<&mut Subscription>,
+        source: Option<Source<'_>>,
         end: FetchEnd,
-        up: bool,
         cx: &mut Context<'_>,
     ) {
+        let up = source.as_ref().is_some_and(|source| source.up);
         let resubscribe = self.reception.fetch_ended(end, up, cx);
         if resubscribe
-            && let Some(subscription) = &mut subscription
-            && let Some(id) = subscription.id()
+            && let Some(mut source) = source
+            && let Some(id) = source.subscription.stage.id()
         {
             cx.out.push(Output::Unsubscribe { subscription: id });
-            self.ended(subscription, up, cx);
+            self.ended(&mut source, id, cx);
         }
-        self.finish_if_over(subscription, cx);
+    }
+
+    /// The session that the FETCH in flight was asked on.
+    pub(crate) fn fetches_on(&self) -> Option<SessionId> {
+        self.reception.fetches_on()
     }
 
     pub(crate) fn reception_deadline(&self) -> Option<Timestamp> {
         if self.over { None } else { self.reception.deadline() }
     }
 
-    pub(crate) fn advance_reception(
-        &mut self,
-        subscription: Option<&mut Subscription>,
-        up: bool,
-        cx: &mut Context<'_>,
-    ) {
+    /// `up`: whether any session is.
+    pub(crate) fn advance_reception(&mut self, up: bool, cx: &mut Context<'_>) {
         if !self.over {
             self.reception.advance(up, cx);
-            self.finish_if_over(subscription, cx);
         }
     }
 }

@@ -66,7 +66,7 @@ impl Supervisor {
             && let Some(over) = self.subscribed.iter().position(SubscribedTrack::is_over)
         {
             let track = self.subscribed.remove(over).id;
-            if let Some((session, _)) = self.legs.attached_mut() {
+            for (session, _) in self.legs.sessions_mut() {
                 session.requests.forget_subscription(track);
             }
         }
@@ -96,31 +96,30 @@ impl Supervisor {
     }
 
     pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
-        // Nothing is sent on a silent path: packets in flight there block its recovery.
-        let up = self.is_up() || self.is_being_replaced();
-        let session = self.legs.attached_mut().filter(|_| up);
-        let publication = session.and_then(|(s, _)| s.requests.publication_mut(track)?.id());
+        let now = self.now;
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
-            self.last_media = self.now;
-            published.send(frame, publication, cx!(self));
+            self.last_media = now;
+            let kind = published.kind();
+            let publications = self.legs.all().filter_map(|leg| leg.feeds(track, kind, now));
+            published.send(frame, publications, cx!(self));
         }
     }
 
     pub(super) fn finish(&mut self, track: TrackId) {
         let Some(published) = self.published.iter_mut().find(|p| p.id == track) else { return };
         published.finish();
-        if let Some(session) = self.legs.current_mut()
-            && let Some(publication) = session.requests.publication_mut(track)
-        {
-            publication.send_end(published, cx!(self));
+        for (session, stage) in self.legs.sessions_mut() {
+            if stage != Stage::Suspect
+                && let Some(publication) = session.requests.publication_mut(track)
+            {
+                publication.send_end(published, cx!(self));
+            }
         }
     }
 
     pub(super) fn unsubscribe(&mut self, track: TrackId) {
         if let Some(subscribed) = self.subscribed.iter_mut().find(|s| s.id == track) {
-            let session = self.legs.attached_mut();
-            let subscription = session.and_then(|(s, _)| s.requests.subscription_mut(track));
-            subscribed.leave(subscription, cx!(self));
+            subscribed.leave(self.legs.subscriptions_to(track), cx!(self));
         }
     }
 
@@ -136,21 +135,23 @@ impl Supervisor {
 
     pub(super) fn reconnect_now(&mut self) {
         match self.legs.stage() {
-            Some(Stage::Up { .. }) => self.replace_session(CauseKind::Requested),
+            Some(Stage::Up { .. }) if self.attempts.is_none() => {
+                self.replace_session(CauseKind::Requested);
+            }
             Some(Stage::Joining { .. }) => {}
-            Some(Stage::Suspect | Stage::Replaced) | None => self.attempt_now(),
+            Some(Stage::Up { .. } | Stage::Suspect) | None => self.attempt_now(),
         }
     }
 
     /// A session migrates to the new network at once, within the limit on migrations. The next
     /// planned attempt is made at once, because it may succeed there.
     pub(super) fn network_changed(&mut self) {
-        match self.legs.current_mut() {
-            Some(session) => {
-                session.migration.want_once();
-                session.advance_path(None, cx!(self));
-            }
-            None => self.attempt_now(),
+        if !self.is_up() {
+            return self.attempt_now();
+        }
+        for (session, _) in self.legs.sessions_mut() {
+            session.migration.want_once();
+            session.advance_path(None, cx!(self));
         }
     }
 

@@ -3,13 +3,14 @@
 use super::Supervisor;
 use crate::api::deadline::WakeReason;
 use crate::api::error::{Cause, CauseKind};
+use crate::api::output::Output;
 use crate::api::state_name::StateName;
 use crate::api::stats::Outcome;
 use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::context::soonest::{Soonest, soonest};
-use crate::session::{CredentialRenewal, Session, Stage};
+use crate::session::{CredentialRenewal, Leg, Role, Session, Stage};
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::state::Life;
 
@@ -46,9 +47,11 @@ impl Supervisor {
         let attempts = || self.attempts.as_ref().map(|attempts| attempts.deadline(&self.legs));
         let none = Soonest::default();
         let Some((session, stage)) = self.legs.attached() else {
-            return Some(none.or(WakeReason::Attempt, attempts()));
+            return Some(
+                none.or(WakeReason::Attempt, attempts()).or(WakeReason::Session, self.beside()),
+            );
         };
-        Some(match stage {
+        let of_active = match stage {
             Stage::Joining { until } => none
                 .or(WakeReason::Join, until)
                 .or(WakeReason::Session, session.path_deadline())
@@ -61,20 +64,47 @@ impl Supervisor {
                 .or(WakeReason::Ringing, self.ringing.deadline())
                 .or(WakeReason::Idle, self.idle_at())
                 .or(WakeReason::Rendezvous, self.search.deadline(&self.legs))
-                .or(WakeReason::Session, session.renewal.as_ref().map(CredentialRenewal::deadline)),
+                .or(WakeReason::Session, self.renewal_deadline(session))
+                .or(WakeReason::Attempt, self.planned_deadline()),
             Stage::Suspect => none
                 .or(WakeReason::Attempt, attempts())
                 .or(WakeReason::Session, session.path_deadline())
                 .or(WakeReason::Grace, self.grace_ends()),
-            Stage::Replaced => none
-                .or(WakeReason::Attempt, attempts())
-                .or(WakeReason::Session, session.path_deadline()),
-        })
+        };
+        Some(of_active.or(WakeReason::Session, self.beside()))
+    }
+
+    /// The next deadline of a planned change. While its session is joined, no attempt is made.
+    fn planned_deadline(&self) -> Option<Timestamp> {
+        let attempts = self.attempts.as_ref().filter(|_| self.legs.successor().is_none())?;
+        Some(attempts.deadline(&self.legs))
+    }
+
+    /// The next deadline of the legs beside the active one.
+    fn beside(&self) -> Option<Timestamp> {
+        let of = |leg: &Leg, session: &Session, stage| {
+            let path = Some(session.path_deadline());
+            match (leg.role, stage) {
+                (Role::Successor, Stage::Joining { until }) => {
+                    soonest([path, session.requests.deadline(), Some(until)])
+                }
+                (Role::Draining { until, .. }, _) => soonest([path, Some(until)]),
+                _ => None,
+            }
+        };
+        self.legs.open().filter_map(|(leg, session, stage)| of(leg, session, stage)).min()
+    }
+
+    /// When another credential is queried for the active session. A planned change that is under
+    /// way serves it, too.
+    fn renewal_deadline(&self, session: &Session) -> Option<Timestamp> {
+        let renewal = session.renewal.as_ref().filter(|_| self.attempts.is_none());
+        renewal.map(CredentialRenewal::deadline)
     }
 
     /// When the outage is reported to the user, if it is not yet.
     fn grace_ends(&self) -> Option<Timestamp> {
-        let incident = self.attempts.as_ref()?.incident.as_ref()?;
+        let incident = self.attempts.as_ref()?.incident()?;
         (self.announced == StateName::Suspect).then_some(incident.tell_at)
     }
 
@@ -82,7 +112,8 @@ impl Supervisor {
     fn request_deadline(&self, session: &Session) -> Option<Timestamp> {
         let rejoin = self.config.rejoin_timeout;
         let presence = self.participants.iter().filter_map(|remote| remote.deadline(rejoin)).min();
-        soonest([session.requests.deadline(), presence, self.fetch_responses.deadline()])
+        let responses = self.fetch_responses.deadline(|session| self.legs.is_fed(session));
+        soonest([session.requests.deadline(), presence, responses])
     }
 
     /// When the call closes itself unless media is sent or received until then.
@@ -128,8 +159,10 @@ impl Supervisor {
             return;
         }
         let now = self.now;
+        self.end_drains();
+        self.advance_beside();
         match self.legs.stage() {
-            None | Some(Stage::Replaced) => self.advance_attempts(),
+            None => self.advance_attempts(),
             Some(Stage::Suspect) => {
                 self.advance_attempts();
                 // The grace may be over.
@@ -148,6 +181,7 @@ impl Supervisor {
                     self.become_stable();
                 }
                 self.advance_session();
+                self.advance_planned();
                 self.renew();
                 self.rate_quality();
                 if self.idle_at().is_some_and(|at| now >= at) {
@@ -164,25 +198,67 @@ impl Supervisor {
     fn become_stable(&mut self) {
         self.legs.set_stage(Stage::Up { stable_at: None });
         self.resources.retry_budget = RetryBudget::default();
+        // A planned change that is under way stays within the budget that it began with.
+        match &mut self.attempts {
+            Some(planned) => planned.budget_at_start = RetryBudget::default(),
+            None => self.resources.planned_budget = RetryBudget::default(),
+        }
         self.telemetry.consecutive_disconnects = 0;
         if let Some(leg) = self.legs.active() {
             self.resources.relays.set_home(&leg.relay);
         }
     }
 
+    /// Makes the attempts of a planned change. A successor that does not become ready in time
+    /// fails.
+    fn advance_planned(&mut self) {
+        let successor = self.legs.open().find(|(leg, ..)| leg.role == Role::Successor);
+        match successor.map(|(leg, _, stage)| (leg.id, stage)) {
+            Some((id, Stage::Joining { until })) if self.now >= until => {
+                self.out.push(Output::CloseSession { session: id });
+                self.successor_failed(Cause::new(CauseKind::NotReady));
+            }
+            Some(_) => {}
+            None => self.advance_attempts(),
+        }
+    }
+
+    /// Probes the paths of the legs beside the active one.
+    fn advance_beside(&mut self) {
+        let active = self.legs.active().map(|leg| leg.id);
+        for (session, _) in self.legs.sessions_mut() {
+            if Some(session.id) != active {
+                session.advance_path(None, cx!(self));
+            }
+        }
+    }
+
     pub(super) fn advance_session(&mut self) {
-        let Some(session) = self.legs.current_mut() else {
-            return;
-        };
-        session.advance_path(None, cx!(self));
-        session.advance_namespace(&mut self.next_epoch, cx!(self));
+        if let Some(session) = self.legs.current_mut() {
+            session.advance_path(None, cx!(self));
+        }
+        for id in self.legs.attachable().into_iter().flatten() {
+            if let Some((session, _)) = self.legs.session_mut(id) {
+                session.advance_namespace(&mut self.next_epoch, cx!(self));
+            }
+        }
         if self.advance_participants() {
             self.follow_epochs();
         }
-        let Some(session) = self.legs.current_mut() else { return };
-        session.advance_publications(&mut self.published, cx!(self));
-        self.fetch_responses.advance(&mut self.published, cx!(self));
-        session.advance_subscriptions(&mut self.subscribed, cx!(self));
+        for id in self.legs.attachable().into_iter().flatten() {
+            if let Some((session, _)) = self.legs.session_mut(id) {
+                session.advance_publications(&mut self.published, cx!(self));
+            }
+        }
+        let is_fed = |session| self.legs.is_fed(session);
+        self.fetch_responses.advance(&mut self.published, is_fed, cx!(self));
+        for id in self.legs.attachable().into_iter().flatten() {
+            for track in &mut self.subscribed {
+                if let Some(mut source) = self.legs.source(track.id, id) {
+                    track.advance(&mut source, cx!(self));
+                }
+            }
+        }
     }
 
     pub(super) fn rate_quality(&mut self) {

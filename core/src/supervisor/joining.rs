@@ -5,18 +5,12 @@ use crate::api::error::Cause;
 use crate::api::event::Event;
 use crate::api::output::Output;
 use crate::api::stats::CallStatus;
-use crate::api::time::Timestamp;
 use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::session::Stage;
+use crate::supervisor::connecting::Purpose;
 
 impl Supervisor {
-    /// By when a session that is joined now must pass the readiness gate.
-    pub(super) fn join_until(&self) -> Timestamp {
-        let until = self.now + self.config.ready_timeout;
-        self.attempts.as_ref().map_or(until, |attempts| until.min(attempts.window_ends()))
-    }
-
     /// A session is up on `relay`: publish and subscribe on it. What it was asked as a probe is not
     /// asked again.
     pub(super) fn begin_joining(&mut self, relay: &str) {
@@ -42,6 +36,9 @@ impl Supervisor {
         {
             self.open_gate();
         }
+        if self.legs.successor_lacks_nothing() {
+            self.promote_successor();
+        }
     }
 
     /// The call is live. A track that is not ready by now is reported, and the call continues.
@@ -60,11 +57,12 @@ impl Supervisor {
     /// The active session carries the call, after `made` attempts: they end, and so does the
     /// incident.
     pub(super) fn go_live(&mut self, made: u32) {
-        let mut attempts = self.attempts.take();
-        match attempts.as_mut().and_then(|attempts| attempts.incident.take()) {
+        let attempts = self.attempts.take();
+        match attempts.map_or(Purpose::SetUp, |attempts| attempts.purpose) {
             // Setting up the call is no recovery: the first incident has the whole retry budget.
-            None => self.resources.retry_budget = RetryBudget::default(),
-            Some(incident) => {
+            Purpose::SetUp => self.resources.retry_budget = RetryBudget::default(),
+            Purpose::Replace => {}
+            Purpose::Recover(incident) => {
                 let duration = self.now - incident.since;
                 self.telemetry.incidents_open -= 1;
                 self.telemetry.incidents_recovered += 1;

@@ -5,6 +5,7 @@ mod commands;
 mod connecting;
 mod deadlines;
 mod dispatch;
+mod handover;
 #[cfg(debug_assertions)]
 mod invariants;
 mod joining;
@@ -136,7 +137,7 @@ impl Supervisor {
         self.fire_deadlines();
         // A tick carries only the time, and that has had its effect.
         if !matches!(input, Input::Tick) && !self.announced.is_final() {
-            let reports_live_path = matches!(input, Input::PathReport { .. }) && self.is_live();
+            let reports_live_path = self.is_report_of_live_path(&input);
             self.dispatch(input);
             // A report on a path that stays alive changes nothing else.
             let is_steady = reports_live_path && self.is_live();
@@ -220,6 +221,11 @@ impl Supervisor {
             Life::Failed(summary) | Life::Closed(summary) => Some(summary),
             Life::Idle | Life::Running => None,
         }
+    }
+
+    fn is_report_of_live_path(&self, input: &Input) -> bool {
+        let Input::PathReport { session, .. } = input else { return false };
+        self.is_live() && self.legs.active().is_some_and(|leg| leg.id == *session)
     }
 
     /// Panics if an invariant is broken: that is a bug in this crate, whatever the inputs were.

@@ -4,35 +4,35 @@ use super::Supervisor;
 use crate::api::id::{NamespaceSubscriptionId, SessionId};
 use crate::context::cx;
 use crate::participants::{Namespaces, RemoteParticipant};
-use crate::session::Legs;
+use crate::session::{Legs, Role};
 use crate::supervisor::rendezvous::search;
 
 impl Supervisor {
     pub(super) fn namespace_accepted(&mut self, session: SessionId, epoch: u64) {
-        if let Some(current) = self.legs.current_mut().filter(|current| current.id == session) {
-            current.namespace_accepted(epoch);
+        if let Some((session, _)) = self.legs.session_mut(session) {
+            session.namespace_accepted(epoch);
         }
     }
 
     pub(super) fn namespace_refused(&mut self, session: SessionId, epoch: u64) {
-        if let Some(current) = self.legs.current_mut().filter(|current| current.id == session) {
-            current.namespace_refused(epoch, cx!(self));
+        if let Some((session, _)) = self.legs.session_mut(session) {
+            session.namespace_refused(epoch, cx!(self));
         }
     }
 
     pub(super) fn namespace_subscription_accepted(&mut self, id: NamespaceSubscriptionId) {
         search::accepted(&mut self.legs, id, self.now);
-        if let Some((remote, namespaces)) = followed_by(&mut self.legs, &mut self.participants, id)
-            && namespaces.accepted(id, self.now)
-            && namespaces.newest().is_none()
+        if let Some(followed) = followed_by(&mut self.legs, &mut self.participants, id)
+            && followed.namespaces.accepted(id, self.now)
+            && followed.is_absent()
         {
-            remote.went_away(self.now);
+            followed.remote.went_away(self.now);
         }
     }
 
     pub(super) fn namespace_subscription_ended(&mut self, id: NamespaceSubscriptionId) {
-        if let Some((_, namespaces)) = followed_by(&mut self.legs, &mut self.participants, id) {
-            namespaces.ended(id, cx!(self));
+        if let Some(followed) = followed_by(&mut self.legs, &mut self.participants, id) {
+            followed.namespaces.ended(id, cx!(self));
         }
     }
 
@@ -41,20 +41,18 @@ impl Supervisor {
         if let Some(probe) = search::probe_with(&self.legs, id).map(|probe| probe.id) {
             self.move_to_peers(probe);
         }
-        if let Some((remote, namespaces)) = followed_by(&mut self.legs, &mut self.participants, id)
-        {
-            namespaces.added(epoch);
-            remote.appeared(cx!(self));
+        if let Some(followed) = followed_by(&mut self.legs, &mut self.participants, id) {
+            followed.namespaces.added(epoch);
+            followed.remote.appeared(cx!(self));
             self.note_answer();
             self.follow_epochs();
         }
     }
 
     pub(super) fn namespace_removed(&mut self, id: NamespaceSubscriptionId, epoch: u64) {
-        if let Some((remote, namespaces)) = followed_by(&mut self.legs, &mut self.participants, id)
-        {
-            if namespaces.removed(epoch) && namespaces.newest().is_none() {
-                remote.went_away(self.now);
+        if let Some(followed) = followed_by(&mut self.legs, &mut self.participants, id) {
+            if followed.namespaces.removed(epoch) && followed.is_absent() {
+                followed.remote.went_away(self.now);
             }
             self.detect_glare();
             self.follow_epochs();
@@ -79,45 +77,73 @@ impl Supervisor {
     /// Does what is due for the other participants; `true` if the newest namespace of one has
     /// changed, or whether media is expected of it.
     pub(super) fn advance_participants(&mut self) -> bool {
-        let Some(session) = self.legs.current_mut() else { return false };
-        let (id, mut changed) = (session.id, false);
-        for remote in &mut self.participants {
-            let Some(namespaces) = session.requests.namespaces_of_mut(&remote.participant) else {
-                continue;
-            };
-            let before = (remote.presence().is_expected(), namespaces.newest());
-            if namespaces.advance(id, cx!(self)) && namespaces.newest().is_none() {
-                remote.went_away(self.now);
+        let mut changed = false;
+        let active = self.legs.active().map(|leg| leg.id);
+        for id in self.legs.attachable().into_iter().flatten() {
+            let Some((session, _)) = self.legs.session_mut(id) else { continue };
+            for remote in &mut self.participants {
+                let Some(namespaces) = session.requests.namespaces_of_mut(&remote.participant)
+                else {
+                    continue;
+                };
+                let before = (remote.presence().is_expected(), namespaces.newest());
+                let forgot = namespaces.advance(id, cx!(self)) && namespaces.newest().is_none();
+                if active == Some(id) {
+                    if forgot {
+                        remote.went_away(self.now);
+                    }
+                    remote.advance(cx!(self));
+                }
+                changed |= (remote.presence().is_expected(), namespaces.newest()) != before;
             }
-            remote.advance(cx!(self));
-            changed |= (remote.presence().is_expected(), namespaces.newest()) != before;
         }
         changed
     }
 
-    /// Points each subscribed track at the newest namespace of its participant.
+    /// Points each subscription at the newest namespace of its participant.
     pub(super) fn follow_epochs(&mut self) {
-        let Some(session) = self.legs.current_mut() else { return };
-        let id = session.id;
-        for track in self.subscribed.iter_mut().filter(|track| !track.is_over()) {
-            let participant = track.participant();
-            let remote = self.participants.iter().find(|remote| remote.participant == participant);
-            let expected = remote.is_some_and(|remote| remote.presence().is_expected());
-            let epoch = session.requests.namespaces_of(participant).and_then(Namespaces::newest);
-            let subscription = session.requests.subscription_to(track.id);
-            track.follow_epoch(subscription, id, (epoch, expected), cx!(self));
+        for id in self.legs.attachable().into_iter().flatten() {
+            for track in self.subscribed.iter_mut().filter(|track| !track.is_over()) {
+                let Some((session, _)) = self.legs.session_mut(id) else { continue };
+                let participant = track.participant();
+                let is_it = |remote: &&RemoteParticipant| remote.participant == participant;
+                let remote = self.participants.iter().find(is_it);
+                let expected = remote.is_some_and(|remote| remote.presence().is_expected());
+                let namespaces = session.requests.namespaces_of(participant);
+                let epoch = namespaces.and_then(Namespaces::newest);
+                session.requests.subscription_to(track.id);
+                if let Some(mut source) = self.legs.source(track.id, id) {
+                    track.follow_epoch(&mut source, (epoch, expected), cx!(self));
+                }
+            }
         }
     }
 }
 
-/// A participant, and what the session that holds our requests knows of it by that subscription.
+/// A participant, and what one session knows of it.
+struct Followed<'a> {
+    remote: &'a mut RemoteParticipant,
+    namespaces: &'a mut Namespaces,
+    role: Role,
+}
+
+impl Followed<'_> {
+    /// Whether the participant is not where the call is.
+    fn is_absent(&self) -> bool {
+        self.role == Role::Active && self.namespaces.newest().is_none()
+    }
+}
+
+/// The participant that a namespace subscription is for.
 fn followed_by<'a>(
     legs: &'a mut Legs,
     participants: &'a mut [RemoteParticipant],
     id: NamespaceSubscriptionId,
-) -> Option<(&'a mut RemoteParticipant, &'a mut Namespaces)> {
-    let namespaces = legs.attached_mut()?.0.requests.namespaces_by(id)?;
+) -> Option<Followed<'a>> {
+    let role = legs.open().find(|(_, session, _)| session.requests.has_namespaces_by(id))?.0.role;
+    let mut sessions = legs.sessions_mut();
+    let namespaces = sessions.find_map(|(session, _)| session.requests.namespaces_by(id))?;
     let is_it = |remote: &&mut RemoteParticipant| remote.participant == namespaces.participant;
     let remote = participants.iter_mut().find(is_it)?;
-    Some((remote, namespaces))
+    Some(Followed { remote, namespaces, role })
 }

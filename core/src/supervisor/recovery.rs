@@ -7,9 +7,10 @@ use crate::api::error::{Cause, CauseKind};
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
 use crate::api::output::Output;
+use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::session::{Counters, Phase, Role, Stage};
-use crate::supervisor::connecting::{ConnectAttempts, Incident};
+use crate::supervisor::connecting::{ConnectAttempts, Incident, Purpose};
 
 /// How long migration may revive a silent path before the first dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -24,6 +25,8 @@ impl Supervisor {
             Role::Candidate | Role::Probe => {}
             Role::Active if self.is_up() => self.lose_session(cause),
             Role::Active => self.lose_old_session(&cause),
+            Role::Successor => self.successor_failed(cause),
+            Role::Draining { .. } => self.remove_leg(id),
         }
     }
 
@@ -34,17 +37,21 @@ impl Supervisor {
         let final_code = self.final_code_for(&cause, &relay, credential_version);
         self.stop_rendezvous();
         self.earn_retry_budget();
-        self.legs.remove(id);
-        self.requests_gone(id);
+        self.remove_leg(id);
         match &mut self.attempts {
-            None => {
+            Some(attempts) if !attempts.is_planned() => {
+                attempts.session_lost(id, cause, &mut self.resources, cx!(self));
+            }
+            Some(_) | None => {
                 let incident = self.new_incident(cause);
                 self.start_recovery(incident, &relay, Duration::ZERO);
             }
-            Some(attempts) => attempts.session_lost(id, cause, &mut self.resources, cx!(self)),
         }
+        self.promote_in_need();
         self.announce();
         match final_code {
+            // The verdict of one relay ends no call that another session is about to carry.
+            _ if self.is_up() => {}
             Some(code) => self.fail(code),
             None => self.advance_attempts(),
         }
@@ -52,29 +59,28 @@ impl Supervisor {
 
     pub(super) fn path_report(&mut self, id: SessionId, counters: Counters, rtt: Duration) {
         let now = self.now;
-        let Some((session, stage)) = self.legs.attached_mut().filter(|(open, _)| open.id == id)
-        else {
-            return;
-        };
+        let Some(role) = self.legs.get(id).map(|leg| leg.role) else { return };
+        let Some((session, stage)) = self.legs.session_mut(id) else { return };
         session.path_liveness.report(now, counters);
         session.migration.set_rtt(rtt);
-        match stage {
-            Stage::Joining { .. } | Stage::Up { .. } => {
-                let silence = session.path_liveness.silence(now, rtt);
-                self.monitor.set_rtt(rtt);
-                if let Some(pre_call) = &mut self.pre_call {
-                    pre_call.rtt = rtt;
-                }
-                if let Some(kind) = silence {
-                    self.suspect(kind);
-                }
+        let silence = session.path_liveness.silence(now, rtt);
+        let is_back = stage == Stage::Suspect && session.path_liveness.is_back();
+        if role == Role::Active && stage != Stage::Suspect {
+            self.monitor.set_rtt(rtt);
+            if let Some(pre_call) = &mut self.pre_call {
+                pre_call.rtt = rtt;
             }
-            Stage::Suspect => {
-                if session.path_liveness.is_back() {
-                    self.resume_session();
-                }
+        }
+        match (role, silence) {
+            (Role::Active, _) if is_back => self.resume_session(),
+            (Role::Active, Some(kind)) if stage != Stage::Suspect => self.suspect(kind),
+            // Neither is worth waiting for: another session carries the call.
+            (Role::Successor, Some(kind)) => {
+                self.out.push(Output::CloseSession { session: id });
+                self.successor_failed(Cause::new(kind));
             }
-            Stage::Replaced => {}
+            (Role::Draining { .. }, Some(_)) => self.close_leg(id),
+            _ => {}
         }
     }
 
@@ -87,19 +93,19 @@ impl Supervisor {
             // A session that never carried the call is not worth waiting for.
             return self.abandon_session(Cause::new(kind));
         }
-        if let Some((session, _)) = self.legs.attached_mut() {
+        if self.legs.successor().is_some() {
+            // The other one has begun to take over, and is up.
+            return self.abandon_session(Cause::new(kind));
+        }
+        let Some(leg) = self.legs.active_mut() else { return };
+        let relay = leg.relay.clone();
+        if let Phase::Open(session, stage) = &mut leg.phase {
             session.path_liveness.suspect();
             session.migration.want_repeatedly();
+            *stage = Stage::Suspect;
         }
-        self.leave_session(Cause::new(kind), Stage::Suspect, HEAD_START);
-    }
-
-    /// The live session is suspected or replaced: it stays, and attempts for another one begin.
-    fn leave_session(&mut self, cause: Cause, stage: Stage, head_start: Duration) {
-        let Some(relay) = self.legs.active().map(|leg| leg.relay.clone()) else { return };
-        let incident = self.new_incident(cause);
-        self.start_recovery(incident, &relay, head_start);
-        self.legs.set_stage(stage);
+        let incident = self.new_incident(Cause::new(kind));
+        self.start_recovery(incident, &relay, HEAD_START);
         self.announce();
     }
 
@@ -108,8 +114,7 @@ impl Supervisor {
         let Some(leg) = self.legs.active() else { return };
         let (id, relay, credential_version) = (leg.id, leg.relay.clone(), leg.credential_version);
         let final_code = self.final_code_for(cause, &relay, credential_version);
-        self.legs.remove(id);
-        self.requests_gone(id);
+        self.remove_leg(id);
         self.announce();
         match final_code {
             Some(code) => self.fail(code),
@@ -124,9 +129,14 @@ impl Supervisor {
     /// The active session is closed: another one takes its place.
     pub(super) fn close_active(&mut self) {
         if let Some(id) = self.legs.active().map(|leg| leg.id) {
-            self.out.push(Output::CloseSession { session: id });
-            self.legs.remove(id);
-            self.requests_gone(id);
+            self.close_leg(id);
+        }
+    }
+
+    pub(super) fn close_leg(&mut self, id: SessionId) {
+        if let Some(leg) = self.legs.get(id) {
+            leg.close(cx!(self));
+            self.remove_leg(id);
         }
     }
 
@@ -140,28 +150,16 @@ impl Supervisor {
         }
         self.go_live(0);
         self.attach_tracks();
-        self.fetch_responses.resume(&mut self.published, cx!(self));
-    }
-
-    /// Starts to replace a session that works. The old session is retained until the new one is up,
-    /// and for good if no attempt succeeds.
-    pub(super) fn replace_session(&mut self, reason: CauseKind) {
-        self.stop_rendezvous();
-        self.earn_retry_budget();
-        if self.is_live() {
-            self.leave_session(Cause::new(reason), Stage::Replaced, Duration::ZERO);
+        if let Some(id) = self.legs.active().map(|leg| leg.id) {
+            self.fetch_responses.resume(id, self.now);
+            self.begin_fetch_responses();
         }
-    }
-
-    /// Whether a session is being replaced that still works.
-    pub(super) fn is_being_replaced(&self) -> bool {
-        let Some((session, Stage::Replaced)) = self.legs.attached() else { return false };
-        session.path_liveness.silence(self.now, self.monitor.rtt()).is_none()
     }
 
     /// Queries for a new credential if the one that the relay was presented expires soon.
     pub(super) fn renew(&mut self) {
-        if let Some(leg) = self.legs.active_mut()
+        if self.attempts.is_none()
+            && let Some(leg) = self.legs.active_mut()
             && let Phase::Open(session, Stage::Up { .. }) = &mut leg.phase
             && let Some(renewal) = &mut session.renewal
             && renewal.is_due(self.now)
@@ -171,7 +169,8 @@ impl Supervisor {
     }
 
     /// Starts the attempts of an incident. They begin at `relay`, where the call was and the others
-    /// most likely are, unless its sessions were not stable.
+    /// most likely are, unless its sessions were not stable. The attempts of a planned change
+    /// continue.
     pub(super) fn start_recovery(&mut self, incident: Incident, relay: &str, head_start: Duration) {
         if self.resources.retry_budget.attempts == 0 {
             self.resources.relays.set_home(relay);
@@ -179,20 +178,29 @@ impl Supervisor {
         // No attempt waits for the answer: it serves the attempts after it.
         self.refresh_directory();
         let resources = &mut self.resources;
-        let attempts = ConnectAttempts::start(Some(incident), head_start, resources, cx!(self));
-        self.attempts = Some(attempts);
+        if let Some(planned) = &mut self.attempts {
+            self.telemetry.replacements_cancelled += 1;
+            self.telemetry.replacements_open -= 1;
+            planned.become_recovery(incident, resources, cx!(self));
+        } else {
+            let purpose = Purpose::Recover(incident);
+            self.attempts = Some(ConnectAttempts::start(purpose, head_start, resources, cx!(self)));
+        }
     }
 
     /// The session is about to be left: the time in which it carried media in both directions earns
     /// the retry budget back in proportion (R8). A session that is stable has earned all of it.
     pub(super) fn earn_retry_budget(&mut self) {
-        let Some((session, Stage::Up { stable_at: Some(stable_at) })) = self.legs.attached() else {
+        let Some((session, Stage::Up { stable_at })) = self.legs.attached() else { return };
+        let Some(stable_at) = stable_at else {
+            self.resources.planned_budget = RetryBudget::default();
             return;
         };
         let policy = &self.config.policy;
         let missing = stable_at - session.path_liveness.carried_until();
         let carried = policy.stable_after.saturating_sub(missing);
         self.resources.retry_budget.earn(carried, policy);
+        self.resources.planned_budget.earn(carried, policy);
     }
 
     pub(super) fn new_incident(&mut self, cause: Cause) -> Incident {

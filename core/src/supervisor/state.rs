@@ -7,6 +7,7 @@ use crate::api::event::Event;
 use crate::api::state_name::StateName;
 use crate::api::stats::Summary;
 use crate::session::Stage;
+use crate::supervisor::connecting::ConnectAttempts;
 
 /// Whether the call has begun, and whether it is over.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ impl Supervisor {
             Life::Closed(_) => return StateName::Closed,
             Life::Running => {}
         }
-        let incident = self.attempts.as_ref().and_then(|attempts| attempts.incident.as_ref());
+        let incident = self.attempts.as_ref().and_then(ConnectAttempts::incident);
         match (self.legs.stage(), incident) {
             (Some(Stage::Joining { .. }), _) => StateName::Joining,
             (Some(Stage::Up { .. }), _) => StateName::Live,

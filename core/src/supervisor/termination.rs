@@ -44,7 +44,7 @@ impl Supervisor {
     /// The attempts or the policy's window are used up.
     pub(super) fn attempts_exhausted(&mut self) {
         let Some(attempts) = &self.attempts else { return };
-        let code = match (&attempts.incident, &attempts.first_failure) {
+        let code = match (attempts.incident(), &attempts.first_failure) {
             (Some(_), _) => ErrorCode::RecoveryExhausted,
             (None, Some(cause)) => cause.kind.setup_code(),
             (None, None) => ErrorCode::RelayUnreachable,
@@ -55,7 +55,7 @@ impl Supervisor {
     /// The call fails, unless a working session was being replaced, or a session waits on a
     /// fallback relay: then the call continues on that one.
     pub(super) fn fail(&mut self, code: ErrorCode) {
-        if self.keep_replaced_session() || self.accept_fallback() {
+        if self.keep_session() || self.accept_fallback() {
             return;
         }
         let Some(attempts) = &self.attempts else { return };
@@ -69,25 +69,6 @@ impl Supervisor {
         self.end(Outcome::Failed(error));
     }
 
-    /// Continues on the session that was being replaced, if it works; `true` if it does.
-    fn keep_replaced_session(&mut self) -> bool {
-        if !self.is_being_replaced() {
-            return false;
-        }
-        if let Some((session, _)) = self.legs.attached_mut()
-            && let Some(renewal) = &mut session.renewal
-        {
-            renewal.failed(self.now);
-        }
-        // The session worked all the time: the retry budget is restored.
-        let before = self.attempts.as_ref().map(|attempts| attempts.budget_at_start.clone());
-        self.resume_session();
-        if let Some(before) = before {
-            self.resources.retry_budget = before;
-        }
-        true
-    }
-
     /// Ends the call: closes its legs, attempts and tracks, and emits the last event.
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.stop_rendezvous();
@@ -97,6 +78,8 @@ impl Supervisor {
         self.legs.close_all(cx!(self));
         self.telemetry.incidents_failed += self.telemetry.incidents_open;
         self.telemetry.incidents_open = 0;
+        self.telemetry.replacements_cancelled += self.telemetry.replacements_open;
+        self.telemetry.replacements_open = 0;
         for track in &mut self.subscribed {
             track.close(cx!(self));
         }

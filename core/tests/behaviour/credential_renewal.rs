@@ -37,20 +37,20 @@ fn a_live_session_is_replaced_before_its_token_expires() {
     assert_eq!(after, SECOND * 3_570);
     answer_credential(&mut harness, "second", Some(SECOND * 3_600));
     let causes = harness.events().into_iter().filter_map(|event| match event {
-        Event::IncidentStarted { cause, .. } => Some(cause.kind),
+        Event::SessionReplacing { cause } => Some(cause),
+        Event::IncidentStarted { cause, .. } => panic!("a renewal is no incident: {cause:?}"),
         _ => None,
     });
     assert_eq!(causes.collect::<Vec<_>>(), [CauseKind::CredentialRenewed]);
     harness.advance_alive(MS * 200);
-    assert_eq!(
-        harness.call.state(),
-        StateName::Recovering,
-        "the renewal continues although the path is alive"
-    );
+    assert_eq!(harness.call.state(), StateName::Live);
     assert_eq!(harness.closed_sessions(), [], "the old session stays until the next one is up");
     let (_, next, relay, secret) = dials(&mut harness)[0].clone();
     assert_eq!((relay.as_str(), secret), ("static-a", Some(token("second"))));
     harness.feed(Input::Connected { session: next });
+    assert_eq!(harness.call.telemetry().replacements_done, 1);
+    assert_eq!(harness.closed_sessions(), [], "the old session drains");
+    harness.advance_alive(SECOND * 3);
     assert_eq!(harness.closed_sessions(), [session]);
     assert_eq!(harness.call.state(), StateName::Live);
 }
@@ -81,7 +81,8 @@ fn a_renewal_dials_another_relay_only_after_its_own_fails() {
     let mut dialled = Vec::new();
     let mut states = Vec::new();
     for _ in 0..1_000 {
-        states.push(harness.call.state());
+        assert_eq!(harness.call.state(), StateName::Live);
+        states.push(harness.call.telemetry().replacements_open);
         for (_, session, relay, _) in dials(&mut harness) {
             dialled.push(relay);
             harness.feed(Input::DialFailed { session, cause: Cause::new(CauseKind::TimedOut) });
@@ -99,12 +100,12 @@ fn a_renewal_dials_another_relay_only_after_its_own_fails() {
     // After a failed renewal, the session continues for half of the time that its token has left.
     // When the token has expired, the relay accepts no new request on the session: the pause before
     // the next renewal is a second then, and is doubled each time.
-    let live = states.split(|state| *state != StateName::Live).map(<[_]>::len);
+    let live = states.split(|replacing| *replacing == 1).map(<[_]>::len);
     let live: Vec<usize> = live.filter(|tenths| *tenths > 0).collect();
     assert!((70..90).contains(&live[0]), "{live:?} tenths of a second");
     assert_eq!(live[1..], [10, 20, 40, 80], "tenths of a second");
     states.dedup();
-    assert_eq!(states[..3], [StateName::Recovering, StateName::Live, StateName::Recovering]);
+    assert_eq!(states[..3], [1, 0, 1]);
     assert_eq!(dialled.len(), 29);
 }
 
@@ -174,7 +175,7 @@ fn a_failed_renewal_is_not_repeated_at_once() {
     let (_, session, ..) = dials(&mut harness)[0].clone();
     harness.feed(Input::DialFailed { session, cause: Cause::new(CauseKind::Unauthorized) });
     // The next attempts query for a credential. The time of the renewal ends before the answer.
-    while harness.call.state() == StateName::Recovering {
+    while harness.call.telemetry().replacements_open == 1 {
         harness.advance_alive(MS * 100);
     }
     assert_eq!(harness.call.state(), StateName::Live);

@@ -81,18 +81,17 @@ fn a_finished_track_does_not_hold_the_readiness_gate() {
     harness.feed(Input::Connect);
     let session = harness.last_dial();
     harness.accept_requests_on(session);
-    let (subscription, _) = harness.subscription().expect("subscribed");
+    let subscriptions = harness.drain(|output| match output {
+        Output::Subscribe { subscription, .. } => Some(*subscription),
+        _ => None,
+    });
+    let [(_, other), (_, subscription)] = subscriptions[..] else { panic!("two tracks") };
     // Otherwise a probe would be due at the moment when the call abandons the missing frames.
     harness.advance_alive(MS * 30);
     harness.feed(Input::EndOfTrack { subscription, number: FrameNumber::new(BOBS_INCARNATION, 3) });
-    // On a newer namespace the track must get ready again. Three frames before its end are missing.
-    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
-    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
-    let other = harness.drain(|output| match output {
-        Output::Subscribe { subscription, name, .. } if name == "other" => Some(*subscription),
-        _ => None,
-    });
-    harness.object(other.last().expect("subscribed").1, 1, 0);
+    // The track must get ready again. Three frames before its end are missing.
+    harness.feed(Input::SubscriptionEnded { subscription });
+    harness.object(other, 1, 0);
     // The call waits until it abandons these frames.
     while !harness.events().contains(&Event::TrackFinished { track: BOB }) {
         assert_eq!(harness.call.state(), StateName::Joining);

@@ -99,6 +99,82 @@ fn an_unanswered_request_is_abandoned_and_repeated() {
     assert!(harness.subscription().is_some());
 }
 
+fn left(harness: &mut CallHarness) -> Vec<SubscriptionId> {
+    let left = harness.drain(|o| match o {
+        Output::Unsubscribe { subscription } => Some(*subscription),
+        _ => None,
+    });
+    left.into_iter().map(|(_, subscription)| subscription).collect()
+}
+
+/// A call that listens to Bob, who has announced a newer namespace beside the one that flows: the
+/// subscriptions under both.
+fn followed_beside() -> (CallHarness, SubscriptionId, SubscriptionId) {
+    let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
+    let (old, _) = harness.subscription().expect("subscribed");
+    harness.object(old, 1, 0);
+    harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
+    let (new, _) = harness.subscription().expect("subscribed beside");
+    harness.out.clear();
+    (harness, old, new)
+}
+
+/// The new namespace is of a session that failed, or the one that flows is withdrawn at once.
+#[test]
+fn the_subscription_that_flows_stays_if_the_newer_one_fails() {
+    let (mut harness, old, new) = followed_beside();
+    harness.feed(Input::SubscriptionEnded { subscription: new });
+    harness.object(old, 1, 1);
+    assert_eq!(harness.delivered(), [Location::new(1, 1)]);
+    harness.advance_alive(MS * 100);
+    let (again, namespace) = harness.subscription().expect("the newer one is retried");
+    assert_eq!((namespace[2].as_str(), left(&mut harness).len()), ("501", 0));
+    // The one that flows ends: the other one takes its place, whatever its stage.
+    harness.feed(Input::SubscriptionEnded { subscription: old });
+    assert!(harness.events().contains(&Event::TrackInterrupted { track: BOB }));
+    harness.object(again, 2, 0);
+    assert_eq!(harness.delivered(), [Location::new(2, 0)]);
+}
+
+#[test]
+fn a_newer_subscription_that_begins_later_covers_after_a_second() {
+    let (mut harness, old, new) = followed_beside();
+    // Frame 1 is missing on the new one.
+    harness.bobs_object(1, 1);
+    harness.object(new, 2, 0);
+    assert_eq!(left(&mut harness), [], "the old one may bring what is missing");
+    harness.object(old, 1, 1);
+    assert_eq!(harness.delivered(), [Location::new(1, 1), Location::new(2, 0)]);
+    harness.bobs_object(2, 1);
+    harness.advance_alive(SECOND);
+    assert_eq!(left(&mut harness), [old]);
+}
+
+#[test]
+fn a_quiet_track_changes_over_once_the_newer_subscription_stayed_alive() {
+    let (mut harness, old, new) = followed_beside();
+    harness.feed(Input::SubscriptionAccepted { subscription: new });
+    harness.advance_alive(MS * 299);
+    assert_eq!(left(&mut harness), []);
+    harness.advance_alive(MS);
+    assert_eq!(left(&mut harness), [old]);
+}
+
+/// Somebody announces namespace after namespace.
+#[test]
+fn newer_namespaces_are_followed_at_most_once_a_second() {
+    let (mut harness, ..) = followed_beside();
+    let namespace_subscription = harness.last_namespace_subscription.expect("bob is followed");
+    let mut requested = 0;
+    for epoch in 502..552 {
+        harness.feed(Input::NamespaceAdded { namespace_subscription, epoch });
+        requested += harness.drain(|o| matches!(o, Output::Subscribe { .. }).then_some(())).len();
+        harness.advance_alive(MS * 100);
+    }
+    assert!((4..=6).contains(&requested), "{requested} requests in five seconds");
+}
+
 #[test]
 fn a_listener_follows_the_newest_epoch_within_its_session() {
     let (mut harness, _) = CallHarness::live(RetryPolicy::interactive(), 1);
@@ -108,18 +184,16 @@ fn a_listener_follows_the_newest_epoch_within_its_session() {
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 499 });
     assert!(harness.out.is_empty(), "an older epoch changes nothing");
     harness.feed(Input::NamespaceAdded { namespace_subscription, epoch: 501 });
-    let left = harness.drain(|o| match o {
-        Output::Unsubscribe { subscription } => Some(*subscription),
-        _ => None,
-    });
-    assert_eq!(left[0].1, old);
-    let (new, namespace) = harness.subscription().expect("the track was subscribed to again");
+    assert_eq!(left(&mut harness), [], "the old subscription flows");
+    let (new, namespace) = harness.subscription().expect("the track is subscribed to once more");
     assert_eq!(namespace, ["room", "bob", "501"]);
     harness.object(old, 1, 1);
-    assert!(harness.delivered().is_empty(), "the old subscription delivers nothing");
+    assert_eq!(harness.delivered(), [Location::new(1, 1)]);
     harness.object(new, 1, 1).object(new, 2, 0);
-    assert_eq!(harness.delivered(), [Location::new(1, 1), Location::new(2, 0)]);
+    assert_eq!(harness.delivered(), [Location::new(2, 0)], "each frame once");
+    assert_eq!(left(&mut harness), [old], "the new one covers it");
     harness.feed(Input::NamespaceRemoved { namespace_subscription, epoch: 501 });
+    harness.advance_alive(SECOND);
     assert_eq!(
         harness.subscription().expect("the subscription follows the remaining epoch").1,
         ["room", "bob", "500"]

@@ -26,6 +26,11 @@ pub(crate) fn of_event(event: &Event) -> Option<String> {
         Event::Recovered { duration, .. } => {
             format!("connected again after {}", seconds(*duration))
         }
+        Event::SessionReplacing { cause } => format!("replacing the session: {}", cause.as_str()),
+        Event::SessionReplaced { duration, .. } => {
+            format!("on a new session after {}, without an interruption", seconds(*duration))
+        }
+        Event::SessionKept { cause } => format!("stays on its session: {cause}"),
         Event::ParticipantJoined { participant, rejoined: false } => {
             format!("{participant} is here")
         }

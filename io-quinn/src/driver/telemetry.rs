@@ -75,6 +75,14 @@ impl Observer {
                     tracing::info!(%incident, milliseconds, attempts, "reconnect.success");
                 });
             }
+            Event::SessionReplacing { cause } => {
+                tracing::info!(cause = cause.as_str(), "session.replacing");
+            }
+            Event::SessionReplaced { duration, attempts } => {
+                let milliseconds = duration.as_secs_f64() * 1_000.0;
+                tracing::info!(milliseconds, attempts, "session.replaced");
+            }
+            Event::SessionKept { cause } => tracing::info!(%cause, "session.kept"),
             Event::Ended { summary } => {
                 if self.incident.is_some() {
                     self.record_success_rate(telemetry);

@@ -1,12 +1,12 @@
 //! The law of the retry budget (R8): a call that drops soon after a recovery keeps counting its
-//! attempts. Only uptime earns attempts back, in proportion. Attempts to replace a session that was
-//! kept in the end do not count. A call fails only in an incident that uses up the attempts or a
-//! whole window: many short outages end no call.
+//! attempts. Only uptime earns attempts back, in proportion. The attempts of a planned change have a
+//! budget of their own. A call fails only in an incident that uses up the attempts or a whole
+//! window: many short outages end no call.
 
 use std::time::Duration;
 
 use holdline_core::config::RetryPolicy;
-use holdline_core::error::{CauseKind, ErrorCode};
+use holdline_core::error::ErrorCode;
 use holdline_core::stats::Outcome;
 use holdline_core::{Event, Timestamp};
 use holdline_sim::{FaultPlan, RunLog};
@@ -14,9 +14,8 @@ use holdline_sim::{FaultPlan, RunLog};
 pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
     for (who, participant) in log.participants.iter().enumerate() {
         for call in &participant.calls {
-            let (mut used, mut before, mut earned) = (0, 0, 0);
-            let mut voluntary = false;
-            let mut recovered: Option<Timestamp> = None;
+            let (mut used, mut earned) = (0, 0);
+            let mut live_since: Option<Timestamp> = None;
             for (at, event) in &call.events {
                 match event {
                     Event::AttemptStarted { incident: Some(_), attempt, .. } => {
@@ -28,24 +27,17 @@ pub(super) fn judge(_: &FaultPlan, log: &RunLog) -> Result<(), String> {
                         }
                         (used, earned) = (*attempt, 0);
                     }
-                    Event::IncidentStarted { cause, .. } => {
+                    Event::IncidentStarted { .. } | Event::SessionReplaced { .. } => {
                         // The first incident of a call finds the whole budget.
-                        earned += recovered.map_or(used, |recovered| most_earned(*at - recovered));
-                        before = used;
-                        let requested = [CauseKind::Requested, CauseKind::CredentialRenewed];
-                        voluntary = requested.contains(&cause.kind);
+                        earned += live_since.map_or(used, |since| most_earned(*at - since));
+                        live_since = Some(*at);
                     }
                     Event::Ended { summary } => {
                         if let Some(problem) = ended_too_early(&summary.outcome, used) {
                             return Err(format!("p{who}: at {at}, {problem}"));
                         }
                     }
-                    Event::Recovered { attempts, .. } => {
-                        recovered = Some(*at);
-                        if voluntary && *attempts == 0 {
-                            used = before;
-                        }
-                    }
+                    Event::Recovered { .. } => live_since = Some(*at),
                     _ => {}
                 }
             }

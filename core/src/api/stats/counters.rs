@@ -52,6 +52,8 @@ pub struct SubscribedCounters {
     /// Frames that were dropped because they had been delivered or abandoned before, or are of a
     /// former incarnation.
     pub repeated: u64,
+    /// Frames that arrived twice as expected, because two sessions brought the track.
+    pub duplicated: u64,
     /// Frames that wait for missing ones in front of them.
     pub held: u64,
     /// Frames that were not accepted because too many were waiting. They are requested later.

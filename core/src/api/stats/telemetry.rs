@@ -28,6 +28,18 @@ pub struct Telemetry {
     pub incidents_failed: u64,
     /// Incidents that are not over: 0 or 1.
     pub incidents_open: u64,
+    /// Planned changes of the session that began: a renewal, a request of the application. Always
+    /// the sum of the next four counters.
+    pub replacements: u64,
+    /// Planned changes after which another session carries the call.
+    pub replacements_done: u64,
+    /// Planned changes after which the call stayed on its session.
+    pub replacements_failed: u64,
+    /// Planned changes that became a recovery, because the session was lost meanwhile, or that the
+    /// end of the call cut short.
+    pub replacements_cancelled: u64,
+    /// Planned changes that are under way: 0 or 1.
+    pub replacements_open: u64,
     /// Incidents since a session was last stable.
     pub consecutive_disconnects: u64,
     /// Moves of a live connection to a fresh local socket.

@@ -10,8 +10,9 @@ use crate::subscribe::lateness::Lateness;
 use crate::subscribe::reorder_buffer::{Offer, Position, ReorderBuffer, first_location};
 
 impl Reception {
-    /// An object arrived on the subscription; `true` if it was new.
-    pub(crate) fn object(&mut self, object: Object, cx: &mut Context<'_>) -> bool {
+    /// An object arrived on a subscription; `true` if it was new. `elsewhere`: whether the track
+    /// flows on another session, too. Then each frame arrives twice.
+    pub(crate) fn object(&mut self, object: Object, elsewhere: bool, cx: &mut Context<'_>) -> bool {
         if !self.is_of_present_process(object.number) && !self.is_new_process(&object, cx) {
             self.counters.repeated += 1;
             return false;
@@ -22,7 +23,12 @@ impl Reception {
         self.continuous &= cx.now - self.last_arrival <= REORDERING;
         self.last_arrival = cx.now;
         let captured_at = object.frame.captured_at;
+        let repeated = self.counters.repeated;
         let new = self.accept(object, cx);
+        if elsewhere {
+            self.counters.duplicated += self.counters.repeated - repeated;
+            self.counters.repeated = repeated;
+        }
         self.lateness.arrived(cx.now, captured_at);
         new
     }

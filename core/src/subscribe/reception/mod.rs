@@ -24,7 +24,7 @@ use core::time::Duration;
 
 use self::incarnations::Incarnations;
 use self::keyframe_gate::KeyframeGate;
-use crate::api::id::{FetchId, TrackId};
+use crate::api::id::{FetchId, SessionId, TrackId};
 use crate::api::media::{Delivery, FrameNumber, GapReason, Location, MediaKind, Retention};
 use crate::api::stats::SubscribedCounters;
 use crate::api::time::Timestamp;
@@ -127,8 +127,9 @@ impl Reception {
         (self.counters.received > 0).then_some(!self.stall_detector.is_stalled())
     }
 
-    pub(crate) fn is_fetching(&self) -> bool {
-        self.repair.in_flight().is_some()
+    /// The session that the FETCH in flight was asked on.
+    pub(crate) fn fetches_on(&self) -> Option<SessionId> {
+        self.repair.in_flight().map(|fetch| fetch.session)
     }
 
     /// Whether the publisher announced the end of the track, and every frame before it is decided.
@@ -221,6 +222,16 @@ impl Reception {
         self.counters.resubscribed += 1;
     }
 
+    /// The number of the next frame in order.
+    pub(crate) fn next_wanted(&self) -> Option<FrameNumber> {
+        self.buffer.next()
+    }
+
+    /// Whether objects arrived until a moment ago.
+    pub(crate) fn flows(&self, now: Timestamp) -> bool {
+        now - self.last_arrival <= REORDERING
+    }
+
     /// The subscription ended: missing frames cannot be on their way any more.
     pub(crate) fn interrupted(&mut self) {
         self.continuous = false;
@@ -230,16 +241,29 @@ impl Reception {
         }
     }
 
-    /// The session is gone.
-    pub(crate) fn detach(&mut self) {
-        self.repair.detach();
-        self.interrupted();
+    /// A session is gone, and a FETCH on it. `elsewhere`: whether the track flows on another one.
+    pub(crate) fn session_gone(&mut self, session: SessionId, elsewhere: bool) {
+        if self.repair.is_of(session) {
+            self.repair.detach();
+        }
+        if !elsewhere {
+            self.interrupted();
+        }
     }
 
-    /// The publisher's newest namespace changed: FETCH goes there from now on.
-    pub(crate) fn publisher_moved(&mut self, cx: &mut Context<'_>) {
-        self.repair.cancel(cx);
-        self.interrupted();
+    /// The publisher's newest namespace on a session changed: FETCH goes there from now on.
+    pub(crate) fn publisher_moved(
+        &mut self,
+        session: SessionId,
+        elsewhere: bool,
+        cx: &mut Context<'_>,
+    ) {
+        if self.repair.is_of(session) {
+            self.repair.cancel(cx);
+        }
+        if !elsewhere {
+            self.interrupted();
+        }
     }
 
     /// The publisher announced that frame `end` and all after it do not exist.
@@ -262,7 +286,8 @@ impl Reception {
 
     /// The call is over: held frames are delivered, and the holes in front of them abandoned.
     pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
-        self.detach();
+        self.repair.detach();
+        self.interrupted();
         while self.buffer.hole().is_some() {
             self.abandon_hole(GapReason::Unanswered, cx);
         }

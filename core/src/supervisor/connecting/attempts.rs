@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use crate::api::error::{Cause, CauseKind};
+use crate::api::error::Cause;
 use crate::api::event::Event;
 use crate::api::id::{IncidentId, SessionId};
 use crate::api::time::Timestamp;
@@ -15,8 +15,8 @@ use crate::context::Context;
 use crate::context::soonest::soonest;
 use crate::session::{Leg, Legs, Phase, Role};
 
-/// How often the renewal of a session is retried on its own relay before other relays are tried.
-const RENEWALS_AT_ONE_RELAY: u32 = 3;
+/// How often a planned change is retried on the session's own relay before other relays are tried.
+const CHANGES_AT_ONE_RELAY: u32 = 3;
 
 /// Bounds of the time for which a session on another relay waits for the home relay. Within them it
 /// waits for 1.5 times as long as its own dial took, and at least for three round trips of the path
@@ -34,11 +34,21 @@ pub(crate) struct Incident {
     pub(crate) tell_at: Timestamp,
 }
 
+/// Why a series of attempts is made.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// To set the call up for the first time.
+    SetUp,
+    /// To recover from an incident.
+    Recover(Incident),
+    /// To replace a session that works, as planned: no incident.
+    Replace,
+}
+
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectAttempts {
-    /// What the call recovers from; `None` while the call is set up for the first time.
-    pub(crate) incident: Option<Incident>,
+    pub(crate) purpose: Purpose,
     pub(crate) started: Timestamp,
     /// The retry budget as it was when this series began.
     pub(crate) budget_at_start: RetryBudget,
@@ -72,16 +82,20 @@ impl ConnectAttempts {
     /// `head_start`: how long the first dial waits, for the old path to recover by migration or for
     /// the relay list.
     pub(crate) fn start(
-        incident: Option<Incident>,
+        purpose: Purpose,
         head_start: Duration,
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) -> Self {
         let policy = &cx.config.policy;
+        let budget_at_start = match purpose {
+            Purpose::SetUp | Purpose::Recover(_) => resources.retry_budget.clone(),
+            Purpose::Replace => resources.planned_budget.clone(),
+        };
         let mut attempts = Self {
-            incident,
+            purpose,
             started: cx.now,
-            budget_at_start: resources.retry_budget.clone(),
+            budget_at_start,
             made: 0,
             first_failure: None,
             last_failure: None,
@@ -104,26 +118,56 @@ impl ConnectAttempts {
         }
     }
 
+    /// The session that was to be replaced is lost, or silent: the call recovers from an incident
+    /// now, and dials that are in flight stay.
+    pub(crate) fn become_recovery(
+        &mut self,
+        incident: Incident,
+        resources: &mut ConnectResources,
+        cx: &mut Context<'_>,
+    ) {
+        self.purpose = Purpose::Recover(incident);
+        (self.started, self.made) = (cx.now, 0);
+        self.budget_at_start = resources.retry_budget.clone();
+        self.window_ends = cx.now + cx.config.policy.window;
+        self.schedule(resources, cx);
+        self.without_head_start = self.next_attempt;
+    }
+
+    pub(crate) fn incident(&self) -> Option<&Incident> {
+        match &self.purpose {
+            Purpose::Recover(incident) => Some(incident),
+            Purpose::SetUp | Purpose::Replace => None,
+        }
+    }
+
     pub(crate) fn incident_id(&self) -> Option<IncidentId> {
-        self.incident.as_ref().map(|incident| incident.id)
+        self.incident().map(|incident| incident.id)
     }
 
     /// Why the call is not connected: the cause of the incident, or of the first failed attempt.
     pub(crate) fn root_cause(&self) -> Option<Cause> {
-        let incident = self.incident.as_ref().map(|incident| incident.cause.clone());
+        let incident = self.incident().map(|incident| incident.cause.clone());
         incident.or_else(|| self.first_failure.clone())
     }
 
-    fn cause(&self) -> Option<CauseKind> {
-        self.incident.as_ref().map(|incident| incident.cause.kind)
+    pub(crate) fn is_planned(&self) -> bool {
+        matches!(self.purpose, Purpose::Replace)
     }
 
-    /// Which relay gets the next attempt, counted from the home relay. A renewal is no reason to
-    /// leave a relay, unless that cannot be reached.
-    fn relay_index(&self, retry_budget: &RetryBudget) -> u32 {
-        match self.cause() {
-            Some(CauseKind::CredentialRenewed) => self.made.saturating_sub(RENEWALS_AT_ONE_RELAY),
-            _ => retry_budget.attempts,
+    fn budget<'a>(&self, resources: &'a mut ConnectResources) -> &'a mut RetryBudget {
+        match self.purpose {
+            Purpose::SetUp | Purpose::Recover(_) => &mut resources.retry_budget,
+            Purpose::Replace => &mut resources.planned_budget,
+        }
+    }
+
+    /// Which relay gets the next attempt, counted from the home relay. A planned change is no
+    /// reason to leave a relay, unless that cannot be reached.
+    fn relay_index(&self, resources: &ConnectResources) -> u32 {
+        match self.purpose {
+            Purpose::SetUp | Purpose::Recover(_) => resources.retry_budget.attempts,
+            Purpose::Replace => self.made.saturating_sub(CHANGES_AT_ONE_RELAY),
         }
     }
 
@@ -290,7 +334,7 @@ impl ConnectAttempts {
         let home = String::from(home);
         self.cancel_where(|leg| leg.id != id && leg.relay != home, legs, cx);
         let policy = &cx.config.policy;
-        if resources.retry_budget.attempts < policy.attempts
+        if self.budget(resources).attempts < policy.attempts
             && legs.with(Role::Candidate).count() < usize::from(policy.racing)
         {
             self.attempt_at(home, legs, resources, cx);
@@ -300,16 +344,18 @@ impl ConnectAttempts {
         self.progress(legs) == Progress::Running
     }
 
-    /// The race is won: the call joins the session of `winner`, and other candidates are closed.
+    /// The race is won: the session of `winner` is joined in `role`, and other candidates are
+    /// closed.
     pub(crate) fn won(
         &mut self,
         winner: SessionId,
-        until: Timestamp,
+        role: Role,
         legs: &mut Legs,
         cx: &mut Context<'_>,
     ) {
+        let until = (cx.now + cx.config.ready_timeout).min(self.window_ends);
         let Some(leg) = legs.get_mut(winner) else { return };
-        leg.join(until, cx);
+        leg.join(role, until, cx);
         cx.telemetry.attempts_in_flight -= 1;
         cx.telemetry.attempts_succeeded += 1;
         let incident = self.incident_id();
@@ -358,11 +404,11 @@ impl ConnectAttempts {
     /// Plans the next attempt, unless the budget is used up or the window would be over by then.
     fn schedule(&mut self, resources: &mut ConnectResources, cx: &mut Context<'_>) {
         let policy = &cx.config.policy;
-        let at_once = resources.retry_budget.is_whole()
-            && (policy.immediate_first || self.incident.is_none());
-        let at =
-            if at_once { cx.now } else { cx.now + resources.retry_budget.pause(policy, cx.rng) };
-        let allowed = resources.retry_budget.attempts < policy.attempts && at < self.window_ends;
+        let is_set_up = matches!(self.purpose, Purpose::SetUp);
+        let budget = self.budget(resources);
+        let at_once = budget.is_whole() && (policy.immediate_first || is_set_up);
+        let at = if at_once { cx.now } else { cx.now + budget.pause(policy, cx.rng) };
+        let allowed = budget.attempts < policy.attempts && at < self.window_ends;
         self.next_attempt = allowed.then_some(at);
     }
 
@@ -375,9 +421,8 @@ impl ConnectAttempts {
             return;
         }
         self.waits_for_slot = false;
-        let relay = String::from(
-            resources.relays.relay(self.relay_index(&resources.retry_budget), cx.config),
-        );
+        let relay = resources.relays.relay(self.relay_index(resources), cx.config);
+        let relay = String::from(relay);
         self.attempt_at(relay, legs, resources, cx);
         self.next_attempt = None;
         if policy.racing > 1 {
@@ -392,14 +437,16 @@ impl ConnectAttempts {
         resources: &mut ConnectResources,
         cx: &mut Context<'_>,
     ) {
-        resources.retry_budget.attempts += 1;
+        let budget = self.budget(resources);
+        budget.attempts += 1;
+        let attempt = budget.attempts;
         self.made += 1;
         cx.telemetry.attempts += 1;
         cx.telemetry.attempts_in_flight += 1;
         let leg = legs.add(Leg::new(relay.clone(), Role::Candidate, cx));
         cx.out.event(Event::AttemptStarted {
             incident: self.incident_id(),
-            attempt: resources.retry_budget.attempts,
+            attempt,
             of: cx.config.policy.attempts,
             session: leg.id,
             relay,

@@ -18,14 +18,15 @@ use crate::session::{Leg, Phase, Role, Stage};
 
 use crate::supervisor::state::Life;
 
-pub(crate) use attempts::{ConnectAttempts, Incident, Progress};
+pub(crate) use attempts::{ConnectAttempts, Incident, Progress, Purpose};
 
 impl Supervisor {
     /// Starts the attempts to set the call up.
     pub(super) fn set_up(&mut self) {
         let list = self.refresh_directory().unwrap_or_default();
         self.life = Life::Running;
-        self.attempts = Some(ConnectAttempts::start(None, list, &mut self.resources, cx!(self)));
+        self.attempts =
+            Some(ConnectAttempts::start(Purpose::SetUp, list, &mut self.resources, cx!(self)));
         self.announce();
     }
 
@@ -41,19 +42,26 @@ impl Supervisor {
         }
     }
 
-    /// The call continues on a session that one of its attempts reached. The session before is
-    /// closed.
+    /// A session that one of the attempts reached is joined. The session before is closed, unless
+    /// it still carries the call.
     fn use_candidate(&mut self, id: SessionId) {
         let is_it = |leg: &&Leg| leg.role == Role::Candidate && !leg.awaits_credential();
         let Some(relay) = self.legs.get(id).filter(is_it).map(|leg| leg.relay.clone()) else {
             return;
         };
-        self.close_active();
-        let until = self.join_until();
-        if let Some(attempts) = &mut self.attempts {
-            attempts.won(id, until, &mut self.legs, cx!(self));
+        let role = if self.is_live() { Role::Successor } else { Role::Active };
+        if role == Role::Active {
+            self.close_active();
         }
-        self.begin_joining(&relay);
+        if let Some(attempts) = &mut self.attempts {
+            attempts.won(id, role, &mut self.legs, cx!(self));
+        }
+        match role {
+            Role::Active => self.begin_joining(&relay),
+            Role::Successor | Role::Candidate | Role::Probe | Role::Draining { .. } => {
+                self.attach_tracks();
+            }
+        }
     }
 
     pub(super) fn dial_failed(&mut self, id: SessionId, cause: Cause) {
@@ -65,7 +73,7 @@ impl Supervisor {
         match leg.role {
             Role::Probe => self.probe_failed(id, &cause),
             Role::Candidate => self.attempt_failed(id, cause),
-            Role::Active => {}
+            Role::Active | Role::Successor | Role::Draining { .. } => {}
         }
     }
 
@@ -108,7 +116,7 @@ impl Supervisor {
     /// Advances both ways to recover: the old session migrates, and the attempts race it.
     pub(super) fn advance_attempts(&mut self) {
         let incident = self.attempts.as_ref().and_then(ConnectAttempts::incident_id);
-        if let Some((session, Stage::Suspect | Stage::Replaced)) = self.legs.attached_mut() {
+        if let Some((session, Stage::Suspect)) = self.legs.attached_mut() {
             session.advance_path(incident, cx!(self));
         }
         if let Some(attempts) = &mut self.attempts {
@@ -156,9 +164,8 @@ impl Supervisor {
             && let Some(renewal) = &session.renewal
             && let CredentialStatus::Held(_, _, expires) = self.resources.credentials.held(relay)
             && renewal.is_served_by(expires, self.now)
+            && self.attempts.is_none()
         {
-            // A renewal stays on its relay, even if home is another one.
-            self.resources.relays.set_home(relay);
             self.replace_session(CauseKind::CredentialRenewed);
         }
     }

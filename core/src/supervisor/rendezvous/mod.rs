@@ -12,7 +12,9 @@ use crate::api::id::SessionId;
 use crate::api::time::Timestamp;
 use crate::context::cx;
 use crate::participants::{GLARE_WINDOW, RemoteParticipant};
+use crate::session::Role;
 use crate::subscribe::SubscribedTrack;
+use crate::supervisor::connecting::ConnectAttempts;
 use search::{MissingPeer, PeersHere, RendezvousPlan};
 
 pub(super) use search::Search;
@@ -28,6 +30,10 @@ pub(crate) struct MovedFrom {
 impl Supervisor {
     /// The participants that we probe other relays for; `None` if there are none.
     pub(super) fn plan_rendezvous(&self) -> Option<RendezvousPlan> {
+        // One thing at a time: probes and the dials of a planned change share the limit on races.
+        if self.is_live() && self.attempts.is_some() {
+            return None;
+        }
         let leg = self.legs.active()?;
         let session = self.legs.current()?;
         let may_be_elsewhere = |remote: &&RemoteParticipant| {
@@ -105,9 +111,11 @@ impl Supervisor {
             }
         }
         self.close_active();
-        let until = self.join_until();
+        let until = self.now + self.config.ready_timeout;
+        let window_ends = self.attempts.as_ref().map(ConnectAttempts::window_ends);
+        let until = window_ends.map_or(until, |ends| until.min(ends));
         let Some(leg) = self.legs.get_mut(probe) else { return };
-        leg.join(until, cx!(self));
+        leg.join(Role::Active, until, cx!(self));
         let relay = leg.relay.clone();
         // This move was no outage: with the new relay as home, no probe goes back for the others.
         self.resources.relays.set_home(&relay);

@@ -107,16 +107,28 @@ impl CallHarness {
     /// Lets time pass while the path answers every probe, so that it never goes silent.
     pub fn advance_alive(&mut self, duration: Duration) -> &mut Self {
         let received = self.now.as_micros() + 1;
-        self.pass_reporting(duration, |probes| received + probes)
+        self.pass_reporting(duration, |_, probes| received + probes)
+    }
+
+    /// Lets time pass while every path answers, but that of one session.
+    pub fn advance_alive_but(&mut self, silent: SessionId, duration: Duration) -> &mut Self {
+        let received = self.now.as_micros() + 1;
+        let count = |session, probes| if session == silent { 0 } else { received + probes };
+        self.pass_reporting(duration, count)
     }
 
     /// Lets time pass on a silent path: the counters in its reports stay at 0.
     pub fn pass_silent(&mut self, duration: Duration) -> &mut Self {
-        self.pass_reporting(duration, |_| 0)
+        self.pass_reporting(duration, |_, _| 0)
     }
 
-    /// Lets time pass. `count` maps the number of probes to the counters in the path's report.
-    fn pass_reporting(&mut self, duration: Duration, count: impl Fn(u64) -> u64) -> &mut Self {
+    /// Lets time pass. `count` maps a session and the number of probes to the counters in the
+    /// report of its path.
+    fn pass_reporting(
+        &mut self,
+        duration: Duration,
+        count: impl Fn(SessionId, u64) -> u64,
+    ) -> &mut Self {
         self.step();
         let until = self.now + duration;
         let mut probes = 0;
@@ -129,7 +141,7 @@ impl CallHarness {
                 _ => None,
             }) {
                 probes += 1;
-                let (received, acknowledged) = (count(probes), count(probes));
+                let (received, acknowledged) = (count(session, probes), count(session, probes));
                 let rtt_micros = 10_000;
                 self.feed(Input::PathReport { session, received, acknowledged, rtt_micros });
             }
@@ -299,6 +311,13 @@ impl CallHarness {
             self.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
             self.feed(Input::NamespaceAdded { namespace_subscription, epoch: 500 });
         }
+    }
+
+    /// Bob's track flows on the last subscription.
+    pub fn make_ready(&mut self) {
+        let (subscription, _) = self.last_subscription.clone().expect("the call subscribes");
+        self.feed(Input::SubscriptionAccepted { subscription });
+        self.first_object(subscription);
     }
 
     /// Sends an object that makes a track ready, and removes its delivery from `out`.

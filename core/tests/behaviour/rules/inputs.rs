@@ -89,11 +89,19 @@ impl Rules {
                 })
             }
             Input::SubscriptionEnded { subscription } => {
-                self.sessions.values_mut().any(|s| s.subscriptions.remove(subscription).is_some())
+                self.sessions.values_mut().any(|session| {
+                    session.followed.remove(subscription);
+                    session.subscriptions.remove(subscription).is_some()
+                })
             }
-            Input::SubscriptionAccepted { subscription }
-            | Input::EndOfTrack { subscription, .. } => self.track_of(*subscription).is_some(),
+            Input::SubscriptionAccepted { subscription } => {
+                self.follow(*subscription).map(|followed| followed.accepted = true).is_some()
+            }
+            Input::EndOfTrack { subscription, .. } => self.track_of(*subscription).is_some(),
             Input::Object { subscription, object } => {
+                if let Some(followed) = self.follow(*subscription) {
+                    followed.flows = true;
+                }
                 let of = self.track_of(*subscription).cloned();
                 of.as_ref().inspect(|of| self.note_received(of, object)).is_some()
             }
@@ -107,13 +115,13 @@ impl Rules {
             // The call has offered no track on a session that is held for home.
             Input::FetchRequested { session, .. } if self.is_fallback_session(*session) => false,
             Input::FetchRequested { session, moq_request, name, first, last } => {
-                // Only the first session carries tracks. Later ones are probes.
-                let carries = self.sessions.first_entry().filter(|first| first.key() == session);
-                carries.is_some_and(|mut carries| {
+                let carries = self.carrying_id() == Some(*session) || self.is_beside(*session);
+                let carries = self.sessions.get_mut(session).filter(|_| carries);
+                carries.is_some_and(|carries| {
                     let (name, first, last) = (name.clone(), *first, *last);
                     let response =
                         FetchResponse { name, first, last, accepted: false, last_sent: None };
-                    carries.get_mut().fetch_responses.entry(*moq_request).or_insert(response);
+                    carries.fetch_responses.entry(*moq_request).or_insert(response);
                     true
                 })
             }
@@ -137,6 +145,7 @@ impl Rules {
                     .any(|(id, other)| *other == wanted && !self.closed_tracks.contains(id));
                 if !self.subscribed.contains_key(track) && !twice {
                     self.closed_tracks.remove(track);
+                    self.over_tracks.remove(track);
                     self.subscribed.insert(*track, wanted);
                     let live = *delivery != Delivery::Lossless;
                     self.received_tracks

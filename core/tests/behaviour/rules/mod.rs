@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+mod handover;
 mod homing;
 mod inputs;
 pub mod judged_call;
@@ -12,6 +13,7 @@ mod providers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use handover::Handover;
 use homing::Homing;
 use providers::{Dialled, Providers};
 
@@ -36,6 +38,7 @@ pub struct Session {
     /// The epochs that ended namespace subscriptions had reported, by participant.
     pub remembered: BTreeMap<String, BTreeSet<u64>>,
     pub subscriptions: BTreeMap<SubscriptionId, (String, String)>,
+    pub followed: BTreeMap<SubscriptionId, Followed>,
     pub fetches: BTreeMap<FetchId, (String, String)>,
     /// The FETCH requests that the call has to answer, by Request ID.
     pub fetch_responses: BTreeMap<u64, FetchResponse>,
@@ -52,6 +55,7 @@ impl Session {
             namespace_subscriptions: BTreeMap::new(),
             remembered: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            followed: BTreeMap::new(),
             fetches: BTreeMap::new(),
             fetch_responses: BTreeMap::new(),
         }
@@ -65,6 +69,20 @@ impl Session {
             .filter(|namespace_subscription| namespace_subscription.participant == *participant);
         namespace_subscriptions
             .any(|namespace_subscription| !namespace_subscription.epochs.is_empty())
+    }
+}
+
+/// What is known of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct Followed {
+    pub epoch: u64,
+    pub accepted: bool,
+    pub flows: bool,
+}
+
+impl Followed {
+    fn is_alive(self) -> bool {
+        self.accepted || self.flows
     }
 }
 
@@ -132,9 +150,15 @@ struct Incident {
     id: IncidentId,
     since: Timestamp,
     attempts: u32,
-    voluntary: bool,
-    /// The relay whose session this incident renews.
-    renews: Option<String>,
+}
+
+/// The use of a retry budget.
+#[derive(Clone, Debug, Default)]
+struct Budget {
+    /// How many attempts are used at most, and how many of them the time that sessions were live
+    /// may have earned back since the last attempt.
+    used: u32,
+    earned: u32,
 }
 
 /// The record of one call, and the laws that judge it.
@@ -153,6 +177,8 @@ pub struct Rules {
     pub published: BTreeMap<TrackId, String>,
     pub subscribed: BTreeMap<TrackId, (String, String)>,
     closed_tracks: BTreeSet<TrackId>,
+    /// The tracks that ended, as the application was told.
+    over_tracks: BTreeSet<TrackId>,
     newest_epoch: u64,
     last_sent: BTreeMap<String, Location>,
     /// The frames that the application sent on each published track, in order.
@@ -160,10 +186,10 @@ pub struct Rules {
     finished: BTreeSet<String>,
     received_tracks: BTreeMap<TrackId, ReceivedTrack>,
     incident: Option<Incident>,
-    /// How many attempts of the retry budget are used at most, and how many of them the time that
-    /// sessions were live may have earned back since the last attempt.
-    attempts_used: u32,
-    attempts_earned: u32,
+    handover: Handover,
+    /// The budget of recoveries, and that of planned changes.
+    budget: Budget,
+    planned_budget: Budget,
     was_live: bool,
     live_since: Timestamp,
     last_attempt: Option<Timestamp>,
@@ -200,14 +226,16 @@ impl Rules {
             published: BTreeMap::new(),
             subscribed: BTreeMap::new(),
             closed_tracks: BTreeSet::new(),
+            over_tracks: BTreeSet::new(),
             newest_epoch: 0,
             last_sent: BTreeMap::new(),
             application_frames: BTreeMap::new(),
             finished: BTreeSet::new(),
             received_tracks: BTreeMap::new(),
             incident: None,
-            attempts_used: 0,
-            attempts_earned: 0,
+            handover: Handover::default(),
+            budget: Budget::default(),
+            planned_budget: Budget::default(),
             was_live: false,
             live_since: Timestamp::ZERO,
             last_attempt: None,
@@ -231,6 +259,7 @@ impl Rules {
         self.now = self.now.max(now);
         let effect = self.note_input(input);
         self.input_is_current = effect == Effect::Allowed;
+        self.handover.begin_input();
         let before = (self.state, self.ended);
         call.handle(now, input.clone());
         let mut outputs = 0;
@@ -249,6 +278,7 @@ impl Rules {
             self.note_carrying();
         }
         if effect == Effect::Allowed {
+            self.check_fed(input);
             self.check_state_after(input, before);
             self.check_credentials(input);
         }
@@ -302,7 +332,8 @@ impl Rules {
             }
             Input::Connected { session } if self.sessions.contains_key(session) => {
                 let up = matches!(self.state, StateName::Joining | StateName::Live);
-                if !up && state != StateName::Live {
+                let replacing = self.is_candidate_of_planned_change(*session);
+                if !up && state != StateName::Live || replacing {
                     self.note_fallback_session(*session);
                 }
             }
@@ -338,28 +369,33 @@ impl Rules {
             "every attempt succeeded, failed, was cancelled, or is in flight"
         );
         assert_eq!(telemetry.incidents_open, u64::from(self.incident.is_some()));
+        let replacements = telemetry.replacements_done
+            + telemetry.replacements_failed
+            + telemetry.replacements_cancelled
+            + telemetry.replacements_open;
+        assert_eq!(
+            telemetry.replacements, replacements,
+            "every planned change was done, failed, was cancelled, or is open"
+        );
+        self.check_handover(telemetry.replacements_open);
         if matches!(self.state, StateName::Joining | StateName::Live) {
-            for responses in self.sessions.values().map(|session| &session.fetch_responses) {
-                let accepted = responses.values().filter(|response| response.accepted).count();
-                assert_eq!(
-                    accepted,
-                    responses.len().min(8),
-                    "eight FETCH requests are answered at a time"
-                );
-            }
+            let responses = self.sessions.values().flat_map(|s| s.fetch_responses.values());
+            let accepted = responses.clone().filter(|response| response.accepted).count();
+            let most = responses.count().min(8);
+            assert_eq!(accepted, most, "eight FETCH requests are answered at a time");
         }
         let sessions = match self.state {
             StateName::Idle | StateName::Connecting => 0..=0,
             StateName::Suspect => 1..=1,
-            // The first session carries the call. The others are probes, one for each relay.
+            // One session carries the call. The others are probes, one for each relay.
             StateName::Joining | StateName::Live => {
                 1..=1 + usize::from(self.config.policy.racing).min(self.relays().len())
             }
             StateName::Recovering => 0..=1,
             StateName::Failed | StateName::Closed => unreachable!("a call in this state has ended"),
         };
-        let open = self.sessions.len() - self.sessions_waiting_for_home();
-        assert!(sessions.contains(&open), "{open} sessions");
+        let open = self.sessions.len() - self.sessions_waiting_for_home() - self.sessions_beside();
+        assert!(sessions.contains(&open), "{open} sessions while {}", self.state);
         if let Some(incident) = self.incident.as_ref().filter(|_| self.exact) {
             let bound = self.config.policy.window + self.config.ready_timeout;
             let open_for = self.now.since(incident.since);

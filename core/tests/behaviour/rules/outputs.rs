@@ -8,7 +8,7 @@ use holdline_core::media::{FrameNumber, Location};
 use holdline_core::stats::Outcome;
 use holdline_core::{Event, Input, Output, StateName};
 
-use super::{Incident, NamespaceSubscription, Rules, Session, may_follow};
+use super::{Followed, Incident, NamespaceSubscription, Rules, Session, may_follow};
 
 impl Rules {
     pub(super) fn mint(&mut self, id: u64) {
@@ -57,9 +57,6 @@ impl Rules {
                     panic!("only the frame of a Send input is sent: {output:?}");
                 };
                 assert_eq!(*frame, object.frame, "the sent frame is the application's");
-                let replaced = self.incident.as_ref().is_some_and(|incident| incident.voluntary);
-                let up = matches!(self.state, StateName::Joining | StateName::Live);
-                assert!(up || replaced, "no objects are sent on a silent path");
                 let name = self.published[track].clone();
                 let newest = self.application_frames[&name].len() as u64 - 1;
                 let number = FrameNumber::new(self.config.first_epoch, newest);
@@ -67,7 +64,13 @@ impl Rules {
                     object.number, number,
                     "frames are numbered in the order of the application"
                 );
-                self.sent(*publication, name, object.location);
+                let offered = |(_, session): &(&SessionId, &Session)| {
+                    session.publications.contains_key(publication)
+                };
+                let session = *self.sessions.iter().find(offered).expect("an open session").0;
+                if self.note_fed(session, object.location) {
+                    self.sent(*publication, name, object.location);
+                }
             }
             Output::SendEndOfTrack { publication, location, number } => {
                 let named = self.sessions.values().find_map(|s| s.publications.get(publication));
@@ -97,8 +100,8 @@ impl Rules {
                 let participant = namespace[1].clone();
                 let session = self.session_mut(*session);
                 let wanted = (participant.clone(), name.clone());
-                let twice = session.subscriptions.values().any(|other| *other == wanted);
-                assert!(!twice, "{wanted:?} has one subscription on a session");
+                let others = session.subscriptions.iter().filter(|(_, other)| **other == wanted);
+                let others: Vec<u64> = others.map(|(id, _)| session.followed[id].epoch).collect();
                 let namespace_subscription =
                     session.namespace_subscriptions.values().find(|w| w.participant == participant);
                 let newest = namespace_subscription.and_then(|namespace_subscription| {
@@ -112,7 +115,13 @@ impl Rules {
                     newest.is_none_or(|newest| newest <= epoch),
                     "a track is subscribed to under the newest namespace"
                 );
+                let followed = Followed { epoch, accepted: false, flows: false };
+                assert!(
+                    others.len() <= 1 && !others.contains(&epoch),
+                    "{wanted:?} has two subscriptions at most, under two namespaces"
+                );
                 session.subscriptions.insert(*subscription, wanted.clone());
+                session.followed.insert(*subscription, followed);
                 let listens = |(id, other): (&TrackId, &(String, String))| {
                     *other == wanted && !self.closed_tracks.contains(id)
                 };
@@ -122,11 +131,7 @@ impl Rules {
                 );
             }
             Output::Unsubscribe { subscription } => {
-                let open = self
-                    .sessions
-                    .values_mut()
-                    .any(|s| s.subscriptions.remove(subscription).is_some());
-                assert!(open, "a subscription is ended once, while it is open");
+                self.check_unsubscribed(*subscription, input);
             }
             Output::Deliver { track, object, gap } => {
                 assert!(!self.closed_tracks.contains(track), "a closed track receives no object");
@@ -175,8 +180,7 @@ impl Rules {
                 assert!(open, "a FETCH is cancelled once, while it is open");
             }
             Output::AcceptFetch { session, moq_request, last } => {
-                let up = matches!(self.state, StateName::Joining | StateName::Live);
-                assert!(up, "no objects are sent on a silent path");
+                assert!(self.may_be_fed(*session), "no objects are sent on a silent path");
                 let responses = &mut self.session_mut(*session).fetch_responses;
                 let response = responses.get_mut(moq_request).expect("an open request");
                 assert!(!response.accepted, "a FETCH is accepted once");
@@ -184,8 +188,7 @@ impl Rules {
                 assert!(last.is_none_or(|last| last >= response.first && last <= response.last));
             }
             Output::FetchObject { session, moq_request, object } => {
-                let up = matches!(self.state, StateName::Joining | StateName::Live);
-                assert!(up, "no objects are sent on a silent path");
+                assert!(self.may_be_fed(*session), "no objects are sent on a silent path");
                 let responses = &mut self.session_mut(*session).fetch_responses;
                 let response = responses.get_mut(moq_request).expect("an open request");
                 let rises = response.last_sent.is_none_or(|last| last < object.number);
@@ -247,21 +250,15 @@ impl Rules {
             }
             Event::IncidentStarted { incident, cause } => {
                 assert!(self.incident.is_none(), "at most one incident at a time");
-                self.note_attempts_begin();
-                self.mint(incident.0);
-                let (policy, up) = (&self.config.policy, self.now.since(self.live_since));
-                if up >= policy.stable_after {
-                    (self.attempts_used, self.attempts_earned) = (0, 0);
-                } else {
-                    let share = u128::from(policy.attempts) * up.as_micros();
-                    let earned = share / policy.stable_after.as_micros();
-                    self.attempts_earned += u32::try_from(earned).expect("a share of the attempts");
+                // A planned change that was under way becomes this recovery, with its attempts.
+                if self.handover.replacing.take().is_none() {
+                    self.note_attempts_begin();
                 }
-                let (id, since) = (*incident, self.now);
-                let renews = (cause.kind == CauseKind::CredentialRenewed)
-                    .then(|| self.check_worth_renewing(input));
-                let voluntary = cause.kind == CauseKind::Requested || renews.is_some();
-                self.incident = Some(Incident { id, since, attempts: 0, voluntary, renews });
+                self.mint(incident.0);
+                let planned = [CauseKind::Requested, CauseKind::CredentialRenewed];
+                assert!(!planned.contains(&cause.kind), "a planned change is no incident");
+                self.earn_budgets();
+                self.incident = Some(Incident { id: *incident, since: self.now, attempts: 0 });
                 self.last_attempt = None;
             }
             Event::AttemptStarted { incident, attempt, of, session, relay } => {
@@ -271,28 +268,35 @@ impl Rules {
                 assert_eq!(*incident, open, "an attempt belongs to the open incident");
                 assert_eq!(*of, self.config.policy.attempts);
                 assert!((1..=*of).contains(attempt), "attempt {attempt} of {of}");
-                let most = self.attempts_used + 1;
-                let least = most.saturating_sub(self.attempts_earned).max(1);
+                let planned = self.handover.replacing.is_some();
+                let budget = if planned { &mut self.planned_budget } else { &mut self.budget };
+                let most = budget.used + 1;
+                let least = most.saturating_sub(budget.earned).max(1);
                 assert!(
                     (least..=most).contains(attempt),
                     "only uptime earns attempts back: attempt {attempt}, not {least} to {most}"
                 );
-                (self.attempts_used, self.attempts_earned) = (*attempt, 0);
+                (budget.used, budget.earned) = (*attempt, 0);
                 self.last_attempt = Some(self.now);
+                if let Some(replacing) = &mut self.handover.replacing {
+                    replacing.attempts += 1;
+                }
                 if let Some(incident) = &mut self.incident {
                     incident.attempts += 1;
                 }
             }
+            Event::TrackFinished { track } => {
+                self.over_tracks.insert(*track);
+            }
+            Event::AttemptSucceeded { session, .. } => self.note_succeeded(*session),
+            Event::SessionReplacing { cause } => self.note_replacing(*cause, input),
+            Event::SessionReplaced { duration, .. } => self.note_replaced(*duration),
+            Event::SessionKept { .. } => self.note_kept(),
             Event::AttemptFailed { session, .. } => {
                 self.providers.waiting.remove(session);
             }
-            Event::Recovered { incident, duration, attempts } => {
+            Event::Recovered { incident, duration, .. } => {
                 let open = self.incident.take().expect("a recovery ends an open incident");
-                if open.voluntary && *attempts == 0 {
-                    // The call kept the session that it meant to replace.
-                    self.attempts_used -= open.attempts;
-                    self.note_session_kept();
-                }
                 assert_eq!((*incident, *duration), (open.id, self.now.since(open.since)));
             }
             Event::TrackReady { track, .. } | Event::TrackInterrupted { track } => {
@@ -305,6 +309,7 @@ impl Rules {
             Event::Ended { summary } => {
                 self.ended = true;
                 let open_incident = self.incident.take();
+                self.handover.replacing = None;
                 let completed = matches!(summary.outcome, Outcome::Completed | Outcome::Idle);
                 let state = if completed { StateName::Closed } else { StateName::Failed };
                 assert_eq!((self.state, summary.stats.state), (state, state));
@@ -328,13 +333,17 @@ impl Rules {
         let policy = &self.config.policy;
         let shortest = policy.initial * u32::from(100 - policy.jitter_percent) / 100;
         let pauses_are_waived = std::mem::take(&mut self.pauses_are_waived);
-        let begun = self.incident.as_ref().filter(|i| i.attempts == 0).map(|i| i.since);
+        let planned = self.handover.replacing.as_ref();
+        let begun = planned.filter(|planned| planned.attempts == 0).map(|planned| planned.since);
+        let incident = self.incident.as_ref().filter(|i| i.attempts == 0).map(|i| i.since);
+        let begun = begun.or(incident);
+        let budget = if planned.is_some() { &self.planned_budget } else { &self.budget };
         // A session that was up for as long as a pause stands for one.
-        let earned = self.attempts_used <= self.attempts_earned
+        let earned = budget.used <= budget.earned
             && begun.is_some_and(|begun| begun.since(self.live_since) >= shortest);
-        let whole = self.attempts_used == 0 || earned;
+        let whole = budget.used == 0 || earned;
         let at_once = policy.immediate_first && whole && begun.is_some();
-        let set_up = self.incident.is_none() && self.last_attempt.is_none();
+        let set_up = begun.is_none() && self.incident.is_none() && self.last_attempt.is_none();
         if pauses_are_waived || at_once || set_up || answered_elsewhere {
             return;
         }
@@ -347,28 +356,31 @@ impl Rules {
     /// R1: a call is live only when the relay has accepted its namespace and its namespace
     /// subscriptions.
     pub(super) fn note_live(&mut self) {
-        let others: BTreeSet<&String> =
-            self.subscribed.values().map(|(participant, _)| participant).collect();
-        let agreed = self.sessions.values().any(|session| {
-            let announced = match session.namespace {
-                Some((_, accepted)) => accepted,
-                None => session.publications.is_empty(),
-            };
-            let followed = others.iter().all(|other| {
-                session
-                    .namespace_subscriptions
-                    .values()
-                    .any(|followed| followed.participant == **other && followed.accepted)
-            });
-            announced && followed
-        });
+        let agreed = self.sessions.values().any(|session| self.is_agreed(session));
         // A session that was live before needs no new agreement.
         assert!(agreed || self.was_live, "the relay has accepted the requests of a live session");
         if !self.was_live {
             // The attempts of the setup do not count for a recovery.
-            self.attempts_used = 0;
+            self.budget.used = 0;
         }
         self.was_live = true;
         self.live_since = self.now;
+    }
+    /// Whether the relay has accepted our namespace, and our subscriptions to the namespaces of all
+    /// participants.
+    pub(super) fn is_agreed(&self, session: &Session) -> bool {
+        let others: BTreeSet<&String> =
+            self.subscribed.values().map(|(participant, _)| participant).collect();
+        let announced = match session.namespace {
+            Some((_, accepted)) => accepted,
+            None => session.publications.is_empty(),
+        };
+        let followed = others.iter().all(|other| {
+            session
+                .namespace_subscriptions
+                .values()
+                .any(|followed| followed.participant == **other && followed.accepted)
+        });
+        announced && followed
     }
 }

@@ -65,11 +65,6 @@ impl Rules {
         self.providers.relay_list.as_ref().map_or(&self.config.relays, |(list, _)| list)
     }
 
-    /// The session that carries the call. Later ones are probes.
-    fn carrying(&self) -> Option<&Session> {
-        self.sessions.values().next()
-    }
-
     /// The provider returns a relay list. Returns whether there was an open query for it.
     pub(super) fn note_relays(&mut self, query: QueryId, relays: &[String]) -> bool {
         let is_open = self.providers.relay_query.is_some_and(|(open, _)| open == query);
@@ -130,9 +125,11 @@ impl Rules {
         self.providers.refused_since_live.clear();
     }
 
-    /// The first session carries the call, even if it began as a probe.
+    /// The session that carries the call is no probe, even if it began as one.
     pub(super) fn note_carrying(&mut self) {
-        if let Some(carrying) = self.sessions.values_mut().next() {
+        self.settle_carrying();
+        let carrying = self.carrying_id().and_then(|id| self.sessions.get_mut(&id));
+        if let Some(carrying) = carrying {
             carrying.dial.is_probe = false;
         }
     }
@@ -172,6 +169,7 @@ impl Rules {
         let is_needed = self.providers.waiting.values().any(|waiting| waiting == relay);
         let carrying = self.carrying().filter(|session| session.dial.relay == *relay);
         match self.state {
+            StateName::Live if is_needed => {}
             StateName::Live => {
                 carrying.inspect(|session| self.check_renewal(session));
             }
@@ -206,11 +204,11 @@ impl Rules {
         self.mint(session.0);
         self.newest_ids.sessions.push(session);
         assert!(self.relays().contains(relay), "{relay} is not on the relay list");
-        let renews =
-            self.incident.as_ref().filter(|incident| incident.attempts < ATTEMPTS_AT_RELAY);
-        if let Some(home) = renews.and_then(|incident| incident.renews.as_ref()) {
+        let planned = self.handover.replacing.as_ref();
+        if let Some(planned) = planned.filter(|planned| planned.attempts < ATTEMPTS_AT_RELAY) {
+            let home = &planned.relay;
             let stays = home == relay || !self.relays().contains(home);
-            assert!(stays, "the first attempts of a renewal stay at {home}");
+            assert!(stays, "the first attempts of a planned change stay at {home}");
         }
         self.providers.waiting.insert(session, relay.clone());
         self.check_races();
@@ -264,8 +262,8 @@ impl Rules {
         assert!(self.dials.len() + waiting <= most, "the number of racing attempts is bounded");
     }
 
-    /// A renewal needs a new credential that is worth it. Returns the relay of the session.
-    pub(super) fn check_worth_renewing(&self, input: &Input) -> String {
+    /// A renewal needs a new credential that is worth it.
+    pub(super) fn check_worth_renewing(&self, input: &Input) {
         let answered = matches!(input, Input::CredentialAnswered { .. });
         assert!(
             answered && self.state == StateName::Live,
@@ -273,7 +271,6 @@ impl Rules {
         );
         let session = self.carrying().expect("a live session");
         assert!(self.gains(session), "the new credential is valid for longer");
-        session.dial.relay.clone()
     }
 
     /// Whether the newest credential is valid for enough longer than the session's.
@@ -313,7 +310,11 @@ impl Rules {
                 let here = carrying.filter(|session| Some(&session.dial.relay) == affected);
                 let gains = here.is_some_and(|session| self.gains(session));
                 let pauses = self.now < self.providers.no_renewal_until;
-                assert!(pauses || !gains, "a live session is renewed as soon as it can be");
+                let begun = self.handover.replacing.is_some();
+                assert!(
+                    pauses || begun || !gains,
+                    "a live session is renewed as soon as it can be"
+                );
             }
             Input::DialFailed { cause, .. } | Input::SessionClosed { cause, .. }
                 if is_refusal(cause) && self.state != StateName::Live =>
