@@ -122,7 +122,7 @@ impl Topology {
             return;
         }
         let all = match shared.kind.target() {
-            FaultTarget::Participant(_) => self.participants,
+            FaultTarget::Participant(_) | FaultTarget::Path { .. } => self.participants,
             FaultTarget::Relay(_) => self.relays,
         };
         for another in 0..all {
