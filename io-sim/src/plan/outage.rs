@@ -3,6 +3,7 @@
 
 use super::FaultPlan;
 use super::fault::{Fault, FaultKind};
+use super::fault_target::FaultTarget;
 
 /// How long a call that loses the path to its relay takes at most until it is live on another one,
 /// in milliseconds: a second to suspect the path, half of one until other relays are dialled, the
@@ -35,29 +36,40 @@ impl FaultPlan {
     /// The sum of the outages that faults can cause to a participant's call, in milliseconds. A
     /// lost path is an outage until the call is on another relay, if it reaches one.
     pub fn outage_ms(&self, who: usize) -> u64 {
-        self.sum_of_outages(&[who], MOVE_MS)
+        self.sum_of_outages(&[who]) + self.sum_of_lost_paths(&[who], MOVE_MS)
     }
 
-    /// The sum of the times for which faults can keep two participants apart, in milliseconds. A
-    /// lost path separates them until they meet on another relay, if both reach one.
+    /// The sum of the times for which faults can keep two participants apart, in milliseconds.
+    ///
+    /// Participants gather where the smallest name is, so a lost path of anybody can separate any
+    /// two, until all meet on another relay, if there is one that all of them reach.
     pub fn separation_ms(&self, pair: [usize; 2]) -> u64 {
-        self.sum_of_outages(&pair, Self::MEETING_MS)
+        let everyone: Vec<usize> = (0..self.topology.participants as usize).collect();
+        self.sum_of_outages(&pair) + self.sum_of_lost_paths(&everyone, Self::MEETING_MS)
     }
 
-    /// The sum of the outages that faults of relays and of these participants can cause, if a lost
-    /// path is one for so long.
-    fn sum_of_outages(&self, whose: &[usize], lost_path_ms: u64) -> u64 {
-        let concerns = |fault: &&Fault| {
-            fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
-        };
-        let outages = self.faults.iter().filter(concerns).filter(|fault| fault.blocks_calls());
-        let outages = outages.map(|fault| match fault.kind {
-            FaultKind::PathPartition { relay, .. } => {
+    /// The sum of the outages by temporary faults of relays, and of these participants at all.
+    fn sum_of_outages(&self, whose: &[usize]) -> u64 {
+        let outages = self.faults.iter().filter(|fault| match fault.kind.target() {
+            FaultTarget::Participant(who) => whose.contains(&(who as usize)),
+            FaultTarget::Relay(_) => true,
+            FaultTarget::Path { .. } => false,
+        });
+        let outages = outages.filter(|fault| fault.blocks_calls() && !fault.is_lasting());
+        outages.map(|fault| fault.for_ms).sum()
+    }
+
+    /// The sum of the outages by lost paths of these participants, each of which ends after some
+    /// time on another relay.
+    fn sum_of_lost_paths(&self, whose: &[usize], detour_ms: u64) -> u64 {
+        let outages = self.faults.iter().map(|fault| match fault.kind {
+            FaultKind::PathPartition { participant, relay, .. }
+                if whose.contains(&(participant as usize)) =>
+            {
                 let during = (fault.at_ms, fault.end_ms());
-                fault.for_ms.min(lost_path_ms + self.without_another_ms(relay, whose, during))
+                fault.for_ms.min(detour_ms + self.without_another_ms(relay, whose, during))
             }
-            _ if fault.is_lasting() => 0,
-            _ => fault.for_ms,
+            _ => 0,
         });
         outages.sum()
     }
@@ -172,7 +184,8 @@ mod tests {
         let long = plan(&[path(0, 0, 1_000, Some(31_000))]);
         assert_eq!((long.outage_ms(0), long.outage_ms(1)), (MOVE_MS, 0));
         assert_eq!(long.separation_ms([0, 1]), FaultPlan::MEETING_MS);
-        assert_eq!(long.separation_ms([1, 2]), 0);
+        // They may follow the other one.
+        assert_eq!(long.separation_ms([1, 2]), FaultPlan::MEETING_MS);
         let short = plan(&[path(0, 0, 1_000, Some(3_000))]);
         assert_eq!((short.outage_ms(0), short.separation_ms([0, 2])), (2_000, 2_000));
         let lasting = plan(&[path(0, 0, 1_000, None)]);
@@ -188,7 +201,7 @@ mod tests {
         // The crash counts for itself, too, as every fault of a relay does.
         let crashed = plan(&[lost, crash(1, 500, Some(8_000))]);
         assert_eq!(crashed.outage_ms(0), MOVE_MS + 7_000 + 7_500);
-        // Another participant's path matters only if it is to be met.
+        // Another participant's path matters only for meeting it.
         let crossed = plan(&[lost, path(1, 1, 1_000, Some(31_000))]);
         assert_eq!(crossed.outage_ms(0), MOVE_MS);
         assert_eq!(crossed.separation_ms([0, 1]), 60_000);
