@@ -58,7 +58,8 @@ impl TimedFault {
     }
 }
 
-/// The faults of a plan, by the participant or relay they hit. All times are in microseconds from
+/// The faults of a plan, by the participant or relay they hit; those of a path are among its
+/// participant's. All times are in microseconds from
 /// the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Conditions {
@@ -81,7 +82,9 @@ impl Conditions {
             let (from, to) = span(fault);
             let timed_fault = TimedFault { from, to, kind: fault.kind };
             match fault.kind.target() {
-                FaultTarget::Participant(who) => participants[who as usize].push(timed_fault),
+                FaultTarget::Participant(who) | FaultTarget::Path { participant: who, .. } => {
+                    participants[who as usize].push(timed_fault);
+                }
                 FaultTarget::Relay(relay) => relays[relay as usize].push(timed_fault),
             }
         }
@@ -112,10 +115,18 @@ impl Conditions {
         (end > at).then_some(end)
     }
 
-    /// When packets pass again; `None` if they pass now.
-    pub(crate) fn blocked_until(&self, who: usize, direction: Direction, at: u64) -> Option<u64> {
+    /// When packets of a participant's path to a relay pass again; `None` if they pass now.
+    pub(crate) fn blocked_until(
+        &self,
+        (who, relay): (usize, usize),
+        direction: Direction,
+        at: u64,
+    ) -> Option<u64> {
         Self::contiguous_until(&self.participants[who], at, |kind| match kind {
             FaultKind::Partition { side, .. } => side.includes(direction),
+            FaultKind::PathPartition { relay: cut, side, .. } => {
+                *cut as usize == relay && side.includes(direction)
+            }
             FaultKind::NetworkChange { .. } => true,
             _ => false,
         })
@@ -315,5 +326,45 @@ impl Side {
             Self::Down => direction == Direction::Down,
             Self::Both => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conditions(faults: &[(u64, u64, FaultKind)]) -> Conditions {
+        let mut plan = FaultPlan::generate(1);
+        (plan.topology.participants, plan.topology.relays) = (2, 2);
+        plan.topology.latency_ms = vec![10, 10];
+        let fault = |(at_ms, for_ms, kind)| Fault { at_ms, for_ms, kind };
+        plan.faults = faults.iter().copied().map(fault).collect();
+        Conditions::new(&plan)
+    }
+
+    #[test]
+    fn a_lost_path_blocks_its_participant_relay_and_direction_alone() {
+        let lost = FaultKind::PathPartition { participant: 1, relay: 0, side: Side::Down };
+        let conditions = conditions(&[(1, 4, lost)]);
+        let paths = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        for (path, direction) in
+            paths.into_iter().flat_map(|path| [(path, Direction::Up), (path, Direction::Down)])
+        {
+            let is_lost = (path, direction) == ((1, 0), Direction::Down);
+            let blocked = |at| conditions.blocked_until(path, direction, at);
+            assert_eq!(blocked(4_999), is_lost.then_some(5_000), "{path:?} {direction:?}");
+            assert_eq!((blocked(999), blocked(5_000)), (None, None), "{path:?} {direction:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_blocked_until_its_last_fault_ends() {
+        let lost = |relay| FaultKind::PathPartition { participant: 0, relay, side: Side::Both };
+        let cut_off = FaultKind::Partition { participant: 0, side: Side::Up };
+        let conditions = conditions(&[(1, 4, lost(0)), (4, 6, lost(1)), (5, 2, cut_off)]);
+        let blocked = |relay, direction| conditions.blocked_until((0, relay), direction, 4_000);
+        assert_eq!(blocked(0, Direction::Up), Some(7_000));
+        assert_eq!(blocked(0, Direction::Down), Some(5_000));
+        assert_eq!(blocked(1, Direction::Up), Some(10_000));
     }
 }

@@ -16,6 +16,7 @@ pub(crate) enum RngStream {
     Directory = 8,
     Crowd = 9,
     Together = 10,
+    PathFaults = 11,
     /// One stream for each direction of each participant, from this number on.
     Packets = 16,
     /// One stream for each call of each participant, from this number on.

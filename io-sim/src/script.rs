@@ -65,7 +65,7 @@ impl Script {
             let begin = rng.between(0, 500_000);
             (begin, begin + rng.between(0, 1_000_000))
         });
-        let speech_end = plan.topology.speech_ms.max(plan.healed_ms()) * 1_000;
+        let speech_end = plan.speech_end_ms() * 1_000;
         let lost = (0..plan.topology.participants)
             .filter_map(|who| plan.cut_off_since(who).map(|since| (who, since)));
         let given_up = lost.map(|(who, since)| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use holdline_core::{Event, StateName, Timestamp};
-use holdline_sim::{CallLog, DeliveredFrame, Fault, FaultPlan, RunLog, TrackLog};
+use holdline_sim::{CallLog, DeliveredFrame, Fault, FaultKind, FaultPlan, RunLog, TrackLog};
 
 /// How long no other fault may be active before and after a fault, in milliseconds, for a recovery
 /// to be attributed to it.
@@ -21,9 +21,11 @@ pub struct Coverage {
     pub cells: BTreeSet<(StateName, &'static str)>,
     /// For each family of faults, the times from the end of a fault to the first new frame.
     pub recovery: BTreeMap<&'static str, RecoveryTimes>,
+    /// The longest silences after a lost path to one of several relays.
+    pub silence: RecoveryTimes,
 }
 
-/// A histogram of recovery times, in milliseconds.
+/// A histogram of times, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryTimes(BTreeMap<u64, u64>);
 
@@ -31,6 +33,12 @@ impl RecoveryTimes {
     /// Counts one time.
     pub fn add(&mut self, ms: u64) {
         *self.0.entry(ms).or_default() += 1;
+    }
+
+    fn add_all(&mut self, other: Self) {
+        for (ms, count) in other.0 {
+            *self.0.entry(ms).or_default() += count;
+        }
     }
 
     /// The number of times.
@@ -74,6 +82,7 @@ impl Coverage {
         for (fault, ms) in recoveries(plan, log) {
             coverage.recovery.entry(fault.kind.family()).or_default().add(ms);
         }
+        silences(plan, log).for_each(|(.., silence)| coverage.silence.add(silence));
         coverage
     }
 
@@ -84,11 +93,9 @@ impl Coverage {
         }
         self.cells.extend(other.cells);
         for (family, times) in other.recovery {
-            let all = self.recovery.entry(family).or_default();
-            for (ms, count) in times.0 {
-                *all.0.entry(ms).or_default() += count;
-            }
+            self.recovery.entry(family).or_default().add_all(times);
         }
+        self.silence.add_all(other.silence);
     }
 }
 
@@ -108,22 +115,20 @@ fn state_at(call: &CallLog, at: Timestamp) -> StateName {
     state.last().unwrap_or(StateName::Idle)
 }
 
-/// The recovery times after isolated temporary faults, one for each track that the fault affects:
-/// the milliseconds from its end to the delivery of the first frame captured after it.
+/// The recovery times after isolated temporary faults that participants cannot avoid, one for each
+/// track that the fault affects: the milliseconds from its end to the delivery of the first frame
+/// captured after it.
 pub(crate) fn recoveries<'a>(
     plan: &'a FaultPlan,
     log: &'a RunLog,
 ) -> impl Iterator<Item = (&'a Fault, u64)> {
-    let frames_end = plan.topology.speech_ms.max(plan.healed_ms());
+    let frames_end = plan.speech_end_ms();
     let is_isolated = move |fault: &&Fault| {
-        let fault: &Fault = fault;
-        let end = fault.at_ms + fault.for_ms;
-        let far = |other: &Fault| {
-            std::ptr::eq(other, fault)
-                || other.at_ms > end + QUIET_AFTER_MS
-                || other.at_ms + other.for_ms + QUIET_BEFORE_MS < fault.at_ms
-        };
-        fault.interrupts() && end + QUIET_AFTER_MS <= frames_end && plan.faults.iter().all(far)
+        let quiet_until = fault.at_ms + fault.for_ms + QUIET_AFTER_MS;
+        fault.interrupts()
+            && quiet_until <= frames_end
+            && is_alone(plan, fault, quiet_until)
+            && detour(plan, fault).is_none()
     };
     plan.faults.iter().filter(is_isolated).flat_map(|fault| {
         let heals = Timestamp::from_millis(fault.at_ms + fault.for_ms);
@@ -133,6 +138,54 @@ pub(crate) fn recoveries<'a>(
             (fault, after.map_or(u64::MAX, |after| after.as_millis() as u64))
         })
     })
+}
+
+/// The longest silences after an isolated loss of a path that participants can avoid, one for each
+/// live track that it affects: the track, and the milliseconds without a frame.
+pub(crate) fn silences<'a>(
+    plan: &'a FaultPlan,
+    log: &'a RunLog,
+) -> impl Iterator<Item = (&'a Fault, &'a TrackLog, u64)> {
+    let avoidable = plan.faults.iter().filter_map(|fault| Some((fault, detour(plan, fault)?)));
+    avoidable.flat_map(|(fault, (from, until))| {
+        let (from, until) = (Timestamp::from_millis(from), Timestamp::from_millis(until));
+        let tracks = affected_tracks(plan, log, fault).into_iter();
+        tracks.map(move |track| (fault, track, longest_silence(track, from, until)))
+    })
+}
+
+/// The longest time between two frames that are delivered one after the other, in milliseconds.
+fn longest_silence(track: &TrackLog, from: Timestamp, until: Timestamp) -> u64 {
+    let delivered = track.delivered.iter().map(|delivered| delivered.at);
+    let during = delivered.filter(|at| (from..until).contains(at)).chain([until]);
+    let pauses = during.scan(from, |last, at| Some(at - std::mem::replace(last, at)));
+    pauses.max().map_or(0, |longest| longest.as_millis() as u64)
+}
+
+/// When all participants can avoid a lost path on another relay, in milliseconds: from its begin
+/// until some time after its end. `None` if another fault is near, or if it is no lost path.
+fn detour(plan: &FaultPlan, fault: &Fault) -> Option<(u64, u64)> {
+    let everyone: Vec<usize> = (0..plan.topology.participants as usize).collect();
+    detour_of(plan, fault, &everyone)
+}
+
+/// The same for some participants.
+pub(crate) fn detour_of(plan: &FaultPlan, fault: &Fault, whose: &[usize]) -> Option<(u64, u64)> {
+    let FaultKind::PathPartition { relay, .. } = fault.kind else { return None };
+    let until = (fault.at_ms + fault.for_ms + QUIET_AFTER_MS).min(plan.speech_end_ms());
+    let during = (fault.at_ms, until);
+    let is_alone = fault.at_ms < until && is_alone(plan, fault, until);
+    (is_alone && plan.have_another_relay(whose, relay, during)).then_some(during)
+}
+
+/// Whether no other fault is active shortly before a fault, during it, or until the given time.
+fn is_alone(plan: &FaultPlan, fault: &Fault, until_ms: u64) -> bool {
+    let far = |other: &Fault| {
+        std::ptr::eq(other, fault)
+            || other.at_ms > until_ms
+            || other.at_ms + other.for_ms + QUIET_BEFORE_MS < fault.at_ms
+    };
+    plan.faults.iter().all(far)
 }
 
 /// The live tracks that a fault affects, of calls that were up long enough before it.
@@ -147,7 +200,8 @@ fn affected_tracks<'a>(plan: &FaultPlan, log: &'a RunLog, fault: &Fault) -> Vec<
             let publisher = log.participants[track.publisher].last();
             let begun = track.since.max(publisher.since) + Duration::from_millis(QUIET_BEFORE_MS);
             let concerns = affected.contains(&who) || affected.contains(&track.publisher);
-            let cut_off = is_cut_off(who) || is_cut_off(track.publisher);
+            let cut_off =
+                is_cut_off(who) || is_cut_off(track.publisher) || !plan.has_common_relay();
             if concerns && !cut_off && Timestamp::from_millis(fault.at_ms) >= begun {
                 tracks.push(track);
             }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use holdline_core::{Event, StateName, Timestamp};
+use holdline_sim::FaultKind;
 
 use crate::Verdict;
 
@@ -26,7 +27,7 @@ pub fn page(verdict: &Verdict) -> String {
     let mut y = 20.0;
     for fault in &verdict.plan.faults {
         let (from, to) = (x(fault.at_ms * 1_000), x((fault.at_ms + fault.for_ms) * 1_000));
-        let target = fault.kind.participant().map_or("relay".into(), |who| format!("p{who}"));
+        let target = target(&fault.kind);
         let _ = write!(
             body,
             r#"<rect x="{from:.1}" y="{y}" width="{:.1}" height="12" class="fault"/><text x="{:.1}" y="{}">{} {target}, {} ms</text>"#,
@@ -100,6 +101,15 @@ black failed). Ticks: received frames, the longer the later; orange after a gap.
         w = WIDTH + 160.0,
         y = y + 20.0,
     )
+}
+
+/// The participant or the relay that a fault hits, or the path between both.
+fn target(kind: &FaultKind) -> String {
+    match (kind.participant(), kind) {
+        (Some(who), FaultKind::PathPartition { relay, .. }) => format!("p{who} and relay {relay}"),
+        (Some(who), _) => format!("p{who}"),
+        (None, _) => "relay".into(),
+    }
 }
 
 /// The states of a call, each with its begin and end in microseconds.

@@ -7,7 +7,7 @@ use holdline_core::StateName;
 use holdline_sim::model::INPUTS;
 
 use crate::campaign::SeedOutcome;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, RecoveryTimes};
 
 /// The bound on the 95th percentile of recovery times after a temporary fault, in milliseconds.
 pub const RECOVERY_P95_BOUND_MS: u64 = 2_000;
@@ -68,19 +68,13 @@ impl CampaignSummary {
             "fault", "times", "p50", "p95", "p99", "longest"
         );
         for (family, times) in &self.coverage.recovery {
-            let at = |share| times.per_mille(share).unwrap_or_default();
-            let longest = times.longest().map_or(String::new(), |ms| match ms {
-                u64::MAX => "never".into(),
-                ms => ms.to_string(),
-            });
-            let _ = writeln!(
-                text,
-                "{family:<16}{:>8}{:>8}{:>8}{:>8}{longest:>9}",
-                times.count(),
-                at(500),
-                at(950),
-                at(990)
-            );
+            let _ = writeln!(text, "{}", row(family, times));
+        }
+        if self.coverage.silence.count() > 0 {
+            let title =
+                "Longest silence of a track after the path to one of several relays was lost";
+            let _ = writeln!(text, "\n{title}, in ms:");
+            let _ = writeln!(text, "{}", row("path_partition", &self.coverage.silence));
         }
         let _ = writeln!(text, "\nFaults, by the state of the call in which they began:");
         let _ = write!(text, "{:<16}", "fault");
@@ -112,6 +106,17 @@ impl CampaignSummary {
         }
         text
     }
+}
+
+/// A row of the table of times.
+fn row(family: &str, times: &RecoveryTimes) -> String {
+    let at = |share| times.per_mille(share).unwrap_or_default();
+    let longest = times.longest().map_or(String::new(), |ms| match ms {
+        u64::MAX => "never".into(),
+        ms => ms.to_string(),
+    });
+    let (count, p50, p95, p99) = (times.count(), at(500), at(950), at(990));
+    format!("{family:<16}{count:>8}{p50:>8}{p95:>8}{p99:>8}{longest:>9}")
 }
 
 fn name(state: StateName) -> String {

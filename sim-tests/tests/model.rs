@@ -1,6 +1,9 @@
 //! A campaign on the model of the network. `HOLDLINE_SEEDS=N` plays the seeds from 0 to N.
 
-use holdline_sim::{CallLog, FaultPlan, RunLog, model};
+use std::time::Duration;
+
+use holdline_core::{Event, StateName, Timestamp};
+use holdline_sim::{CallLog, FaultPlan, RunLog, TrackLog, model};
 use holdline_sim_tests::oracles::all;
 use holdline_sim_tests::{Simulator, judge};
 
@@ -65,8 +68,37 @@ fn the_oracles_find_each_kind_of_violation() {
     assert!(
         judged(|call| {
             let live = call.tracks[1].delivered.last_mut().expect("a frame was delivered");
-            live.at = live.at + std::time::Duration::from_secs(1);
+            live.at = live.at + Duration::from_secs(1);
         })
         .contains(&"punctuality")
     );
+}
+
+#[test]
+fn the_law_of_the_detour_finds_who_waits_for_a_lost_path() {
+    let plan = FaultPlan::from_toml(include_str!("../scenarios/path-partition-for-good.toml"))
+        .expect("the plan is valid");
+    let log = model::run(&plan).expect("the plan can be played");
+    assert_eq!(all(&plan, &log), []);
+    let judged = |log: &RunLog| {
+        let violations = all(&plan, log).into_iter();
+        violations.map(|violation| violation.law).collect::<Vec<_>>()
+    };
+    let lost = Timestamp::from_millis(plan.faults[0].at_ms);
+    // The call of the participant that lost its path is live three seconds later than it was.
+    let mut late = log.clone();
+    let call = late.participants[1].calls.last_mut().expect("the participant has a call");
+    let is_live = |event: &Event| matches!(event, Event::StateChanged { to: StateName::Live, .. });
+    let live = call.events.iter_mut().find(|(at, event)| *at > lost && is_live(event));
+    let (at, _) = live.expect("the call is live again");
+    *at = *at + Duration::from_secs(3);
+    assert_eq!(judged(&late), ["detour"]);
+    // Another participant receives nothing of it for longer than it takes to meet.
+    let mut silent = log.clone();
+    let call = silent.participants[2].calls.last_mut().expect("the participant has a call");
+    let of_it = |track: &&mut TrackLog| track.publisher == 1 && track.name == "live";
+    let track = call.tracks.iter_mut().find(of_it).expect("the track is subscribed");
+    let met = lost + Duration::from_millis(FaultPlan::MEETING_MS + 1_000);
+    track.delivered.retain(|frame| frame.at < lost || frame.at > met);
+    assert!(judged(&silent).contains(&"detour"));
 }

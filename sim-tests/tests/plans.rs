@@ -279,6 +279,46 @@ fn two_participants_meet_again_on_one_of_two_relays() {
     }
 }
 
+/// R13: the participant that stays finds the other one long before the lost path is back.
+#[test]
+fn participants_meet_on_another_relay_while_a_path_is_lost() {
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played("path-partition", simulator, plan("path-partition"));
+        let fault = verdict.plan.faults[0];
+        let (met_by, back) = (fault.at_ms + 15_000, fault.at_ms + fault.for_ms);
+        for track in live(&verdict.log) {
+            let meanwhile = |delivered: &&DeliveredFrame| {
+                delivered.captured_at >= met_by * 1_000
+                    && delivered.at < Timestamp::from_millis(back)
+            };
+            let frames = track.delivered.iter().filter(meanwhile).count();
+            assert!(frames > 200, "{simulator:?}: {frames} frames of p{}", track.publisher);
+        }
+        let [left, stayed] = &verdict.log.participants[..] else { panic!("two participants") };
+        let moved = |call: &CallLog| {
+            call.events.iter().any(|(_, event)| match event {
+                Event::IncidentStarted { cause, .. } => cause.kind == CauseKind::PeerElsewhere,
+                _ => false,
+            })
+        };
+        let counted = |call: &CallLog| (recovered(call), moved(call));
+        let both = (counted(left.last()), counted(stayed.last()));
+        assert_eq!(both, ((1, false), (1, true)), "{simulator:?}");
+    }
+}
+
+#[test]
+fn a_lost_path_to_an_unused_relay_is_not_noticed() {
+    let name = "path-partition-unused-relay";
+    for simulator in [Simulator::Model, Simulator::Stack] {
+        let verdict = played(name, simulator, plan(name));
+        for participant in &verdict.log.participants {
+            assert_eq!(recovered(participant.last()), 0, "{simulator:?}");
+        }
+        assert!(live(&verdict.log).all(|track| track.delivered.iter().all(|f| f.gap.is_none())));
+    }
+}
+
 #[test]
 fn a_network_change_is_no_visible_recovery() {
     for simulator in [Simulator::Model, Simulator::Stack] {

@@ -27,3 +27,10 @@ pub(super) struct Conn {
     pub(super) streams: [Vec<(u64, u64)>; 2],
     pub(super) timeouts_scheduled: bool,
 }
+
+impl Conn {
+    /// The participant and the relay between which the connection's path runs.
+    pub(super) fn path(&self) -> (usize, usize) {
+        (self.who, self.relay)
+    }
+}

@@ -154,8 +154,9 @@ impl Network {
         stream: u64,
         bytes: usize,
     ) -> Option<u64> {
-        let (who, now) = (self.conns[id.0].who, self.now.as_micros());
-        let Some(arrives) = self.paths.arrival(who, direction, bytes, now) else {
+        let now = self.now.as_micros();
+        let Some(arrives) = self.paths.arrival(self.conns[id.0].path(), direction, bytes, now)
+        else {
             self.schedule_timeouts(id);
             return None;
         };
@@ -214,9 +215,9 @@ impl Network {
         let id = self.conn(who, session)?;
         let (conditions, now) = (&self.script.conditions, self.now.as_micros());
         let rtt_micros = conditions.latency(who, now) * 2;
-        let blocked = |direction| conditions.blocked_until(who, direction, now);
-        let (up, down) = (blocked(Direction::Up), blocked(Direction::Down));
         let conn = &mut self.conns[id.0];
+        let blocked = |direction| conditions.blocked_until(conn.path(), direction, now);
+        let (up, down) = (blocked(Direction::Up), blocked(Direction::Down));
         let sent = conn.probes.len();
         conn.probes.retain(|back| *back > now);
         let back = (sent - conn.probes.len()) as u64;

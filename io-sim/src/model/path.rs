@@ -44,7 +44,7 @@ impl Paths {
     /// sender's probes, which it sends ever further apart, finds the path open.
     pub(super) fn arrival(
         &mut self,
-        who: usize,
+        (who, relay): (usize, usize),
         direction: Direction,
         bytes: usize,
         now: u64,
@@ -71,7 +71,7 @@ impl Paths {
         {
             arrives += by;
         }
-        if let Some(open) = conditions.blocked_until(who, direction, now) {
+        if let Some(open) = conditions.blocked_until((who, relay), direction, now) {
             let blocked = open - now;
             if blocked > RELAY_IDLE_TIMEOUT {
                 return None;
@@ -89,11 +89,38 @@ impl Paths {
         let conditions = &self.script.conditions;
         [0, 300_000, 900_000, 2_100_000].into_iter().find_map(|pause| {
             let at = now + pause;
-            let open = conditions.blocked_until(who, Direction::Up, at).is_none()
-                && conditions.blocked_until(who, Direction::Down, at).is_none()
+            let open = conditions.blocked_until((who, relay), Direction::Up, at).is_none()
+                && conditions.blocked_until((who, relay), Direction::Down, at).is_none()
                 && conditions.longest_packet(who, at).is_none_or(|most| most >= SMALLEST_MTU)
                 && !conditions.is_down(relay, at);
             open.then(|| (at, at + conditions.latency(who, at) * 4))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Fault, FaultKind, FaultPlan, Side};
+
+    #[test]
+    fn a_lost_path_delays_its_own_messages_and_dials_alone() {
+        let mut plan = FaultPlan::generate(1);
+        (plan.topology.participants, plan.topology.relays) = (2, 2);
+        plan.topology.latency_ms = vec![10, 10];
+        let kind = FaultKind::PathPartition { participant: 0, relay: 1, side: Side::Up };
+        plan.faults = vec![Fault { at_ms: 1_000, for_ms: 4_000, kind }];
+        let mut paths = Paths::new(Arc::new(Script::new(&plan)));
+        let (now, soon, back) = (1_500_000, 1_600_000, 5_000_000);
+        for path in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let is_lost = path == (0, 1);
+            let up = paths.arrival(path, Direction::Up, 40, now).expect("the connection lives");
+            assert!(if is_lost { up >= back } else { up < soon }, "{path:?}: {up}");
+            let down = paths.arrival(path, Direction::Down, 40, now).expect("the same");
+            assert!(down < soon, "{path:?}: {down}");
+            let (who, relay) = path;
+            assert_eq!(paths.handshake(who, relay, now).is_none(), is_lost, "{path:?}");
+            assert!(paths.handshake(who, relay, back).is_some(), "{path:?}");
+        }
     }
 }

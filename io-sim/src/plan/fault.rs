@@ -40,6 +40,7 @@ impl Fault {
     pub(super) fn blocks_calls(&self) -> bool {
         match self.kind {
             FaultKind::Partition { .. }
+            | FaultKind::PathPartition { .. }
             | FaultKind::NetworkChange { .. }
             | FaultKind::Suspend { .. }
             | FaultKind::Restart { .. }
@@ -70,6 +71,7 @@ impl Fault {
         let interrupts = matches!(
             self.kind,
             FaultKind::Partition { .. }
+                | FaultKind::PathPartition { .. }
                 | FaultKind::NetworkChange { .. }
                 | FaultKind::Suspend { .. }
                 | FaultKind::RelayCrash { .. }
@@ -92,6 +94,15 @@ pub enum FaultKind {
     Partition {
         /// The participant.
         participant: u64,
+        /// The direction.
+        side: Side,
+    },
+    /// A participant's packets to and from one relay are lost; its paths to the others still work.
+    PathPartition {
+        /// The participant.
+        participant: u64,
+        /// The relay.
+        relay: u64,
         /// The direction.
         side: Side,
     },
@@ -245,6 +256,7 @@ impl FaultKind {
     pub fn family(&self) -> &'static str {
         match self {
             Self::Partition { .. } => "partition",
+            Self::PathPartition { .. } => "path_partition",
             Self::Latency { .. } => "latency",
             Self::Loss { .. } => "loss",
             Self::Duplication { .. } => "duplication",
@@ -271,10 +283,11 @@ impl FaultKind {
         }
     }
 
-    /// The index of the participant or relay that the fault hits.
+    /// The index of the participant or relay that the fault hits; of a path, its participant.
     pub(super) fn target_index(&mut self) -> &mut u64 {
         match self {
             Self::Partition { participant: target_index, .. }
+            | Self::PathPartition { participant: target_index, .. }
             | Self::Latency { participant: target_index, .. }
             | Self::Loss { participant: target_index, .. }
             | Self::Duplication { participant: target_index, .. }
@@ -301,16 +314,21 @@ impl FaultKind {
         }
     }
 
-    /// The participant that the fault hits; `None` if it hits a relay.
+    /// The participant that the fault hits, at all or on one path; `None` if it hits a relay.
     pub fn participant(&self) -> Option<u64> {
         match self.target() {
-            FaultTarget::Participant(who) => Some(who),
+            FaultTarget::Participant(participant) | FaultTarget::Path { participant, .. } => {
+                Some(participant)
+            }
             FaultTarget::Relay(_) => None,
         }
     }
 
     pub(crate) fn target(&self) -> FaultTarget {
         match *self {
+            Self::PathPartition { participant, relay, .. } => {
+                FaultTarget::Path { participant, relay }
+            }
             Self::Partition { participant, .. }
             | Self::Latency { participant, .. }
             | Self::Loss { participant, .. }

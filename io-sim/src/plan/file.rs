@@ -106,6 +106,9 @@ impl FaultPlan {
             let known = match fault.kind.target() {
                 FaultTarget::Participant(participant) => participant < *participants,
                 FaultTarget::Relay(relay) => relay < *relays,
+                FaultTarget::Path { participant, relay } => {
+                    participant < *participants && relay < *relays
+                }
             };
             ensure(known, "a fault names a participant or relay that does not exist")?;
             let end = fault.at_ms.checked_add(fault.for_ms);
@@ -141,7 +144,7 @@ impl FaultPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Fault;
+    use super::super::{Fault, Side};
     use super::*;
 
     #[test]
@@ -175,6 +178,13 @@ mod tests {
         assert!(plan.validate().is_err());
         plan.faults = vec![crash(0, u64::MAX)];
         assert!(plan.validate().is_err());
+        (plan.topology.participants, plan.topology.relays) = (2, 2);
+        plan.topology.latency_ms = vec![10, 10];
+        for (participant, relay, ok) in [(1, 1, true), (2, 1, false), (1, 2, false)] {
+            let kind = FaultKind::PathPartition { participant, relay, side: Side::Both };
+            plan.faults = vec![Fault { at_ms: 1, for_ms: 1, kind }];
+            assert_eq!(plan.validate().is_ok(), ok, "p{participant}, relay {relay}");
+        }
         assert!(matches!(FaultPlan::from_toml("seed = 1"), Err(PlanError::Unreadable(_))));
         let text = FaultPlan { faults: vec![crash(0, 1)], ..FaultPlan::generate(1) };
         let text = text.to_toml().expect("a plan can be written as TOML");

@@ -122,7 +122,7 @@ impl Topology {
             return;
         }
         let all = match shared.kind.target() {
-            FaultTarget::Participant(_) => self.participants,
+            FaultTarget::Participant(_) | FaultTarget::Path { .. } => self.participants,
             FaultTarget::Relay(_) => self.relays,
         };
         for another in 0..all {
@@ -132,6 +132,42 @@ impl Topology {
                 faults.push(fault);
             }
         }
+    }
+
+    /// Cuts some participants from one of several relays, sometimes for good, and sometimes all
+    /// participants from the same one. A third of the faults are near another fault.
+    fn path_faults(&self, others: &[Fault], rng: &mut SimRng) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for _ in 0..rng.between(1, 2) {
+            let kind = FaultKind::PathPartition {
+                participant: self.any_participant(rng),
+                relay: self.any_relay(rng),
+                side: rng.one_of(&[Side::Up, Side::Down, Side::Both, Side::Both]),
+            };
+            let around = if !others.is_empty() && rng.one_in(3) {
+                let other = rng.one_of(others);
+                rng.one_of(&[other.at_ms, other.end_ms().min(other.at_ms + 20_000)])
+            } else {
+                rng.between(0, 20_000)
+            };
+            let at_ms = (around + rng.between(0, 1_000)).saturating_sub(500);
+            let for_ms = match rng.between(0, 7) {
+                0..=1 => rng.between(10_000, 20_000),
+                2..=4 => rng.between(3_000, 10_000),
+                _ => rng.between(50, 3_000),
+            };
+            faults.push(Fault { at_ms, for_ms, kind });
+        }
+        // At most one never heals, so a relay remains that every participant reaches which is not
+        // cut off.
+        if rng.one_in(4) {
+            let at_ms = rng.between(0, 20_000);
+            faults[0] = Fault { at_ms, for_ms: FOREVER_MS - at_ms, ..faults[0] };
+        }
+        if rng.one_in(8) {
+            self.spread(&mut faults, rng);
+        }
+        faults
     }
 
     fn any_relay(&self, rng: &mut SimRng) -> u64 {
@@ -274,7 +310,33 @@ impl FaultPlan {
         if !faults.is_empty() && rng.one_in(8) {
             topology.spread(&mut faults, &mut rng);
         }
+        // These come last and from a stream of their own, so every other fault is as it was.
+        let mut rng = SimRng::new(seed, RngStream::PathFaults);
+        if topology.relays > 1 && rng.one_in(2) {
+            faults.extend(topology.path_faults(&faults, &mut rng));
+        }
         faults.sort_by_key(|fault| fault.at_ms);
         Self { version: Self::VERSION, seed, topology, faults }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At most one path is lost for good: with two, participants could be without a common relay.
+    #[test]
+    fn paths_are_lost_only_among_several_relays() {
+        let mut plans_with = 0;
+        for seed in 0..2_000 {
+            let plan = FaultPlan::generate(seed);
+            let is_lost = |f: &&Fault| matches!(f.kind, FaultKind::PathPartition { .. });
+            let lost: Vec<&Fault> = plan.faults.iter().filter(is_lost).collect();
+            plans_with += u64::from(!lost.is_empty());
+            assert!(lost.is_empty() || plan.topology.relays > 1, "seed {seed}");
+            assert!(lost.iter().filter(|f| f.is_lasting()).count() <= 1, "seed {seed}");
+            assert!(plan.has_common_relay(), "seed {seed}");
+        }
+        assert!((200..400).contains(&plans_with), "{plans_with} plans");
     }
 }

@@ -4,6 +4,7 @@ mod fault;
 mod fault_target;
 mod file;
 mod generate;
+mod outage;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,17 +80,6 @@ impl FaultPlan {
         ends.max().unwrap_or(0)
     }
 
-    /// The sum of the outages that faults of relays and of these participants can cause, in
-    /// milliseconds.
-    pub fn outage_ms(&self, whose: &[usize]) -> u64 {
-        let target = |fault: &&Fault| {
-            fault.kind.participant().is_none_or(|who| whose.contains(&(who as usize)))
-        };
-        let outages =
-            self.faults.iter().filter(|fault| fault.blocks_calls() && !fault.is_lasting());
-        outages.filter(target).map(|fault| fault.for_ms).sum()
-    }
-
     /// The longest round trip of any participant to a relay at any time, in milliseconds, without
     /// retransmissions.
     pub fn longest_round_trip_ms(&self) -> u64 {
@@ -108,23 +98,6 @@ impl FaultPlan {
             .zip(&self.topology.latency_ms)
             .map(|(who, latency)| latency + times().map(|at| one_way(who, at)).max().unwrap_or(0));
         longest.max().unwrap_or(0) * 2
-    }
-
-    /// When a participant is permanently cut off, in milliseconds from the start: by a partition,
-    /// or by the crash of every relay.
-    pub fn cut_off_since(&self, who: u64) -> Option<u64> {
-        let since = |is_it: &dyn Fn(&FaultKind) -> bool| {
-            let lasting =
-                self.faults.iter().filter(|fault| fault.is_lasting() && is_it(&fault.kind));
-            lasting.map(|fault| fault.at_ms).min()
-        };
-        let cut_off = since(
-            &|kind| matches!(kind, FaultKind::Partition { participant, .. } if *participant == who),
-        );
-        let crashed = |relay: u64| since(&|kind| *kind == FaultKind::RelayCrash { relay });
-        let deserted: Option<Vec<u64>> = (0..self.topology.relays).map(crashed).collect();
-        let deserted = deserted.and_then(|since| since.into_iter().max());
-        cut_off.into_iter().chain(deserted).min()
     }
 }
 

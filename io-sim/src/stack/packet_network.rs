@@ -241,13 +241,17 @@ impl Inner {
         let Some(receiver) = self.receiver(to, now) else {
             return [None, None];
         };
-        let (who, direction) = match (owner, self.sockets[receiver.0].owner) {
-            (SocketOwner::Participant(who), SocketOwner::Relay(_)) => (who, Direction::Up),
-            (SocketOwner::Relay(_), SocketOwner::Participant(who)) => (who, Direction::Down),
+        let (path, direction) = match (owner, self.sockets[receiver.0].owner) {
+            (SocketOwner::Participant(who), SocketOwner::Relay(relay)) => {
+                ((who, relay), Direction::Up)
+            }
+            (SocketOwner::Relay(relay), SocketOwner::Participant(who)) => {
+                ((who, relay), Direction::Down)
+            }
             _ => return [None, None],
         };
-        let copies =
-            self.links[who][direction as usize].carry(&self.script, (who, direction), payload, now);
+        let link = &mut self.links[path.0][direction as usize];
+        let copies = link.carry(&self.script, path, direction, payload, now);
         copies
             .map(|copy| copy.and_then(|(due, payload)| self.enqueue(receiver, due, from, payload)))
     }
@@ -282,7 +286,8 @@ impl LinkDirection {
     fn carry(
         &mut self,
         script: &Script,
-        (who, direction): (usize, Direction),
+        (who, relay): (usize, usize),
+        direction: Direction,
         payload: &[u8],
         now: u64,
     ) -> Copies {
@@ -290,7 +295,7 @@ impl LinkDirection {
         let length = payload.len() as u64;
         let lost =
             |rng: &mut SimRng| conditions.loss(who, now).is_some_and(|one_in| rng.one_in(one_in));
-        if conditions.blocked_until(who, direction, now).is_some()
+        if conditions.blocked_until((who, relay), direction, now).is_some()
             || conditions.longest_packet(who, now).is_some_and(|longest| length > longest)
             || lost(&mut self.rng)
         {
@@ -334,5 +339,36 @@ impl LinkDirection {
         }
         self.busy_until = begins + length * 1_000_000 / bandwidth.max(1);
         Some(self.busy_until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Fault, FaultKind, FaultPlan, Side};
+
+    #[test]
+    fn a_lost_path_drops_its_own_packets_alone() {
+        let mut plan = FaultPlan::generate(1);
+        (plan.topology.participants, plan.topology.relays) = (2, 2);
+        plan.topology.latency_ms = vec![10, 10];
+        let kind = FaultKind::PathPartition { participant: 0, relay: 1, side: Side::Down };
+        plan.faults = vec![Fault { at_ms: 1_000, for_ms: 4_000, kind }];
+        let network = PacketNetwork::new(Arc::new(Script::new(&plan)));
+        let participants = [0, 1].map(|who| network.bind(SocketOwner::Participant(who), 0));
+        let relays = [0, 1].map(|relay| network.bind(SocketOwner::Relay(relay), 0));
+        let arrives = |from, to, now| {
+            network.send(from, network.address(to), b"packet", now);
+            network.receive(to, now + 100_000, Waker::noop()).is_ok()
+        };
+        for now in [500_000, 1_500_000, 5_500_000] {
+            for (who, relay) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let (participant, server) = (participants[who], relays[relay]);
+                let is_lost = (who, relay, now) == (0, 1, 1_500_000);
+                assert!(arrives(participant, server, now), "p{who} to relay {relay} at {now}");
+                let down = arrives(server, participant, now);
+                assert_eq!(down, !is_lost, "relay {relay} to p{who} at {now}");
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ const ROUND_TRIPS: u64 = 8;
 
 pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
     let recovery_ms = RECOVERY_MS + ROUND_TRIPS * plan.longest_round_trip_ms();
-    let covered = |whose: &[usize]| plan.outage_ms(whose) + recovery_ms <= plan.topology.history_ms;
+    let covered = |pair| plan.separation_ms(pair) + recovery_ms <= plan.topology.history_ms;
     for (subscriber, participant) in log.participants.iter().enumerate() {
         for track in participant.calls.iter().flat_map(|call| &call.tracks) {
             let whose = format!("p{subscriber} of p{}/{}", track.publisher, track.name);
@@ -24,8 +24,9 @@ pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
             let is_cut_off = |who: usize| plan.cut_off_since(who as u64).is_some();
             let cut_off = is_cut_off(subscriber) || is_cut_off(track.publisher);
             let throughout = !track.unsubscribed && participant.calls[0].since == track.since;
-            if covered(&[subscriber, track.publisher])
+            if covered([subscriber, track.publisher])
                 && !cut_off
+                && plan.has_common_relay()
                 && throughout
                 && track.name == "lossless"
                 && once(subscriber)

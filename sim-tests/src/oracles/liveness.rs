@@ -20,7 +20,7 @@ const FAILS_WITHIN: Duration = Duration::from_secs(36);
 const SUCCESSOR_FOUND_WITHIN: Duration = Duration::from_secs(13);
 
 pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
-    let healed = plan.topology.speech_ms.max(plan.healed_ms());
+    let speech_end = plan.speech_end_ms();
     let cut_off = |who: usize| plan.cut_off_since(who as u64);
     for (who, participant) in log.participants.iter().enumerate() {
         let call = participant.last();
@@ -30,7 +30,7 @@ pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
             continue;
         }
         if let Some(error) = failure(call) {
-            if plan.outage_ms(&[who]) > WINDOW_MS && is_unreachable(error) {
+            if plan.outage_ms(who) > WINDOW_MS && is_unreachable(error) {
                 continue;
             }
             return Err(format!("p{who}'s call failed: {error}"));
@@ -39,9 +39,10 @@ pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
             return Err(format!("p{who}'s call is {:?} at the end of the run", call.state));
         }
         let subscribed = call.tracks.iter().filter(|track| !track.unsubscribed);
-        for track in subscribed.filter(|track| cut_off(track.publisher).is_none()) {
+        let reachable = |publisher| cut_off(publisher).is_none() && plan.has_common_relay();
+        for track in subscribed.filter(|track| reachable(track.publisher)) {
             let publisher = log.participants[track.publisher].last();
-            if is_found_late(&log.participants[track.publisher], healed)
+            if is_found_late(&log.participants[track.publisher], speech_end)
                 || failure(publisher).is_some()
             {
                 continue;

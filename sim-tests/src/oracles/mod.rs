@@ -3,6 +3,7 @@
 mod budget;
 mod conservation;
 mod continuity;
+mod detour;
 mod liveness;
 mod punctuality;
 mod recovery;
@@ -21,10 +22,11 @@ pub struct Violation {
 /// The check of a law.
 type Law = fn(&FaultPlan, &RunLog) -> Result<(), String>;
 
-const LAWS: [(&str, Law); 6] = [
+const LAWS: [(&str, Law); 7] = [
     ("budget", budget::judge),
     ("continuity", continuity::judge),
     ("conservation", conservation::judge),
+    ("detour", detour::judge),
     ("liveness", liveness::judge),
     ("punctuality", punctuality::judge),
     ("recovery", recovery::judge),

@@ -7,9 +7,9 @@ use holdline_sim::{FaultPlan, RunLog};
 use crate::coverage::recoveries;
 
 /// The bound, in milliseconds.
-const BOUND_MS: u64 = 8_000;
+pub(super) const BOUND_MS: u64 = 8_000;
 /// The longest outage with a bound, in milliseconds. Longer outages end some calls.
-const TRANSIENT_MS: u64 = 10_000;
+pub(super) const TRANSIENT_MS: u64 = 10_000;
 
 pub(super) fn judge(plan: &FaultPlan, log: &RunLog) -> Result<(), String> {
     for (fault, ms) in recoveries(plan, log) {
