@@ -57,7 +57,6 @@ impl Supervisor {
         if let Some(leg) = self.legs.active() {
             self.resources.relays.set_home(&leg.relay);
         }
-        self.note_absent_participants();
         self.attach_tracks();
     }
 
@@ -72,11 +71,13 @@ impl Supervisor {
         }
     }
 
+    /// The successor is the active leg from now on. Whom its relay does not know is not here.
     fn take_over(&mut self) {
         self.moved_from = None;
         if let Some(leg) = self.legs.with_mut(Role::Successor).next() {
             leg.role = Role::Active;
         }
+        self.note_absent_participants();
     }
 
     /// The successor was lost before it took over: the planned change continues with another

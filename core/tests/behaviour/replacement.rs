@@ -155,6 +155,22 @@ fn a_lost_session_is_recovered_by_the_change_under_way() {
     assert_eq!(harness.call.state(), StateName::Live);
 }
 
+/// Bob has not announced himself on the new session by then.
+#[test]
+fn a_participant_that_the_new_relay_does_not_know_is_away_after_the_change() {
+    let (mut harness, new, old) = replacing();
+    harness.feed(Input::Connected { session: new });
+    let (session, epoch) = harness.namespace().expect("published");
+    harness.feed(Input::NamespaceAccepted { session, epoch });
+    let namespace_subscription = harness.last_namespace_subscription.expect("followed");
+    harness.feed(Input::NamespaceSubscriptionAccepted { namespace_subscription });
+    harness.advance_alive(MS * 100);
+    harness.lose(old);
+    harness.advance_alive(SECOND * 3);
+    assert!(harness.events().contains(&Event::ParticipantAway { participant: "bob".into() }));
+    assert_eq!(harness.call.state(), StateName::Live);
+}
+
 #[test]
 fn a_new_session_that_falls_silent_or_is_lost_costs_nothing() {
     for silent in [true, false] {
