@@ -50,8 +50,15 @@ pub(crate) struct Subscription {
 pub(super) struct Next {
     pub(super) stage: Stage,
     pub(super) failures: Failures,
-    /// The first frame that it brought, and when.
-    pub(super) first: Option<(FrameNumber, Timestamp)>,
+    pub(super) brought: Option<Brought>,
+}
+
+/// What a subscription has brought so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought {
+    pub(super) first: FrameNumber,
+    pub(super) since: Timestamp,
+    pub(super) last: FrameNumber,
 }
 
 /// A newer namespace is followed beside the present one at most so often: a participant that
@@ -75,7 +82,7 @@ impl Source<'_> {
     /// Whether the track flows on another subscription than the present one, so that each frame
     /// arrives twice.
     pub(super) fn is_doubled(&self) -> bool {
-        self.elsewhere || self.subscription.next.is_some_and(|next| next.first.is_some())
+        self.elsewhere || self.subscription.next.is_some_and(|next| next.brought.is_some())
     }
 }
 
@@ -85,23 +92,33 @@ impl Next {
     }
 
     /// Whether it can take the place of the present one at `now`: it brings everything from the
-    /// `wanted` frame on, or has had its time, or the track is quiet.
+    /// `wanted` frame on, and is not behind (a new connection has a small congestion window); or
+    /// the track is quiet.
     pub(super) fn covers(&self, wanted: Option<FrameNumber>, now: Timestamp) -> bool {
-        match (self.stage, self.first) {
-            (Stage::Accepted { ready_at, .. }, None) => now >= ready_at,
-            (_, Some((first, since))) => {
-                now >= since + COVERED_AFTER
-                    || wanted.is_none_or(|wanted| {
-                        first <= wanted || first.incarnation > wanted.incarnation
-                    })
+        match (self.stage, self.brought, wanted) {
+            (Stage::Accepted { ready_at, .. }, None, _) => now >= ready_at,
+            (_, None, _) => false,
+            (_, Some(_), None) => true,
+            (_, Some(Brought { first, since, last }), Some(wanted)) => {
+                let is_level = wanted <= last.next();
+                let is_later = first.incarnation > wanted.incarnation;
+                is_level && (first <= wanted || is_later || now >= since + COVERED_AFTER)
             }
-            (_, None) => false,
         }
     }
 
+    /// Another frame arrived. Returns whether it is the first one.
+    pub(super) fn bring(&mut self, number: FrameNumber, now: Timestamp) -> bool {
+        let is_first = self.brought.is_none();
+        let brought = Brought { first: number, since: now, last: number };
+        let brought = self.brought.get_or_insert(brought);
+        brought.last = brought.last.max(number);
+        is_first
+    }
+
+    /// `None` from the moment when it may take the other's place: then a frame decides.
     fn deadline(&self) -> Option<Timestamp> {
-        let covers = self.first.map(|(_, since)| since + COVERED_AFTER);
-        soonest([self.stage.deadline(), covers])
+        self.stage.deadline()
     }
 }
 
@@ -193,7 +210,7 @@ impl Subscription {
     /// The epoch that a FETCH goes to: the newer namespace as soon as that brings objects.
     pub(super) fn fetch_epoch(&self) -> Option<u64> {
         let Stage::Ready { epoch, .. } = self.stage else { return None };
-        let next = self.next.filter(|next| next.first.is_some());
+        let next = self.next.filter(|next| next.brought.is_some());
         next.and_then(|next| next.stage.epoch()).or(Some(epoch))
     }
 }

@@ -168,7 +168,7 @@ impl SubscribedTrack {
     fn subscribe_next(&mut self, source: &mut Source<'_>, epoch: u64, cx: &mut Context<'_>) {
         let failures = source.subscription.next.map(|next| next.failures).unwrap_or_default();
         let stage = self.request(source.session, epoch, cx);
-        source.subscription.next = Some(Next { stage, failures, first: None });
+        source.subscription.next = Some(Next { stage, failures, brought: None });
         source.subscription.follow_at = cx.now + FOLLOW_EVERY;
     }
 
@@ -193,7 +193,7 @@ impl SubscribedTrack {
             source.subscription.stage = Stage::Ready { id, epoch };
             source.subscription.next = None;
             source.subscription.failures.clear();
-            if next.first.is_none() && !self.reception.flows(cx.now) {
+            if next.brought.is_none() && !self.reception.flows(cx.now) {
                 // The track is quiet: whether its publisher is there is asked anew.
                 self.reception.publisher_moved(source.session, source.elsewhere, cx);
                 self.reception.ready(cx.now);
@@ -249,7 +249,7 @@ impl SubscribedTrack {
             && let Some(epoch) = next.stage.epoch()
         {
             next.stage = Stage::Ended { epoch, retry_at: next.failures.next_try(cx) };
-            next.first = None;
+            next.brought = None;
             return;
         }
         let Some(epoch) = subscription.stage.epoch() else { return };
@@ -257,7 +257,7 @@ impl SubscribedTrack {
             subscription.stage = next.stage;
             subscription.failures = next.failures;
             if let (Some(_), Some(id), Some(epoch)) =
-                (next.first, next.stage.id(), next.stage.epoch())
+                (next.brought, next.stage.id(), next.stage.epoch())
             {
                 // The other one brings the track already.
                 subscription.stage = Stage::Ready { id, epoch };
@@ -328,10 +328,9 @@ impl SubscribedTrack {
         if let Some(next) = &mut source.subscription.next
             && next.has(id)
         {
-            if let (None, Some(number), Some(epoch)) = (next.first, number, next.stage.epoch()) {
+            if let (Some(number), Some(epoch)) = (number, next.stage.epoch()) {
                 next.stage = Stage::Ready { id, epoch };
-                next.first = Some((number, cx.now));
-                if !self.reception.flows(cx.now) {
+                if next.bring(number, cx.now) && !self.reception.flows(cx.now) {
                     self.reception.publisher_moved(source.session, source.elsewhere, cx);
                     self.reception.ready(cx.now);
                 }

@@ -137,18 +137,37 @@ fn the_subscription_that_flows_stays_if_the_newer_one_fails() {
     assert_eq!(harness.delivered(), [Location::new(2, 0)]);
 }
 
+/// Frame 1 is missing on the newer subscription.
 #[test]
-fn a_newer_subscription_that_begins_later_covers_after_a_second() {
+fn a_newer_subscription_that_begins_later_waits_for_what_it_lacks() {
     let (mut harness, old, new) = followed_beside();
-    // Frame 1 is missing on the new one.
     harness.bobs_object(1, 1);
     harness.object(new, 2, 0);
     assert_eq!(left(&mut harness), [], "the old one may bring what is missing");
     harness.object(old, 1, 1);
     assert_eq!(harness.delivered(), [Location::new(1, 1), Location::new(2, 0)]);
-    harness.bobs_object(2, 1);
+    harness.object(new, 2, 1);
+    assert_eq!(left(&mut harness), [old], "it has");
+    // The old one brings nothing more.
+    let (mut harness, old, new) = followed_beside();
+    harness.bobs_object(1, 1);
+    harness.object(new, 2, 0);
     harness.advance_alive(SECOND);
-    assert_eq!(left(&mut harness), [old]);
+    harness.object(new, 2, 1);
+    assert_eq!(left(&mut harness), [old], "it had a second");
+}
+
+/// A new connection of the publisher has a small congestion window.
+#[test]
+fn a_newer_subscription_that_lags_behind_does_not_take_over() {
+    let (mut harness, old, new) = followed_beside();
+    harness.object(old, 1, 1).object(old, 1, 2).object(new, 1, 0).object(new, 1, 1);
+    assert_eq!(left(&mut harness), [], "the next frame would be late");
+    harness.advance_alive(SECOND * 2);
+    harness.object(old, 1, 3).object(new, 1, 2);
+    assert_eq!(left(&mut harness), [], "nor does it later");
+    harness.object(new, 1, 3);
+    assert_eq!(left(&mut harness), [old], "it is level");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod conservation;
 mod continuity;
 mod detour;
 mod liveness;
+mod planned;
 mod punctuality;
 mod recovery;
 
@@ -22,12 +23,13 @@ pub struct Violation {
 /// The check of a law.
 type Law = fn(&FaultPlan, &RunLog) -> Result<(), String>;
 
-const LAWS: [(&str, Law); 7] = [
+const LAWS: [(&str, Law); 8] = [
     ("budget", budget::judge),
     ("continuity", continuity::judge),
     ("conservation", conservation::judge),
     ("detour", detour::judge),
     ("liveness", liveness::judge),
+    ("planned", planned::judge),
     ("punctuality", punctuality::judge),
     ("recovery", recovery::judge),
 ];
