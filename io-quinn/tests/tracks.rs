@@ -108,7 +108,8 @@ async fn reconnect_now_makes_a_new_session_under_the_same_handles() {
     receive(&mut from_alice).await;
     let mut events = alice.events();
     alice.reconnect_now().expect("the call is live");
-    wait_for(&mut events, |event| matches!(event, Event::Recovered { .. }).then_some(())).await;
+    wait_for(&mut events, |event| matches!(event, Event::SessionReplaced { .. }).then_some(()))
+        .await;
     let now = alice.stats().await.published[0].counters.accepted;
     while receive(&mut from_alice).await < now {}
     assert_eq!(bob.close().await.stats.telemetry.incidents, 0);
