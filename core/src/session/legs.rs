@@ -101,6 +101,15 @@ impl Legs {
         })
     }
 
+    /// An open leg: its role, its session, and how that stands.
+    pub(crate) fn open_mut(&mut self, id: SessionId) -> Option<(Role, &mut Session, Stage)> {
+        let leg = self.get_mut(id)?;
+        match &mut leg.phase {
+            Phase::Open(session, stage) => Some((leg.role, session, *stage)),
+            Phase::Dialing { .. } | Phase::Reached { .. } => None,
+        }
+    }
+
     pub(crate) fn session_mut(&mut self, id: SessionId) -> Option<(&mut Session, Stage)> {
         self.sessions_mut().find(|(session, _)| session.id == id)
     }

@@ -138,6 +138,11 @@ impl ReorderBuffer {
         self.end = Some(end);
     }
 
+    /// Whether the publisher has announced the end.
+    pub(crate) fn has_end(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Whether the end is reached: nothing more can arrive.
     pub(crate) fn is_over(&self) -> bool {
         self.end.is_some_and(|end| self.next.is_some_and(|next| next >= end))

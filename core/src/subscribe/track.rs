@@ -287,6 +287,14 @@ impl SubscribedTrack {
         }
     }
 
+    /// Whether the track lacks nothing: its subscription flows, no frame is missing, and its end is
+    /// not known.
+    pub(crate) fn is_calm(&self, source: &Source<'_>) -> bool {
+        source.subscription.is_ready()
+            && source.subscription.next.is_none()
+            && self.reception.is_calm()
+    }
+
     /// An object arrived on a subscription; `true` if it was new.
     pub(crate) fn object(
         &mut self,

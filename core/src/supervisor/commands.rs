@@ -18,6 +18,7 @@ use crate::participants::RemoteParticipant;
 use crate::publish::PublishedTrack;
 use crate::session::Stage;
 use crate::subscribe::SubscribedTrack;
+use crate::supervisor::dispatch::Effect;
 
 impl Supervisor {
     pub(super) fn connect(&mut self) {
@@ -95,7 +96,8 @@ impl Supervisor {
         Ok(())
     }
 
-    pub(super) fn send(&mut self, track: TrackId, frame: Frame) {
+    /// A frame moves only the end of idleness, and that later.
+    pub(super) fn send(&mut self, track: TrackId, frame: Frame) -> Effect {
         let now = self.now;
         if let Some(published) = self.published.iter_mut().find(|p| p.id == track) {
             self.last_media = now;
@@ -103,6 +105,7 @@ impl Supervisor {
             let publications = self.legs.all().filter_map(|leg| leg.feeds(track, kind, now));
             published.send(frame, publications, cx!(self));
         }
+        Effect::Steady
     }
 
     pub(super) fn finish(&mut self, track: TrackId) {

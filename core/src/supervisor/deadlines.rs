@@ -21,13 +21,18 @@ const MOST_AT_ONCE: usize = 32;
 impl Supervisor {
     /// The next deadline, and its reason.
     pub(super) fn next_wake(&self) -> Option<(Timestamp, WakeReason)> {
-        let Some((session, Stage::Up { .. })) = self.legs.attached() else {
-            return self.next_deadline;
-        };
-        let path = (session.path_deadline(), WakeReason::Session);
-        match self.next_deadline {
-            Some(next) if next.0 < path.0 => Some(next),
-            Some(_) | None => Some(path),
+        match (self.path_deadline, self.next_deadline) {
+            (Some(path), Some(next)) if next.0 < path => Some(next),
+            (Some(path), _) => Some((path, WakeReason::Session)),
+            (None, next) => next,
+        }
+    }
+
+    /// When the path of a live session is probed next.
+    pub(super) fn live_path_deadline(&self) -> Option<Timestamp> {
+        match self.legs.attached() {
+            Some((session, Stage::Up { .. })) => Some(session.path_deadline()),
+            _ => None,
         }
     }
 
@@ -138,7 +143,9 @@ impl Supervisor {
         if let Some((session, Stage::Up { .. })) = self.legs.attached_mut()
             && self.next_deadline.is_none_or(|(at, _)| self.now < at)
         {
-            return session.advance_path(None, cx!(self));
+            session.advance_path(None, cx!(self));
+            self.path_deadline = Some(session.path_deadline());
+            return;
         }
         self.advance_state();
         self.advance_receptions();
@@ -147,11 +154,21 @@ impl Supervisor {
         self.reschedule();
     }
 
+    /// A deadline is known that may be earlier than all others.
+    pub(super) fn lower_deadline(&mut self, reason: WakeReason, at: Option<Timestamp>) {
+        if let Some(at) = at
+            && self.next_deadline.is_none_or(|(known, _)| at < known)
+        {
+            self.next_deadline = Some((at, reason));
+        }
+    }
+
     /// Starts probes and repairs that are possible now, and computes the next deadline.
     pub(super) fn reschedule(&mut self) {
         self.advance_rendezvous();
         self.repair_tracks();
         self.next_deadline = self.compute_next_deadline();
+        self.path_deadline = self.live_path_deadline();
     }
 
     fn advance_state(&mut self) {

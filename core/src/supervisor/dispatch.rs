@@ -7,8 +7,18 @@ use crate::api::input::Input;
 use crate::api::stats::Outcome;
 use crate::session::Counters;
 
+/// What an input can have moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// No decision is due that was not before, and no deadline is earlier than the known one.
+    /// Frames have this effect, nearly always.
+    Steady,
+    /// Anything else.
+    Changed,
+}
+
 impl Supervisor {
-    pub(super) fn dispatch(&mut self, input: Input) {
+    pub(super) fn dispatch(&mut self, input: Input) -> Effect {
         match input {
             Input::Tick => {}
             // commands.rs
@@ -17,7 +27,7 @@ impl Supervisor {
             Input::Subscribe { track, participant, description } => {
                 self.subscribe(track, participant, description)
             }
-            Input::Send { track, frame } => self.send(track, frame),
+            Input::Send { track, frame } => return self.send(track, frame),
             Input::Finish { track } => self.finish(track),
             Input::Unsubscribe { track } => self.unsubscribe(track),
             Input::MediaDeviceError { track, detail } => self.media_device_error(track, &detail),
@@ -26,7 +36,7 @@ impl Supervisor {
             Input::NetworkChanged => self.network_changed(),
             // pre_call/
             Input::HostChecked { host } => self.host_checked(host),
-            // connecting.rs
+            // connecting/
             Input::Connected { session } => self.connected(session),
             Input::DialFailed { session, cause } => self.dial_failed(session, cause),
             Input::DirectoryAnswered { query, relays } => self.directory_answered(query, relays),
@@ -38,7 +48,7 @@ impl Supervisor {
             Input::SessionClosed { session, cause } => self.session_closed(session, cause),
             Input::PathReport { session, received, acknowledged, rtt_micros } => {
                 let counters = Counters { received, acknowledged };
-                self.path_report(session, counters, Duration::from_micros(rtt_micros));
+                return self.path_report(session, counters, Duration::from_micros(rtt_micros));
             }
             // namespaces.rs
             Input::NamespaceAccepted { session, epoch } => self.namespace_accepted(session, epoch),
@@ -61,7 +71,7 @@ impl Supervisor {
                 self.subscription_accepted(subscription)
             }
             Input::SubscriptionEnded { subscription } => self.subscription_ended(subscription),
-            Input::Object { subscription, object } => self.object(subscription, object),
+            Input::Object { subscription, object } => return self.object(subscription, object),
             Input::EndOfTrack { subscription, number } => self.end_of_track(subscription, number),
             Input::FetchedObject { fetch, object } => self.fetched_object(fetch, object),
             Input::FetchEnded { fetch, end } => self.fetch_ended(fetch, end),
@@ -74,5 +84,6 @@ impl Supervisor {
             // termination.rs
             Input::Close => self.end(Outcome::Completed),
         }
+        Effect::Changed
     }
 }

@@ -1,5 +1,5 @@
-//! The state machine of one call: inputs in, outputs out. After every input, `next_deadline` is
-//! that of the present state, and the invariants hold.
+//! The state machine of one call: inputs in, outputs out. After every input, `next_deadline` is not
+//! later than any deadline of the present state, and the invariants hold.
 
 mod commands;
 mod connecting;
@@ -41,6 +41,7 @@ use crate::quality_monitor::Monitor;
 use crate::session::Legs;
 use crate::subscribe::SubscribedTrack;
 use crate::supervisor::connecting::ConnectAttempts;
+use crate::supervisor::dispatch::Effect;
 use crate::supervisor::pre_call::loopback::PreCall;
 use crate::supervisor::rendezvous::{MovedFrom, Search};
 use crate::supervisor::state::Life;
@@ -78,10 +79,13 @@ pub struct Supervisor {
     /// Set if the call moved to its present session to meet a peer.
     moved_from: Option<MovedFrom>,
     pre_call: Option<PreCall>,
-    /// The next deadline, without that of a live session's path. It is computed from everything
-    /// above at the end of each input. A path is probed ten times a second, which moves no other
-    /// deadline.
+    /// A lower bound of the next deadline, without that of a live session's path. It is computed
+    /// from everything above after each input but frames and reports of the path: a path is probed
+    /// ten times a second, which moves no other deadline, and a frame only moves some of them
+    /// later. So a deadline may turn out to be over; a tick then computes it anew.
     next_deadline: Option<(Timestamp, WakeReason)>,
+    /// When the path of a live session is probed next.
+    path_deadline: Option<Timestamp>,
     out: Outbox,
 }
 
@@ -118,6 +122,7 @@ impl Supervisor {
             moved_from: None,
             pre_call: None,
             next_deadline: None,
+            path_deadline: None,
             out: Outbox::default(),
             config: Arc::new(config),
         })
@@ -137,11 +142,7 @@ impl Supervisor {
         self.fire_deadlines();
         // A tick carries only the time, and that has had its effect.
         if !matches!(input, Input::Tick) && !self.announced.is_final() {
-            let reports_live_path = self.is_report_of_live_path(&input);
-            self.dispatch(input);
-            // A report on a path that stays alive changes nothing else.
-            let is_steady = reports_live_path && self.is_live();
-            if !is_steady {
+            if self.dispatch(input) == Effect::Changed {
                 self.complete_joining();
                 self.reschedule();
             }
@@ -223,11 +224,6 @@ impl Supervisor {
         }
     }
 
-    fn is_report_of_live_path(&self, input: &Input) -> bool {
-        let Input::PathReport { session, .. } = input else { return false };
-        self.is_live() && self.legs.active().is_some_and(|leg| leg.id == *session)
-    }
-
     /// Panics if an invariant is broken: that is a bug in this crate, whatever the inputs were.
     #[cfg(debug_assertions)]
     fn check_invariants(&self) {
@@ -238,11 +234,11 @@ impl Supervisor {
             &self.config,
         );
         assert_eq!(self.announced, self.derived_state(), "the public state is the machine's state");
-        assert_eq!(
-            self.next_deadline,
-            self.compute_next_deadline(),
-            "the deadline is that of the state"
-        );
+        let exact = self.compute_next_deadline().map(|(at, _)| at);
+        let known = self.next_deadline.map(|(at, _)| at);
+        assert_eq!(known.is_none(), exact.is_none(), "there is a deadline if anything is due");
+        assert!(known <= exact, "no deadline is missed: {known:?} is known, {exact:?} is due");
+        assert_eq!(self.path_deadline, self.live_path_deadline(), "a live path is probed in time");
         if let Some((at, reason)) = self.next_wake() {
             assert!(at > self.now, "the deadline ({reason:?}) must be later than now");
         }

@@ -11,6 +11,7 @@ use crate::connect::RetryBudget;
 use crate::context::cx;
 use crate::session::{Counters, Phase, Role, Stage};
 use crate::supervisor::connecting::{ConnectAttempts, Incident, Purpose};
+use crate::supervisor::dispatch::Effect;
 
 /// How long migration may revive a silent path before the first dial joins the race.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -57,16 +58,23 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn path_report(&mut self, id: SessionId, counters: Counters, rtt: Duration) {
+    /// A report on a path that stays alive changes nothing else.
+    pub(super) fn path_report(
+        &mut self,
+        id: SessionId,
+        counters: Counters,
+        rtt: Duration,
+    ) -> Effect {
         let now = self.now;
-        let Some(role) = self.legs.get(id).map(|leg| leg.role) else { return };
-        let Some((session, stage)) = self.legs.session_mut(id) else { return };
+        let Some((role, session, stage)) = self.legs.open_mut(id) else { return Effect::Steady };
         session.path_liveness.report(now, counters);
         session.migration.set_rtt(rtt);
         let silence = session.path_liveness.silence(now, rtt);
         let is_back = stage == Stage::Suspect && session.path_liveness.is_back();
+        let path_deadline = session.path_deadline();
         if role == Role::Active && stage != Stage::Suspect {
             self.monitor.set_rtt(rtt);
+            self.path_deadline = Some(path_deadline);
             if let Some(pre_call) = &mut self.pre_call {
                 pre_call.rtt = rtt;
             }
@@ -80,8 +88,10 @@ impl Supervisor {
                 self.successor_failed(Cause::new(kind));
             }
             (Role::Draining { .. }, Some(_)) => self.close_leg(id),
+            (Role::Active, None) if matches!(stage, Stage::Up { .. }) => return Effect::Steady,
             _ => {}
         }
+        Effect::Changed
     }
 
     /// The path is silent. The session may still come back, by itself or by migration, but it does

@@ -1,12 +1,14 @@
 //! Tracks on a session: attached to the session, carried and repaired on it.
 
 use super::Supervisor;
+use crate::api::deadline::WakeReason;
 use crate::api::id::{FetchId, PublicationId, SessionId, SubscriptionId};
 use crate::api::media::{FetchEnd, FrameNumber, Location, Object};
 use crate::context::cx;
 use crate::publish::FetchRequestId;
 use crate::session::{Legs, Stage};
 use crate::subscribe::{Source, SubscribedTrack};
+use crate::supervisor::dispatch::Effect;
 
 /// How many tracks may have a FETCH in flight at once. Each uses one of the 100 streams that a
 /// relay allows a session, and they must not delay a SUBSCRIBE.
@@ -47,16 +49,26 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn object(&mut self, id: SubscriptionId, object: Object) {
+    /// An object in order, on a track that lacks nothing, moves only the deadline of its track.
+    pub(super) fn object(&mut self, id: SubscriptionId, object: Object) -> Effect {
         let captured_at = object.frame.captured_at;
-        if let Some((track, mut source)) = subscribed_by(&mut self.legs, &mut self.subscribed, id) {
-            self.last_media = self.now;
-            let new = track.object(&mut source, id, object, cx!(self));
-            self.finish_tracks();
-            if new {
-                self.note_pre_call_frame(captured_at);
-            }
+        let Some((track, mut source)) = subscribed_by(&mut self.legs, &mut self.subscribed, id)
+        else {
+            return Effect::Steady;
+        };
+        self.last_media = self.now;
+        let was_calm = track.is_calm(&source);
+        let new = track.object(&mut source, id, object, cx!(self));
+        if was_calm && track.is_calm(&source) && self.pre_call.is_none() {
+            let deadline = track.reception_deadline();
+            self.lower_deadline(WakeReason::Track, deadline);
+            return Effect::Steady;
         }
+        self.finish_tracks();
+        if new {
+            self.note_pre_call_frame(captured_at);
+        }
+        Effect::Changed
     }
 
     pub(super) fn end_of_track(&mut self, id: SubscriptionId, number: FrameNumber) {

@@ -227,6 +227,16 @@ impl Reception {
         self.buffer.next()
     }
 
+    /// Whether the publisher answers, no frame is missing or on its way by FETCH, and the end is
+    /// not known.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.answers() == Some(true)
+            && self.open_hole.is_none()
+            && self.repair.is_free()
+            && !self.stall_detector.wants_query()
+            && !self.buffer.has_end()
+    }
+
     /// Whether objects arrived until a moment ago.
     pub(crate) fn flows(&self, now: Timestamp) -> bool {
         now - self.last_arrival <= REORDERING

@@ -46,7 +46,9 @@ impl Supervisor {
         };
         match step {
             Step::Nothing => {}
-            Step::Send(frame) => self.send(OUTWARD, frame),
+            Step::Send(frame) => {
+                self.send(OUTWARD, frame);
+            }
             Step::Finish => self.finish_pre_call(),
         }
     }
