@@ -278,8 +278,8 @@ impl Call {
         self.input(Input::SafetyAlert { detail: detail.to_owned() })
     }
 
-    /// Replaces the session with a fresh one now, or starts the next attempt without waiting for
-    /// its backoff.
+    /// Replaces the session with a fresh one, without an interruption, or starts the next attempt
+    /// without waiting for its backoff. [`Event::SessionReplaced`] reports the former.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! The law of the retry budget (R8): a call that drops soon after a recovery keeps counting its
-//! attempts. Only uptime earns attempts back, in proportion. The attempts of a planned change have a
-//! budget of their own. A call fails only in an incident that uses up the attempts or a whole
+//! attempts. Only uptime earns attempts back, in proportion. The attempts of a planned change have
+//! a budget of their own. A call fails only in an incident that uses up the attempts or a whole
 //! window: many short outages end no call.
 
 use std::time::Duration;

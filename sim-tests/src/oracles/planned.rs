@@ -57,11 +57,11 @@ fn replaced_alone(plan: &FaultPlan, log: &RunLog, fault: &Fault) -> Option<usize
 /// Whether a call was live at a time, and for the second before it.
 fn is_live(call: &CallLog, at: Timestamp) -> bool {
     let settled = |when: &Timestamp| *when + Duration::from_secs(1) <= at;
-    let changes = call.events.iter().filter_map(|(when, event)| match event {
+    let mut changes = call.events.iter().rev().filter_map(|(when, event)| match event {
         Event::StateChanged { to, .. } if *when <= at => Some((*when, *to)),
         _ => None,
     });
-    changes.last().is_some_and(|(when, to)| to == StateName::Live && settled(&when))
+    changes.next().is_some_and(|(when, to)| to == StateName::Live && settled(&when))
 }
 
 /// Checks that no frame is missing, and that no live frame is late.

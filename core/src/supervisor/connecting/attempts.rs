@@ -14,6 +14,7 @@ use crate::connect::{ConnectResources, RetryBudget};
 use crate::context::Context;
 use crate::context::soonest::soonest;
 use crate::session::{Leg, Legs, Phase, Role};
+use crate::supervisor::connecting::purpose::{Incident, Purpose};
 
 /// How often a planned change is retried on the session's own relay before other relays are tried.
 const CHANGES_AT_ONE_RELAY: u32 = 3;
@@ -23,27 +24,6 @@ const CHANGES_AT_ONE_RELAY: u32 = 3;
 /// to home that was lost. Home needs two.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// The incident that a series of attempts recovers from.
-#[derive(Clone, Debug)]
-pub(crate) struct Incident {
-    pub(crate) id: IncidentId,
-    pub(crate) cause: Cause,
-    pub(crate) since: Timestamp,
-    /// When the outage is reported to the user, unless the silent session comes back before.
-    pub(crate) tell_at: Timestamp,
-}
-
-/// Why a series of attempts is made.
-#[derive(Clone, Debug)]
-pub(crate) enum Purpose {
-    /// To set the call up for the first time.
-    SetUp,
-    /// To recover from an incident.
-    Recover(Incident),
-    /// To replace a session that works, as planned: no incident.
-    Replace,
-}
 
 /// One series of attempts, from the first dial to a joined session or to the end of the call.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Connecting: attempts to get a session, their outcomes, and the answers of providers.
 
 mod attempts;
+mod purpose;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,7 +19,8 @@ use crate::session::{Leg, Phase, Role, Stage};
 
 use crate::supervisor::state::Life;
 
-pub(crate) use attempts::{ConnectAttempts, Incident, Progress, Purpose};
+pub(crate) use attempts::{ConnectAttempts, Progress};
+pub(crate) use purpose::{Incident, Purpose};
 
 impl Supervisor {
     /// Starts the attempts to set the call up.
