@@ -207,13 +207,18 @@ fn a_session_is_renewed_when_its_token_expires() {
         let verdict =
             played("token-expires-while-live", simulator, plan("token-expires-while-live"));
         for (who, participant) in verdict.log.participants.iter().enumerate() {
-            let incidents = participant.last().events.iter().filter_map(|(_, event)| match event {
-                Event::IncidentStarted { cause, .. } => Some(cause.kind),
+            let events = || participant.last().events.iter().map(|(_, event)| event);
+            let replacing = events().filter_map(|event| match event {
+                Event::SessionReplacing { cause } => Some(*cause),
                 _ => None,
             });
             let expected: &[CauseKind] =
                 if who == 0 { &[CauseKind::CredentialRenewed] } else { &[] };
-            assert_eq!(incidents.collect::<Vec<_>>(), expected, "{simulator:?}, p{who}");
+            assert_eq!(replacing.collect::<Vec<_>>(), expected, "{simulator:?}, p{who}");
+            let replaced = events().filter(|e| matches!(e, Event::SessionReplaced { .. })).count();
+            assert_eq!(replaced, expected.len(), "{simulator:?}, p{who}");
+            let incident = events().find(|e| matches!(e, Event::IncidentStarted { .. }));
+            assert_eq!(incident, None, "a renewal interrupts nothing");
         }
     }
 }

@@ -118,6 +118,27 @@ fn both_sessions_are_fed_from_the_offer_to_the_end_of_the_drain() {
     assert_eq!(harness.call.stats().published[0].counters.sent, 4, "frames, not copies");
 }
 
+/// A listener far away needs longer to follow: six round trips, and ten seconds at most.
+#[test]
+fn a_session_drains_for_longer_on_a_long_path() {
+    for (rtt_micros, drains) in [(1_000_000, 6), (5_000_000, 10)] {
+        let (mut harness, new, old) = replacing();
+        harness.feed(Input::Connected { session: new });
+        harness.accept_requests_on(new);
+        let (received, acknowledged) = (1, 1);
+        let report = Input::PathReport { session: old, received, acknowledged, rtt_micros };
+        harness.feed(report);
+        harness.make_ready();
+        harness.feed(Input::Unsubscribe { track: BOB });
+        for _ in 1..drains {
+            harness.advance_alive(SECOND);
+            assert_eq!(harness.closed_sessions(), []);
+        }
+        harness.advance_alive(SECOND);
+        assert_eq!(harness.closed_sessions(), [old]);
+    }
+}
+
 #[test]
 fn a_frame_that_arrives_on_both_sessions_is_delivered_once() {
     let (mut harness, new, _) = replacing();

@@ -3,7 +3,7 @@
 use crate::common::{BOB, BOBS_INCARNATION, CallHarness, MIC, MS, publish, subscribe};
 use holdline_core::config::RetryPolicy;
 use holdline_core::id::{PublicationId, SubscriptionId, TrackId};
-use holdline_core::media::{FrameNumber, Location, Retention, Track};
+use holdline_core::media::{FrameNumber, Location, Object, Retention, Track};
 use holdline_core::{Event, Input, Output, StateName};
 use std::time::Duration;
 
@@ -177,6 +177,33 @@ fn a_quiet_track_changes_over_once_the_newer_subscription_stayed_alive() {
     harness.advance_alive(MS * 299);
     assert_eq!(left(&mut harness), []);
     harness.advance_alive(MS);
+    assert_eq!(left(&mut harness), [old]);
+}
+
+/// The SUBSCRIBE_OK of the one that flows may come after its first objects.
+#[test]
+fn a_late_acceptance_of_the_older_subscription_says_nothing_of_the_newer() {
+    let (mut harness, old, _) = followed_beside();
+    harness.feed(Input::SubscriptionAccepted { subscription: old });
+    harness.advance_alive(MS * 400);
+    assert_eq!(left(&mut harness), []);
+}
+
+#[test]
+fn a_newer_subscription_without_an_answer_is_given_up_after_two_seconds() {
+    let (mut harness, _, new) = followed_beside();
+    harness.advance_alive(MS * 1_999);
+    assert_eq!(left(&mut harness), []);
+    harness.advance_alive(MS);
+    assert_eq!(left(&mut harness), [new]);
+}
+
+#[test]
+fn a_restarted_publisher_is_followed_at_its_first_frame() {
+    let (mut harness, old, new) = followed_beside();
+    let object = harness.bobs_object(9, 0);
+    let number = FrameNumber::new(BOBS_INCARNATION + 1, 0);
+    harness.feed(Input::Object { subscription: new, object: Object { number, ..object } });
     assert_eq!(left(&mut harness), [old]);
 }
 

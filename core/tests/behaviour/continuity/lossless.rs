@@ -282,6 +282,11 @@ fn a_fetch_is_repeated_in_the_publishers_new_namespace() {
     harness.advance_alive(MS * 300);
     accept_subscription(&mut harness, 3, 0);
     assert_eq!(cancelled(&mut harness), 1);
+    let asked = harness.out.iter().filter_map(|(_, output)| match output {
+        Output::Fetch { namespace, .. } => Some(namespace[2].clone()),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), ["501"]);
     assert_ne!(only_fetch(&mut harness).0, fetch);
 }
 
