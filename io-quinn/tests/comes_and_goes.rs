@@ -1,5 +1,5 @@
-//! R8: a network that comes and goes ends no call, on real sockets: the relay is killed, one side or
-//! both are cut off, NATs rebind, and only seconds of a working network lie between.
+//! R8: a network that comes and goes ends no call, on real sockets: the relay is killed, one side
+//! or both are cut off, NATs rebind, and only seconds of a working network lie between.
 
 mod common;
 
@@ -93,7 +93,8 @@ async fn no_call_ends_on_a_network_that_comes_and_goes() {
     play(1, 4).await;
 }
 
-/// As in the field: 30 faults. Takes three minutes: `cargo test --test comes_and_goes -- --ignored`.
+/// As in the field: 30 faults. `cargo test --test comes_and_goes -- --ignored` plays one seed, and
+/// `HOLDLINE_SEEDS=1,2,3` others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes three minutes for each seed"]
 async fn no_call_ends_after_thirty_faults() {

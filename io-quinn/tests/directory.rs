@@ -99,11 +99,12 @@ async fn a_session_does_not_outlive_its_token() {
         bob.subscribe("alice", Track::audio("mic").lossless()).expect("a valid track");
     let before = receive(&mut received).await;
     let renewed = |event: &Event| match event {
-        Event::IncidentStarted { cause, .. } => Some(cause.kind),
+        Event::SessionReplacing { cause } => Some(*cause),
+        Event::IncidentStarted { cause, .. } => panic!("a renewal is no incident: {cause:?}"),
         _ => None,
     };
     assert_eq!(wait_for(&mut events, renewed).await, CauseKind::CredentialRenewed);
-    wait_for(&mut events, |e| matches!(e, Event::Recovered { .. }).then_some(())).await;
+    wait_for(&mut events, |e| matches!(e, Event::SessionReplaced { .. }).then_some(())).await;
     let sent = alice.stats().await.published[0].counters.accepted;
     let mut last = before;
     while last < sent {
