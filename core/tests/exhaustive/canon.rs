@@ -11,7 +11,7 @@ use holdline_core::{Supervisor, Timestamp};
 
 /// Fields that count, measure or report, and decide nothing here: the pauses of the small
 /// configuration do not grow. (The next location rises for ever, and no input is a FETCH request.)
-const LEFT_OUT: [&str; 21] = [
+const LEFT_OUT: [&str; 23] = [
     "config",
     "rng",
     "now",
@@ -23,6 +23,9 @@ const LEFT_OUT: [&str; 21] = [
     "meter",
     "record",
     "last_media",
+    // Lower bounds: an input without effect may make them exact.
+    "next_deadline",
+    "path_deadline",
     "count",
     "next_location",
     "next_number",
